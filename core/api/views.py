@@ -1,0 +1,113 @@
+"""Tokens for machines and scripts: issue, refresh, revoke."""
+
+from django.contrib.auth import authenticate
+from django_otp import devices_for_user
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from core.api.actor import actor
+from core.api.authentication import access_token, refresh_token
+from core.errors import DomainError
+from core.identity.models import User
+from core.identity.services import revoke_tokens
+from core.tenancy import bound
+
+
+class NotAuthenticated(DomainError):
+    """Name, password or code do not fit, or the token is not valid any more."""
+
+    code = "not_authenticated"
+    status = 401
+
+
+class Credentials(serializers.Serializer[None]):
+    """Sign-in name, password, and the authenticator's code where one is registered."""
+
+    username = serializers.CharField(max_length=120)
+    password = serializers.CharField(max_length=256, trim_whitespace=False)
+    otp = serializers.CharField(max_length=12, required=False, allow_blank=True)
+
+
+class RefreshIn(serializers.Serializer[None]):
+    """A refresh token."""
+
+    refresh = serializers.CharField(max_length=4_096)
+
+
+class TokenPair(serializers.Serializer[None]):
+    """An access token (one hour) and a refresh token (one day)."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class TokenView(APIView):
+    """Exchange credentials for tokens."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "sign-in"
+
+    @extend_schema(request=Credentials, responses=TokenPair, auth=[])
+    def post(self, request: Request) -> Response:
+        """Issue a pair of tokens."""
+        given = Credentials(data=request.data)
+        given.is_valid(raise_exception=True)
+        credentials = given.validated_data
+        user = authenticate(
+            request._request,  # noqa: SLF001 - the lock-out needs Django's request
+            username=credentials["username"],
+            password=credentials["password"],
+        )
+        if not isinstance(user, User) or not _code_fits(user, credentials.get("otp", "")):
+            raise NotAuthenticated("Name, password or code do not fit.")
+        return Response({"access": str(access_token(user)), "refresh": str(refresh_token(user))})
+
+
+def _code_fits(user: User, code: str) -> bool:
+    with bound(str(user.tenant_id), actor=user.pk, reason="sign-in"):
+        devices = list(devices_for_user(user, confirmed=True, for_verify=True))
+        return not devices or any(device.verify_token(code) for device in devices)
+
+
+class RefreshView(APIView):
+    """Exchange a refresh token for a new pair."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "sign-in"
+
+    @extend_schema(request=RefreshIn, responses=TokenPair, auth=[])
+    def post(self, request: Request) -> Response:
+        """Issue a fresh pair while the account is active and nothing was revoked."""
+        given = RefreshIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        try:
+            token = RefreshToken(given.validated_data["refresh"])
+        except TokenError as error:
+            raise NotAuthenticated("This refresh token is not valid any more.") from error
+        with bound(token["tenant"], actor=token["user_id"], reason="token refresh"):
+            user = User.objects.filter(pk=token["user_id"], is_active=True).first()
+            if user is None or user.generation != token["generation"]:
+                raise NotAuthenticated("This refresh token was revoked.")
+            pair = {"access": str(access_token(user)), "refresh": str(refresh_token(user))}
+        return Response(pair)
+
+
+class RevokeView(APIView):
+    """Revoke every token of the caller."""
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Raise the generation: all tokens issued so far stop working with the next request."""
+        revoke_tokens(user=actor(request))
+        return Response(status=204)

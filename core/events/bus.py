@@ -1,0 +1,144 @@
+"""Publish and subscribe. Publishing writes rows; nothing leaves the process before the commit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from core import clock
+from core.events import wake
+from core.events.models import Delivery, OutboxEvent
+from core.ids import uuid7
+from core.tenancy.context import current_tenant_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact in the past tense. Subclasses name their topic, version and payload fields."""
+
+    topic: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+
+    def aggregate(self) -> str:
+        """Return what this event is about; events of one aggregate arrive in order."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """An event as a consumer receives it."""
+
+    event_id: UUID
+    type: str
+    version: int
+    tenant: UUID
+    occurred_at: datetime
+    correlation_id: UUID
+    causation_id: UUID | None
+    producer: str
+    payload: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the wire form: ids and times as text."""
+        return {field.name: jsonable(getattr(self, field.name)) for field in fields(self)}
+
+
+Handler = Callable[[Envelope], None]
+
+_handlers: dict[str, dict[str, Handler]] = {}
+_cause: ContextVar[Envelope | None] = ContextVar("event_cause", default=None)
+
+
+def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
+    """Register a handler for `topic` under the stable name `consumer` (room.purpose)."""
+
+    def register(handler: Handler) -> Handler:
+        _handlers.setdefault(topic, {})[consumer] = handler
+        return handler
+
+    return register
+
+
+def handler_for(topic: str, consumer: str) -> Handler | None:
+    """Return the registered handler, or None when the code no longer knows it."""
+    return _handlers.get(topic, {}).get(consumer)
+
+
+def jsonable(value: Any) -> Any:
+    """Return `value` as JSON can carry it: decimals, ids and times as text."""
+    plain: Any
+    match value:
+        case Enum():
+            plain = value.value
+        case Decimal():
+            plain = f"{value:f}"
+        case datetime():
+            plain = value.isoformat().replace("+00:00", "Z")
+        case UUID() | date():
+            plain = str(value)
+        case dict():
+            plain = {str(key): jsonable(item) for key, item in value.items()}
+        case list() | tuple():
+            plain = [jsonable(item) for item in value]
+        case _:
+            plain = value
+    return plain
+
+
+@contextmanager
+def caused_by(envelope: Envelope) -> Iterator[None]:
+    """Carry correlation and causation of `envelope` to everything published inside."""
+    token = _cause.set(envelope)
+    try:
+        yield
+    finally:
+        _cause.reset(token)
+
+
+def publish(event: Event) -> UUID:
+    """Write `event` to the outbox with one delivery per subscriber, in the caller's transaction."""
+    cause = _cause.get()
+    event_id = uuid7()
+    moment = clock.now()
+    tenant = current_tenant_id()
+    row = OutboxEvent.objects.create(
+        id=event_id,
+        topic=event.topic,
+        version=event.version,
+        aggregate=event.aggregate(),
+        payload={field.name: jsonable(getattr(event, field.name)) for field in fields(event)},
+        occurred_at=moment,
+        correlation_id=cause.correlation_id if cause else event_id,
+        causation_id=cause.event_id if cause else None,
+        producer=type(event).__module__.partition(".")[0],
+    )
+    Delivery.objects.bulk_create(
+        Delivery(event=row, consumer=consumer, aggregate=row.aggregate, due_at=moment)
+        for consumer in _handlers.get(event.topic, {})
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
+    transaction.on_commit(wake.workers)
+    return event_id
+
+
+def envelope_of(row: OutboxEvent) -> Envelope:
+    """Return the envelope of a stored event."""
+    return Envelope(
+        event_id=row.id,
+        type=row.topic,
+        version=row.version,
+        tenant=UUID(str(row.tenant_id)),
+        occurred_at=row.occurred_at,
+        correlation_id=row.correlation_id,
+        causation_id=row.causation_id,
+        producer=row.producer,
+        payload=row.payload,
+    )

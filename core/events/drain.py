@@ -1,0 +1,171 @@
+"""Deliver waiting events to their consumers: claim with a lease, handle, complete, all fenced."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection
+
+from core import clock
+from core.errors import DomainError, Invalid, NotFound
+from core.events.bus import caused_by, envelope_of, handler_for
+from core.events.models import Delivery, DeliveryState, OutboxEvent
+from core.tenancy import bound, tenant_ids
+
+logger = structlog.get_logger(__name__)
+
+ATTEMPTS_MAX: Final = 8
+LEASE_SECONDS: Final = 30
+BATCH_MAX: Final = 50
+BACKOFF_SECONDS_MAX: Final = 60
+
+# Oldest first within (consumer, aggregate): a delivery waits for its elder unless that one is dead.
+_CLAIM = """
+    UPDATE core_delivery d
+       SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
+     WHERE d.id IN (
+        SELECT c.id FROM core_delivery c
+         WHERE c.state = 'WAITING' AND c.due_at <= %(now)s
+           AND (c.locked_until IS NULL OR c.locked_until < %(now)s)
+           AND NOT EXISTS (
+                SELECT 1 FROM core_delivery e
+                 WHERE e.consumer = c.consumer AND e.aggregate = c.aggregate AND c.aggregate <> ''
+                   AND e.state = 'WAITING' AND e.event_id < c.event_id)
+         ORDER BY c.due_at, c.event_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    RETURNING d.id, d.fence
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery that this worker may handle until its lease ends."""
+
+    delivery: UUID
+    fence: int
+
+
+class LeaseLost(Exception):
+    """Another worker took the delivery over; this one's effect must not commit."""
+
+
+def claim(*, tenant: UUID, limit: int = BATCH_MAX) -> list[Claim]:
+    """Lease up to `limit` due deliveries of `tenant`."""
+    now = clock.now()
+    facts: dict[str, datetime | int] = {
+        "now": now,
+        "lease": now + timedelta(seconds=LEASE_SECONDS),
+        "limit": limit,
+    }
+    with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, facts)
+        return [Claim(delivery=row[0], fence=row[1]) for row in cursor.fetchall()]
+
+
+def handle(*, tenant: UUID, claimed: Claim) -> bool:
+    """Run one delivery's handler; effect and completion commit together. Return whether it did."""
+    try:
+        with bound(tenant, actor="system:drain"):
+            delivery = (
+                Delivery.objects.select_for_update(of=("self",))
+                .select_related("event")
+                .get(pk=claimed.delivery)
+            )
+            if delivery.fence != claimed.fence or delivery.state != DeliveryState.WAITING:
+                return False
+            _run(delivery)
+            delivery.state = DeliveryState.DONE
+            delivery.done_at = clock.now()
+            delivery.last_error = ""
+            delivery.save(update_fields=["state", "done_at", "last_error"])
+    except Exception as error:  # noqa: BLE001 - the one door where any failure becomes a retry
+        record_failure(tenant=tenant, claimed=claimed, error=error)
+        return False
+    return True
+
+
+def _run(delivery: Delivery) -> None:
+    envelope = envelope_of(delivery.event)
+    handler = handler_for(envelope.type, delivery.consumer)
+    if handler is None:
+        raise NotFound(f"No code handles {envelope.type} for {delivery.consumer}.")
+    with (
+        caused_by(envelope),
+        bound(
+            envelope.tenant,
+            actor=f"system:{delivery.consumer}",
+            request=str(envelope.correlation_id),
+        ),
+    ):
+        handler(envelope)
+
+
+def record_failure(*, tenant: UUID, claimed: Claim, error: Exception) -> None:
+    """Schedule the next attempt, later each time, or set the delivery aside as a dead letter."""
+    hopeless = isinstance(error, Invalid | NotFound)
+    message = error.message if isinstance(error, DomainError) else type(error).__name__
+    if isinstance(error, DatabaseError):
+        message = f"{message}: {str(error).splitlines()[0]}"
+    with bound(tenant, actor="system:drain"):
+        delivery = Delivery.objects.select_for_update().get(pk=claimed.delivery)
+        if delivery.fence != claimed.fence or delivery.state != DeliveryState.WAITING:
+            return
+        delivery.last_error = message[:2_000]
+        delivery.locked_until = None
+        if hopeless or delivery.attempts >= ATTEMPTS_MAX:
+            delivery.state = DeliveryState.DEAD
+        else:
+            delivery.due_at = next_attempt_at(delivery.attempts)
+        delivery.save(update_fields=["last_error", "locked_until", "state", "due_at"])
+    logger.warning(
+        "delivery_failed",
+        delivery=str(claimed.delivery),
+        consumer=delivery.consumer,
+        attempts=delivery.attempts,
+        state=delivery.state,
+        error=message,
+        exc_info=None if isinstance(error, DomainError) else error,
+    )
+
+
+def next_attempt_at(attempts: int) -> datetime:
+    """Return when attempt `attempts` + 1 is due: 1, 2, 4 … seconds later, at most a minute."""
+    return clock.now() + timedelta(seconds=min(2 ** (attempts - 1), BACKOFF_SECONDS_MAX))
+
+
+def drain(*, tenant: UUID, rounds_max: int = 20) -> int:
+    """Handle what waits for `tenant`, in rounds because handlers publish more. Return the count."""
+    handled = 0
+    for _ in range(rounds_max):
+        claims = claim(tenant=tenant)
+        if not claims:
+            break
+        handled += sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
+    return handled
+
+
+def drain_all() -> int:
+    """Drain every tenant."""
+    return sum(drain(tenant=tenant) for tenant in tenant_ids())
+
+
+def replay_dead_letters(*, consumer: str | None = None) -> int:
+    """Put the bound tenant's dead letters (of `consumer`) back to work. Return their number."""
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD)
+    if consumer:
+        dead = dead.filter(consumer=consumer)
+    return dead.update(
+        state=DeliveryState.WAITING, attempts=0, due_at=clock.now(), locked_until=None
+    )
+
+
+def redeliver(*, event: OutboxEvent, consumer: str) -> None:
+    """Deliver a stored event again to one consumer, as if it had not been handled."""
+    Delivery.objects.filter(event=event, consumer=consumer).update(
+        state=DeliveryState.WAITING,
+        attempts=0,
+        due_at=clock.now(),
+        locked_until=None,
+        done_at=None,
+    )

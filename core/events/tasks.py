@@ -1,0 +1,20 @@
+"""Celery doors of the event room: wake up, look at the rows, work."""
+
+from celery import shared_task
+
+from core.audit import chain
+from core.events import drain as draining
+from core.tenancy import tenant_ids
+
+
+@shared_task(name="core.events.drain", ignore_result=True)
+def drain() -> None:
+    """Handle every due delivery."""
+    draining.drain_all()
+
+
+@shared_task(name="core.audit.seal", ignore_result=True)
+def seal_audit() -> None:
+    """Chain and anchor what was audited since the last time."""
+    for tenant in tenant_ids():
+        chain.seal(tenant=tenant)

@@ -1,0 +1,48 @@
+"""Roles: what a person is in the treasury, stored as Django groups."""
+
+from typing import Any, Final
+
+TREASURY_MAKER: Final = "treasury_maker"
+TREASURY_CHECKER: Final = "treasury_checker"
+TREASURY_MANAGER: Final = "treasury_manager"
+DEALER: Final = "dealer"
+BACK_OFFICE: Final = "back_office"
+RECON_ANALYST: Final = "recon_analyst"
+RISK_OFFICER: Final = "risk_officer"
+STATIC_DATA: Final = "static_data"
+AUDITOR: Final = "auditor"
+TENANT_ADMIN: Final = "tenant_admin"
+INTEGRATION: Final = "integration"
+
+ALL: Final = (
+    TREASURY_MAKER, TREASURY_CHECKER, TREASURY_MANAGER, DEALER, BACK_OFFICE, RECON_ANALYST,
+    RISK_OFFICER, STATIC_DATA, AUDITOR, TENANT_ADMIN, INTEGRATION,
+)  # fmt: skip
+
+# What each role may add or change in the admin; everything else there is read-only or a button.
+_ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
+    STATIC_DATA: (
+        "calendars.holiday", "calendars.weekendrule", "calendars.bankcutoff",
+        "treasury.legalentity", "treasury.bank", "treasury.bankaccount",
+        "integrations.bankconnection",
+    ),
+    TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),
+    TENANT_ADMIN: ("core.user",),
+}  # fmt: skip
+
+
+def install_roles(**_kwargs: Any) -> None:
+    """Create the role groups and their admin permissions; runs after every migrate."""
+    from django.contrib.auth.models import Group, Permission
+
+    views = list(Permission.objects.filter(codename__startswith="view_"))
+    for role in ALL:
+        group, _ = Group.objects.get_or_create(name=role)
+        edits = []
+        for label in _ADMIN_EDITS.get(role, ()):
+            app, model = label.split(".")
+            codenames = (f"add_{model}", f"change_{model}")
+            edits += list(
+                Permission.objects.filter(content_type__app_label=app, codename__in=codenames)
+            )
+        group.permissions.set(views + edits)

@@ -1,0 +1,33 @@
+"""Identifiers: time-ordered UUIDs for rows, random ones where a standard demands them."""
+
+import os
+import threading
+import time
+import uuid
+
+_RANDOM_BITS = 74
+_lock = threading.Lock()
+_last = {"milliseconds": 0, "random": 0}
+
+
+def uuid7() -> uuid.UUID:
+    """Return a UUID version 7 (RFC 9562), strictly increasing within this process.
+
+    48 bits of milliseconds, then 74 bits that start at random in each millisecond and count up
+    within it (RFC 9562 section 6.2, method 2).
+    """
+    with _lock:
+        milliseconds = max(time.time_ns() // 1_000_000, _last["milliseconds"])
+        if milliseconds > _last["milliseconds"]:
+            # The top bit stays free, so that counting up cannot overflow into the version.
+            random = int.from_bytes(os.urandom(10), "big") >> (80 - _RANDOM_BITS + 1)
+        else:
+            random = _last["random"] + 1
+        _last.update(milliseconds=milliseconds, random=random)
+    high, low = random >> 62, random & (2**62 - 1)
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
+
+
+def uetr() -> str:
+    """Return a Unique End-to-end Transaction Reference: UUID version 4, lower case (ISO 20022)."""
+    return str(uuid.uuid4())

@@ -1,0 +1,70 @@
+"""Run the relay: number committed events, send them outwards, deliver them."""
+
+import argparse
+import signal
+from typing import Any, Final
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
+
+from core.checks import refuse_unless_safe
+from core.events.drain import drain_all
+from core.events.relay import redis_client, relay_all
+
+logger = structlog.get_logger(__name__)
+
+IDLE_SECONDS: Final = 2.0
+TROUBLE_SECONDS: Final = 0.5
+
+
+class Command(BaseCommand):
+    """Loop: wait for a NOTIFY (or two seconds), then send and deliver whatever is committed."""
+
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Offer a single pass, for scripts."""
+        parser.add_argument("--once", action="store_true", help="one pass, then exit")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Relay until told to stop; trouble with a server is waited out."""
+        refuse_unless_safe()
+        client = redis_client()
+        if options["once"]:
+            relay_all(client)
+            drain_all()
+            return
+        stop = {"asked": False}
+        signal.signal(signal.SIGTERM, lambda *_: stop.update(asked=True))
+        listener: psycopg.Connection[Any] | None = None
+        while not stop["asked"]:
+            try:
+                listener = listener or _listen()
+                relay_all(client)
+                drain_all()
+                for _ in listener.notifies(timeout=IDLE_SECONDS, stop_after=1):
+                    pass
+            except (DatabaseError, psycopg.Error, RedisError, OSError) as error:
+                logger.warning("relay_waits", error=type(error).__name__)
+                connection.close()
+                listener = None
+                signal.sigtimedwait([], TROUBLE_SECONDS)
+
+
+def _listen() -> psycopg.Connection[Any]:
+    database = settings.DATABASES["default"]
+    listener = psycopg.connect(
+        host=database["HOST"],
+        port=database["PORT"],
+        dbname=database["NAME"],
+        user=database["USER"],
+        password=database["PASSWORD"],
+        autocommit=True,
+        connect_timeout=5,
+    )
+    listener.execute("LISTEN tms_outbox")
+    return listener

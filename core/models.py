@@ -1,0 +1,20 @@
+"""All models of the core, gathered for Django."""
+
+from core.audit.models import AuditEntry, AuditLink, AuditPending
+from core.events.models import Delivery, OutboxEvent
+from core.idempotency import IdempotencyKey
+from core.identity.models import User
+from core.policies.models import PolicyVersion
+from core.tenancy.models import Tenant
+
+__all__ = [
+    "AuditEntry",
+    "AuditLink",
+    "AuditPending",
+    "Delivery",
+    "IdempotencyKey",
+    "OutboxEvent",
+    "PolicyVersion",
+    "Tenant",
+    "User",
+]

@@ -1,0 +1,106 @@
+"""The tenant is bound for the length of a transaction, and the database enforces it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from core.errors import DomainError
+
+
+class NoTenantBound(DomainError):
+    """Tenant data was touched outside `bound(...)`."""
+
+    code = "no_tenant"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who acts, for which tenant, in which request; triggers read the same facts."""
+
+    tenant: UUID
+    actor: str
+    request: str
+    reason: str
+
+
+_scope: ContextVar[Scope | None] = ContextVar("tenant_scope", default=None)
+
+_ANNOUNCE = (
+    "SELECT set_config('app.tenant', %s, true), set_config('app.actor', %s, true),"
+    " set_config('app.request', %s, true), set_config('app.reason', %s, true)"
+)
+
+
+def _announce(scope: Scope | None) -> None:
+    facts = (str(scope.tenant), scope.actor, scope.request, scope.reason) if scope else ("",) * 4
+    with connection.cursor() as cursor:
+        cursor.execute(_ANNOUNCE, facts)
+
+
+@contextmanager
+def bound(
+    tenant: UUID | str, *, actor: UUID | str | None = None, request: str = "", reason: str = ""
+) -> Iterator[Scope]:
+    """Open a transaction that sees and writes the rows of `tenant` only.
+
+    `actor` is a user's id, or `system:<name>` for the system's own work. Where actor or request
+    are not given they are taken over from the outer block, which is restored afterwards: a
+    setting survives the release of a savepoint, so leaving it would leak into the outer block.
+    """
+    outer = _scope.get()
+    scope = Scope(
+        tenant=UUID(str(tenant)),
+        actor=str(actor) if actor else (outer.actor if outer else "system"),
+        request=request or (outer.request if outer else ""),
+        reason=reason,
+    )
+    with transaction.atomic():
+        _announce(scope)
+        token = _scope.set(scope)
+        try:
+            yield scope
+        finally:
+            _scope.reset(token)
+        if not connection.needs_rollback:
+            _announce(outer)
+
+
+def current_scope() -> Scope | None:
+    """Return the bound scope, or None outside `bound`."""
+    return _scope.get()
+
+
+def current_tenant_id() -> UUID:
+    """Return the bound tenant's id.
+
+    Raises:
+        NoTenantBound: called outside `bound`.
+    """
+    scope = _scope.get()
+    if scope is None:
+        raise NoTenantBound("No tenant is bound here.")
+    return scope.tenant
+
+
+def tenant_of_new_rows() -> UUID | None:
+    """Return the bound tenant for a new row; without one the database refuses the row."""
+    scope = _scope.get()
+    return scope.tenant if scope else None
+
+
+def current_actor() -> str:
+    """Return the acting user's id or `system:<name>`."""
+    scope = _scope.get()
+    return scope.actor if scope else "system"
+
+
+def tenant_ids() -> list[UUID]:
+    """Return the ids of all tenants, for batches that visit each in its own transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT core_tenant_ids()")
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,159 @@
+"""Fixtures for every room: a real PostgreSQL whose connection is the app role, walls included."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+from psycopg.conninfo import make_conninfo
+
+from core.identity.models import User
+from core.identity.services import create_tenant, create_user
+from core.tenancy import Tenant, bound
+from tms.run.config import runtime
+from tms.run.roles import prepare_database
+
+TEMPLATE = "tms_test_template"
+PASSWORD = "correct horse battery staple"
+
+
+def owner_conninfo(name: str) -> str:
+    return make_conninfo(settings.TMS_OWNER_CONNINFO, dbname=name)
+
+
+@contextmanager
+def _as_owner(name: str) -> Iterator[None]:
+    """Point Django's connection at database `name` as the owner role, then back."""
+    owner = runtime().owner
+    before = dict(connection.settings_dict)
+    connection.close()
+    connection.settings_dict.update(NAME=name, USER=owner.user, PASSWORD=owner.password)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(before)
+
+
+def _make_template() -> None:
+    with psycopg.connect(owner_conninfo(runtime().owner.name), autocommit=True) as server:
+        found = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE])
+        if found.fetchone():
+            return
+        draft = f"{TEMPLATE}_draft"
+        server.execute(f'DROP DATABASE IF EXISTS "{draft}"')
+        server.execute(f'CREATE DATABASE "{draft}"')
+        prepare_database(owner_conninfo(draft))
+        with _as_owner(draft):
+            call_command("migrate", verbosity=0)
+        server.execute(f'ALTER DATABASE "{draft}" RENAME TO "{TEMPLATE}"')
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any, worker_name: str) -> Iterator[None]:
+    """Migrate one template as the owner, give each worker a copy, connect as the app role."""
+    name = f"tms_test_{worker_name}"
+    with django_db_blocker.unblock():
+        with Path(settings.TMS_HOME, "template.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _make_template()
+            with psycopg.connect(owner_conninfo(runtime().owner.name), autocommit=True) as server:
+                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+                server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        settings.DATABASES["default"]["NAME"] = name
+        settings.TMS_OWNER_CONNINFO = owner_conninfo(name)
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "solo")
+
+
+@pytest.fixture
+def owner_connection(django_db_setup: None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as the owner role to this worker's database: for negative controls."""
+    with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
+        yield owner
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database whose commits are real; emptied by the owner afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()
+        with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
+            owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+
+
+@pytest.fixture
+def tenant(db: None) -> Iterator[Tenant]:
+    """A tenant, bound for the length of the test."""
+    made = create_tenant(slug="north", name="North Remit")
+    with bound(made.id, actor="system:test"):
+        yield made
+
+
+@pytest.fixture
+def other_tenant(db: None) -> Tenant:
+    """Another tenant, not bound."""
+    return create_tenant(slug="south", name="South Remit")
+
+
+@pytest.fixture
+def committed_tenant(committed_db: None) -> UUID:
+    """A committed tenant's id, for tests with several connections; bind it yourself."""
+    return create_tenant(slug="north", name="North Remit").id
+
+
+MakeUser = Callable[..., User]
+
+
+def make_user(name: str, *roles: str, password: str | None = None, **more: Any) -> User:
+    """Create a user of the bound tenant. Argon2 is slow on purpose: no password unless asked."""
+    return create_user(
+        name=name,
+        display_name=name.replace("-", " ").title(),
+        roles=roles,
+        password=password,
+        person_number=more.pop("person_number", f"P-{name}"),
+        **more,
+    )
+
+
+@pytest.fixture
+def user_with(tenant: Tenant) -> MakeUser:
+    """Make users with roles, like `user_with("treasury_maker", name="maker")`."""
+
+    def make(*roles: str, name: str = "", **more: Any) -> User:
+        return make_user(name or "-".join(roles).replace("_", "-"), *roles, **more)
+
+    return make
+
+
+@pytest.fixture
+def maker(user_with: MakeUser) -> User:
+    return user_with("treasury_maker", name="maker")
+
+
+@pytest.fixture
+def checker(user_with: MakeUser) -> User:
+    return user_with("treasury_checker", name="checker")
+
+
+@pytest.fixture
+def checker2(user_with: MakeUser) -> User:
+    return user_with("treasury_checker", name="checker2")

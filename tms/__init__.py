@@ -1,0 +1,1 @@
+"""The composition of all rooms: settings, addresses, servers, schedule, front page."""

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class TmsConfig(AppConfig):
+    """The composition: settings, urls, servers, the desk's front page. Owns no data."""
+
+    name = "tms"
+
+    def ready(self) -> None:
+        """Make the Celery application the current one in every process that sets Django up."""
+        from tms.celery import app
+
+        app.set_default()

@@ -1,0 +1,273 @@
+"""Settings: composed from the environment by `tms.run.config`; nothing secret has a default here."""
+
+import base64
+import os
+from datetime import timedelta
+from typing import Any
+
+from csp.constants import NONCE, SELF
+
+from tms.log import logging_configuration
+from tms.run.config import runtime
+
+RUNTIME = runtime()
+BASE_DIR = RUNTIME.config.project
+
+# --- identity of this installation -----------------------------------------------------------
+TMS_MODE = RUNTIME.mode
+DEBUG = False
+SECRET_KEY = RUNTIME.secrets.django_secret_key
+TMS_FIELD_KEY = base64.b64decode(RUNTIME.secrets.field_key)
+TMS_INDEX_KEY = RUNTIME.secrets.index_key
+TMS_WEBHOOK_KEY = RUNTIME.secrets.webhook_key
+TMS_BANK_HTTP_SECRET = RUNTIME.secrets.bank_http_secret
+TMS_AUDIT_ANCHOR_KEY = RUNTIME.secrets.audit_anchor_key
+TMS_AUDIT_ANCHOR_DIR = RUNTIME.home / "anchor"
+TMS_HOME = RUNTIME.home
+TMS_BANK_URL = f"http://{RUNTIME.config.host}:{RUNTIME.config.bank_port}"
+TMS_CLOCK_FILE = RUNTIME.home / "clock.json" if TMS_MODE == "local" else None
+TMS_REDIS_URL = RUNTIME.redis_url(0)
+
+_extra_hosts = [host for host in os.environ.get("TMS_ALLOWED_HOSTS", "").split(",") if host]
+ALLOWED_HOSTS = [RUNTIME.config.host, "localhost", "127.0.0.1", *_extra_hosts]
+TMS_ORIGINS = [f"http://{host}:{RUNTIME.config.port}" for host in ALLOWED_HOSTS]
+CSRF_TRUSTED_ORIGINS = TMS_ORIGINS
+
+# --- composition -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "tms.apps.TmsConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_fsm",
+    "simple_history",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
+    "csp",
+    "django_prometheus",
+    "core.apps.CoreConfig",
+    "calendars.apps.CalendarsConfig",
+    "approvals.apps.ApprovalsConfig",
+    "integrations.apps.IntegrationsConfig",
+    "treasury.apps.TreasuryConfig",
+    "liquidity.apps.LiquidityConfig",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "core.middleware.RequestIdMiddleware",
+    "core.middleware.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "core.middleware.TenantMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "tms.urls"
+ASGI_APPLICATION = "tms.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "tms.desk.context.desk",
+            ]
+        },
+    }
+]
+
+# --- database: the app role; `TMS_DB_ROLE=owner` is for migrations ---------------------------
+_database = RUNTIME.database
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _database.name,
+        "USER": _database.user,
+        "PASSWORD": _database.password,
+        "HOST": _database.host,
+        "PORT": _database.port,
+        "OPTIONS": {**_database.options, "connect_timeout": 5},
+    }
+}
+if TMS_MODE != "test":
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 8}
+TMS_DB_ROLE = RUNTIME.role
+TMS_OWNER_CONNINFO = RUNTIME.owner.conninfo
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "core.User"
+
+# --- people ----------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "core.identity.backend.TenantBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 15},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "/"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+_TLS = TMS_MODE == "production"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _TLS
+SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _TLS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
+OTP_TOTP_ISSUER = "TMS"
+
+# The desk runs under a strict policy; the admin theme needs Alpine expressions and inline styles.
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "frame-ancestors": ["'none'"],
+        "form-action": [SELF],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    },
+}
+
+# --- API -------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "core.api.authentication.MachineAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["core.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["core.api.problems.ProblemRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "3000/min", "sign-in": "30/min"},
+    "EXCEPTION_HANDLER": "core.api.problems.handle",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": RUNTIME.secrets.jwt_key,
+    "AUDIENCE": "tms-api",
+    "ISSUER": "tms",
+    "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "UPDATE_LAST_LOGIN": False,
+    "USER_ID_CLAIM": "user_id",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TMS API",
+    "DESCRIPTION": "Balances, proposals, transfers, windows, holidays and events of a treasury.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# --- messages between processes --------------------------------------------------------------
+_SOCKET_TIMEOUT_SECONDS = 2
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "tms",
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [RUNTIME.redis_url(2)], "capacity": 1_000, "group_expiry": 86_400},
+    }
+}
+CELERY_BROKER_URL = RUNTIME.broker_url(1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": _SOCKET_TIMEOUT_SECONDS,
+    "socket_connect_timeout": _SOCKET_TIMEOUT_SECONDS,
+}
+CELERY_TIMEZONE = "UTC"
+
+# --- pages -----------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = RUNTIME.home / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 80_000_000
+LOGGING_CONFIG = None
+LOGGING = logging_configuration()
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "TMS",
+    "SITE_HEADER": "TMS admin",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "account_balance",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+}
+SIMPLE_HISTORY_REVERT_DISABLED = True
+SIMPLE_HISTORY_ENFORCE_HISTORY_MODEL_PERMISSIONS = True

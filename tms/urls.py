@@ -1,0 +1,18 @@
+"""All addresses of the system."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django_prometheus import exports
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from core.health import health
+
+urlpatterns = [
+    path("health", health, name="health"),
+    path("metrics", exports.ExportToDjangoView, name="metrics"),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(), name="redoc"),
+    path("api/v1/", include("core.api.urls")),
+]
