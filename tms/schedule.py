@@ -1,4 +1,4 @@
-"""What beat wakes, and how often. Every job is also a management command; rows remember the work."""
+"""What beat wakes, and how often; rows remember the work."""
 
 from typing import Any
 

@@ -1,15 +1,17 @@
-"""Settings: composed from the environment by `tms.run.config`; nothing secret has a default here."""
+"""Settings, composed from the environment by `tms.run.config`; no secret has a default."""
 
 import base64
 import os
 from datetime import timedelta
 from typing import Any
 
+import django_stubs_ext
 from csp.constants import NONCE, SELF
 
 from tms.log import logging_configuration
 from tms.run.config import runtime
 
+django_stubs_ext.monkeypatch()
 RUNTIME = runtime()
 BASE_DIR = RUNTIME.config.project
 
@@ -81,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "tms.desk.middleware.DeskMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -126,7 +129,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "core.User"
 
 # --- people ----------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "core.identity.backend.TenantBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "core.identity.backend.TenantBackend",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -138,6 +144,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+CSRF_FAILURE_VIEW = "tms.desk.errors.csrf_failed"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

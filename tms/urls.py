@@ -3,11 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 from django_prometheus import exports
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import (
+    SpectacularAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerView,
+)
 
 from core.health import health
 
 urlpatterns = [
+    path("", include("core.identity.urls")),
     path("health", health, name="health"),
     path("metrics", exports.ExportToDjangoView, name="metrics"),
     path("admin/", admin.site.urls),
@@ -15,4 +20,11 @@ urlpatterns = [
     path("docs", SpectacularSwaggerView.as_view(), name="docs"),
     path("redoc", SpectacularRedocView.as_view(), name="redoc"),
     path("api/v1/", include("core.api.urls")),
+    path("api/v1/", include("calendars.api.urls")),
+    path("", include("tms.desk.urls")),
 ]
+
+handler400 = "tms.desk.errors.bad_request"
+handler403 = "tms.desk.errors.forbidden"
+handler404 = "tms.desk.errors.not_found"
+handler500 = "tms.desk.errors.server_error"

@@ -2,4 +2,13 @@ from django.apps import AppConfig
 
 
 class TreasuryConfig(AppConfig):
+    """Accounts, statements, positions, expected flows; proposals and transfers."""
+
     name = "treasury"
+
+    def ready(self) -> None:
+        """Demand the guards, listen to the rooms around, register what is approved."""
+        from core.checks import required_triggers
+        from treasury import guards, policies, receivers  # noqa: F401 - importing registers them
+
+        required_triggers.update(guards.TRIGGERS)

@@ -28,7 +28,7 @@ UNSEALED_GRACE_SECONDS: Final = 120
 
 _TAKE_PENDING = """
     DELETE FROM core_auditpending WHERE entry_id IN (
-        SELECT entry_id FROM core_auditpending ORDER BY entry_id LIMIT %s FOR UPDATE SKIP LOCKED)
+        SELECT entry_id FROM core_auditpending ORDER BY entry_id LIMIT %s)
     RETURNING entry_id
 """
 _CANONICAL = """

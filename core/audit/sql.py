@@ -6,7 +6,7 @@ so it cannot write an entry that did not happen, and no UPDATE or DELETE, so it 
 
 FUNCTIONS = r"""
 CREATE OR REPLACE FUNCTION core_audit_changes() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     secret text[] := string_to_array(TG_ARGV[0], ',');
     key_column text := coalesce(TG_ARGV[1], 'id');
@@ -46,18 +46,18 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION core_refuse_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '% on % is refused: its rows are append-only', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 
 CREATE OR REPLACE FUNCTION core_tenant_ids() RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS
 $$ SELECT id FROM core_tenant ORDER BY id $$;
 
 CREATE OR REPLACE FUNCTION core_find_login(sign_in_name text)
 RETURNS TABLE (tenant_id uuid, user_id uuid)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS
 $$ SELECT u.tenant_id, u.id FROM core_user u WHERE u.username = lower(sign_in_name) $$;
 """

@@ -1,0 +1,58 @@
+# Needs make and Python 3.11 or later; everything else is fetched into .venv. `make help` lists all.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV := .venv/bin
+PY := $(VENV)/python
+TMS_TEST_WORKERS ?= 2
+COVERAGE_LINES_MIN ?= 90
+COVERAGE_BRANCHES_MIN ?= 70
+ARGS ?=
+
+# Absolute, because measured child processes work in other folders.
+export COVERAGE_FILE := $(CURDIR)/.coverage
+
+.PHONY: help run venv test suite check schema bench clean forget
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start everything and stay up until Ctrl-C (ARGS="--without bank")
+	@bin/bootstrap run && exec $(PY) -m tms.run $(ARGS)
+
+venv: ## make the environment with the development tools
+	@bin/bootstrap dev
+
+test: check suite ## all checks, the whole suite with a browser, and the coverage floors
+
+suite: venv
+	@rm -f .coverage .coverage.*
+	@TMS_CHROMIUM="$$(bin/ensure_chromium | head -n 1)" && export TMS_CHROMIUM && test -n "$$TMS_CHROMIUM" \
+	  && $(PY) -m coverage run -m pytest -n $(TMS_TEST_WORKERS) $(ARGS)
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage json --quiet -o .coverage.json
+	@$(PY) bin/coverage_floor .coverage.json --lines $(COVERAGE_LINES_MIN) --branches $(COVERAGE_BRANCHES_MIN)
+
+check: venv ## style, types, import directions, migrations and the API schema
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy .
+	$(VENV)/lint-imports
+	$(PY) -m tms.run.throwaway manage.py makemigrations --check --dry-run
+	$(PY) -m tms.run.throwaway manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
+	diff -u docs/openapi.yaml .mypy_cache/openapi.yaml
+
+schema: venv ## write docs/openapi.yaml anew
+	$(PY) -m tms.run.throwaway manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+bench: venv ## run the benchmarks on throw-away servers
+	$(PY) -m tms.run.throwaway benchmarks/run.py $(ARGS)
+
+clean: ## remove the environment and all caches; the data stays
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov staticfiles
+	rm -f .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+forget: ## remove the data and the secrets of this installation, for ever
+	@bin/bootstrap run && $(PY) -m tms.run.forget

@@ -1,0 +1,154 @@
+"""The admin is a window on approvals; its two buttons call the service like every other way in."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from simple_history.admin import SimpleHistoryAdmin
+from typing_extensions import override
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from approvals import selectors, services
+from approvals.evidence import evidence_of
+from approvals.models import ApprovalRequest, ApprovalRule, Decision, Outcome
+from core.api.actor import actor
+from core.errors import DomainError
+from core.identity.models import User
+
+
+class ReadOnly:
+    """Nothing is added, edited or deleted by hand."""
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        """Refuse adding."""
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        """Refuse changing."""
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        """Refuse deleting."""
+        return False
+
+
+class DecisionInline(ReadOnly, TabularInline):
+    """Who decided what, below the request."""
+
+    model = Decision
+    extra = 0
+    can_delete = False
+    fields = ("checker", "as_role", "outcome", "reason", "auth_method", "decided_at")
+    readonly_fields = fields
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
+    """Requests with their decisions; approve and reject open a page that shows the content."""
+
+    list_display = (
+        "title",
+        "subject_version",
+        "state",
+        "amount",
+        "currency",
+        "required_count",
+        "maker_label",
+        "cutoff_at",
+        "escalation_level",
+    )
+    list_filter = ("state", "action", "currency")
+    search_fields = ("title", "content_hash")
+    date_hierarchy = "submitted_at"
+    inlines = (DecisionInline,)
+    actions_detail = ("approve", "reject")
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApprovalRequest]:
+        """Load the maker together with the rows."""
+        return selectors.all_requests()
+
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show the buttons to who may decide this request now."""
+        if obj is None or not isinstance(request.user, User):
+            return False
+        found = selectors.find_request(UUID(str(obj)))
+        return found is not None and selectors.eligibility(request.user, found).is_eligible
+
+    @action(description="Approve", permissions=["decide"], icon="check")
+    def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show what would be approved; approve on confirmation."""
+        return self._decide(request, object_id, Outcome.APPROVE)
+
+    @action(description="Reject", permissions=["decide"], icon="close")
+    def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for the reason; reject on confirmation."""
+        return self._decide(request, object_id, Outcome.REJECT)
+
+    def _decide(self, request: HttpRequest, object_id: str, outcome: Outcome) -> HttpResponse:
+        if request.method == "POST":
+            self._record(request, object_id, outcome)
+            target = reverse("admin:approvals_approvalrequest_change", args=[object_id])
+            return HttpResponseRedirect(target)
+        user = actor(request)
+        detail = selectors.request_detail(request_id=UUID(object_id), user=user)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{outcome.label.capitalize()}: {detail.request}",
+            "detail": detail,
+            "outcome": outcome,
+        }
+        return TemplateResponse(request, "admin/approvals/decide.html", context)
+
+    def _record(self, request: HttpRequest, object_id: str, outcome: Outcome) -> None:
+        try:
+            result = services.decide(
+                request_id=UUID(object_id),
+                checker=actor(request),
+                outcome=outcome,
+                content_hash=request.POST.get("content_hash", ""),
+                version=int(request.POST.get("version", "0")),
+                reason=request.POST.get("reason", ""),
+                evidence=evidence_of(request),
+            )
+        except DomainError as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+        except ValueError:
+            self.message_user(request, "Load the page again.", messages.ERROR)
+        else:
+            state = result.request.get_state_display()
+            message = f"Recorded. The request is {state}."
+            self.message_user(request, message, messages.SUCCESS)
+
+
+@admin.register(ApprovalRule)
+class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
+    """The rules in force."""
+
+    list_display = (
+        "required_count",
+        "role",
+        "amount_above_usd",
+        "action",
+        "currency",
+        "rail",
+        "created_by",
+        "created_at",
+    )
+    list_select_related = ("created_by",)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnly, ModelAdmin):
+    """All decisions."""
+
+    list_display = ("request", "checker", "as_role", "outcome", "reason", "decided_at")
+    list_filter = ("outcome", "as_role")
+    list_select_related = ("request", "checker")
+    search_fields = ("content_hash", "reason")

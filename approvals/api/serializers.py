@@ -1,0 +1,96 @@
+"""Requests and decisions on the wire."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from approvals.constants import REASON_LENGTH_MAX
+from approvals.models import ApprovalRequest, Decision
+from approvals.selectors import Progress, progress
+from core.api.fields import AmountField
+
+
+class PersonOut(serializers.Serializer[Any]):
+    """A person as others see them."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField(source="display_name")
+
+
+class DecisionOut(serializers.ModelSerializer[Decision]):
+    """One person's decision."""
+
+    checker = PersonOut()
+
+    class Meta:
+        model = Decision
+        fields = ["id", "checker", "as_role", "outcome", "reason", "content_hash", "decided_at"]
+
+
+class ProgressOut(serializers.Serializer[Progress]):
+    """How many approvals there are, and how many are missing."""
+
+    approved_count = serializers.IntegerField()
+    missing_count = serializers.IntegerField()
+    missing_manager_count = serializers.IntegerField()
+
+
+class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
+    """A request in a list."""
+
+    amount = AmountField(read_only=True)
+    usd_equivalent = AmountField(read_only=True, allow_null=True)
+    maker = PersonOut(allow_null=True)
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ApprovalRequest
+        fields = [
+            "id", "action", "subject_type", "subject_id", "subject_version", "title", "state",
+            "content_hash", "maker", "maker_label", "amount", "currency", "rail",
+            "usd_equivalent", "required_count", "required_manager_count", "submitted_at",
+            "cutoff_at", "decided_at", "escalation_level", "reason", "progress",
+        ]  # fmt: skip
+
+    @extend_schema_field(ProgressOut)
+    def get_progress(self, request: ApprovalRequest) -> Any:
+        """Return how far it has come."""
+        return ProgressOut(progress(request)).data
+
+
+class EligibilityOut(serializers.Serializer[Any]):
+    """Whether the caller may decide, and why not."""
+
+    is_eligible = serializers.BooleanField()
+    code = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class RequestDetailOut(serializers.Serializer[Any]):
+    """A request with its content, its decisions and what the caller may do."""
+
+    request = RequestOut()
+    content = serializers.JSONField(source="request.content")
+    decisions = DecisionOut(many=True)
+    progress = ProgressOut()
+    eligibility = EligibilityOut()
+    url = serializers.CharField(source="description.url")
+
+
+class DecisionIn(serializers.Serializer[Any]):
+    """What the caller saw, and says."""
+
+    version = serializers.IntegerField(min_value=1)
+    content_hash = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH_MAX, required=False, allow_blank=True, default=""
+    )
+
+
+class DecisionResultOut(serializers.Serializer[Any]):
+    """The request after the decision; `counted` is false when it had been recorded before."""
+
+    request = RequestOut()
+    counted = serializers.BooleanField()
+    is_final = serializers.BooleanField()

@@ -1,0 +1,106 @@
+"""Approval requests: read, approve, reject."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from approvals import selectors, services
+from approvals.api.serializers import (
+    DecisionIn,
+    DecisionResultOut,
+    RequestDetailOut,
+    RequestOut,
+)
+from approvals.evidence import evidence_of
+from approvals.models import ApprovalRequest, Outcome
+from core.api.actor import actor
+from core.idempotency import once
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The same key and body again return the first answer.",
+)
+WAITING_FOR_ME = OpenApiParameter(
+    "waiting_for_me",
+    OpenApiTypes.BOOL,
+    description="With `true`: only requests that the caller may decide now.",
+)
+
+
+@extend_schema(parameters=[WAITING_FOR_ME])
+class RequestList(ListAPIView[ApprovalRequest]):
+    """Approval requests, newest first."""
+
+    serializer_class = RequestOut
+    filterset_fields = {
+        "state": ["exact", "in"],
+        "action": ["exact"],
+        "subject_type": ["exact"],
+        "subject_id": ["exact"],
+        "currency": ["exact"],
+        "rail": ["exact"],
+    }
+
+    def get_queryset(self) -> QuerySet[ApprovalRequest]:
+        """Return the tenant's requests, or those of them that wait for the caller."""
+        if self.request.query_params.get("waiting_for_me") != "true":
+            return selectors.all_requests()
+        waiting = selectors.inbox(user=actor(self.request)).order_by().values("pk")
+        return selectors.all_requests().filter(pk__in=waiting)
+
+
+class RequestDetail(APIView):
+    """One request with its content and decisions."""
+
+    @extend_schema(responses=RequestDetailOut)
+    def get(self, request: Request, request_id: UUID) -> Response:
+        """Return everything a checker needs to see."""
+        detail = selectors.request_detail(request_id=request_id, user=actor(request))
+        return Response(RequestDetailOut(detail).data)
+
+
+class _Decide(APIView):
+    """Record the caller's decision on exactly the content they name by its hash.
+
+    There is no role list here: the service refuses everybody who may not check, with the reason.
+    """
+
+    outcome: Outcome
+
+    @extend_schema(request=DecisionIn, responses=DecisionResultOut, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Decide, once per Idempotency-Key."""
+        given = DecisionIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return once(request, lambda: self._decide(request, request_id, given))
+
+    def _decide(self, request: Request, request_id: UUID, given: DecisionIn) -> Response:
+        result = services.decide(
+            request_id=request_id,
+            checker=actor(request),
+            outcome=self.outcome,
+            evidence=evidence_of(request),
+            **given.validated_data,
+        )
+        return Response(DecisionResultOut(result).data)
+
+
+class Approve(_Decide):
+    """Approve."""
+
+    outcome = Outcome.APPROVE
+
+
+class Reject(_Decide):
+    """Reject, with a reason."""
+
+    outcome = Outcome.REJECT

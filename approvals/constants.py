@@ -1,0 +1,21 @@
+"""Limits of the approvals room, with their units."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+DUAL_THRESHOLD_USD: Final = Decimal(10_000_000)
+UNMATCHED_REQUIRED_COUNT: Final = 2
+REQUIRED_COUNT_MAX: Final = 9
+ESCALATION_AFTER_MINUTES: Final = 30
+ESCALATION_LEVEL_MAX: Final = 3
+RATE_AGE_HOURS_MAX: Final = 24
+RATE_CLOCK_SKEW: Final = timedelta(minutes=5)
+SWEEP_BATCH_MAX: Final = 500
+REASON_LENGTH_MAX: Final = 2_000
+TITLE_LENGTH_MAX: Final = 200
+SYSTEM_LABEL: Final = "system"
+
+# How much a stated equivalent may fall below amount x rate: rates carry ten decimals.
+USD_TOLERANCE_RELATIVE: Final = Decimal("0.000001")
+USD_TOLERANCE_ABSOLUTE: Final = Decimal("0.01")

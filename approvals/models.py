@@ -1,0 +1,310 @@
+"""Rules, requests and decisions: what may exist. The database guards every line of it."""
+
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import FSMField, FSMModelMixin, transition
+from simple_history.models import HistoricalRecords
+
+from approvals.constants import (
+    ESCALATION_LEVEL_MAX,
+    REASON_LENGTH_MAX,
+    REQUIRED_COUNT_MAX,
+    TITLE_LENGTH_MAX,
+)
+from core.identity.roles import TREASURY_CHECKER, TREASURY_MANAGER
+from core.tenancy import TenantModel
+
+
+class CheckerRole(models.TextChoices):
+    """Whose approvals count; a manager counts as a checker, never the other way round."""
+
+    CHECKER = TREASURY_CHECKER, "checker"
+    MANAGER = TREASURY_MANAGER, "manager"
+
+
+class ApprovalRule(TenantModel):
+    """How many people must approve. Rows are only added; the strictest that fits decides."""
+
+    action = models.CharField(max_length=60, blank=True, help_text="Empty: every action.")
+    amount_above_usd = models.DecimalField(
+        max_digits=20,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="Strictly above this USD-equivalent; empty: always.",
+    )
+    currency = models.CharField(max_length=3, blank=True, help_text="Empty: every currency.")
+    rail = models.CharField(max_length=20, blank=True, help_text="Empty: every rail.")
+    required_count = models.PositiveSmallIntegerField()
+    role = models.CharField(max_length=40, choices=CheckerRole.choices, default=CheckerRole.CHECKER)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["action", F("amount_above_usd").asc(nulls_first=True), "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="approval_rule_count_in_range",
+                condition=Q(required_count__gte=1, required_count__lte=REQUIRED_COUNT_MAX),
+            ),
+            models.CheckConstraint(
+                name="approval_rule_role_checks", condition=Q(role__in=CheckerRole.values)
+            ),
+            models.UniqueConstraint(
+                fields=[
+                    "tenant", "action", "amount_above_usd", "currency", "rail", "role",
+                    "required_count",
+                ],
+                nulls_distinct=False,
+                name="approval_rule_once",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        limit = f" above {self.amount_above_usd:,.2f} USD" if self.amount_above_usd else ""
+        return f"{self.required_count} {self.role}{limit}"
+
+
+class RequestState(models.TextChoices):
+    """Where a request stands."""
+
+    PENDING = "PENDING", "pending"
+    APPROVED = "APPROVED", "approved"
+    REJECTED = "REJECTED", "rejected"
+    CANCELLED = "CANCELLED", "cancelled"
+    EXPIRED = "EXPIRED", "expired"
+    VOIDED = "VOIDED", "voided"
+
+
+LIVE = [RequestState.PENDING, RequestState.APPROVED]
+
+
+class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
+    """Requests, in the words of the desk."""
+
+    def locked(self) -> Self:
+        """Hold the rows until the transaction ends: decisions queue up behind this lock."""
+        return self.select_for_update(of=("self",))
+
+    def pending(self) -> Self:
+        """Return the requests that wait for checkers."""
+        return self.filter(state=RequestState.PENDING)
+
+    def of_subject(self, subject_type: str, subject_id: object) -> Self:
+        """Return all versions' requests of one subject."""
+        return self.filter(subject_type=subject_type, subject_id=subject_id)
+
+    def open_at(self, now: datetime) -> Self:
+        """Return the pending requests whose cut-off has not passed."""
+        return self.pending().filter(Q(cutoff_at=None) | Q(cutoff_at__gt=now))
+
+    def overdue(self, now: datetime) -> Self:
+        """Return the pending requests whose cut-off has passed."""
+        return self.pending().filter(cutoff_at__lte=now)
+
+    def to_escalate(self, now: datetime) -> Self:
+        """Return the open requests whose next escalation is due."""
+        return self.open_at(now).filter(next_escalation_at__lte=now)
+
+
+class ApprovalRequest(TenantModel, FSMModelMixin):
+    """One version of one subject, exactly as it waits to be approved.
+
+    `content_hash`, `submitted_by`, `involved_persons` and the lower bounds of the counts are set
+    by the database. `usd_rate` is USD for one unit of `currency`.
+    """
+
+    action = models.CharField(max_length=60)
+    subject_type = models.CharField(max_length=60)
+    subject_id = models.UUIDField()
+    subject_version = models.PositiveIntegerField()
+    title = models.CharField(max_length=TITLE_LENGTH_MAX)
+    content = models.JSONField()
+    content_hash = models.CharField(max_length=64, editable=False)
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    maker_label = models.CharField(max_length=140)
+    submitted_by = models.CharField(max_length=120, editable=False)
+    involved_persons = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        help_text="Persons who made, edited or triggered it: none of them may check it.",
+    )
+    amount = models.DecimalField(max_digits=20, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    rail = models.CharField(max_length=20, blank=True)
+    usd_equivalent = models.DecimalField(max_digits=20, decimal_places=4, null=True)
+    usd_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True)
+    usd_rate_at = models.DateTimeField(null=True)
+    required_count = models.PositiveSmallIntegerField()
+    required_manager_count = models.PositiveSmallIntegerField(default=0)
+    policy_snapshot = models.JSONField()
+    state = FSMField(
+        choices=RequestState.choices, default=RequestState.PENDING, protected=True, max_length=10
+    )
+    submitted_at = models.DateTimeField()
+    cutoff_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    escalation_interval = models.DurationField()
+    escalation_level = models.PositiveSmallIntegerField(default=0)
+    next_escalation_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=REASON_LENGTH_MAX, blank=True)
+    history = HistoricalRecords(bases=[FSMModelMixin, models.Model])
+
+    objects: ClassVar[ApprovalRequestQuerySet] = ApprovalRequestQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "subject_type", "subject_id", "subject_version"],
+                name="approval_request_per_version",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "subject_type", "subject_id"],
+                condition=Q(state="PENDING"),
+                name="approval_request_one_pending",
+            ),
+            models.CheckConstraint(
+                name="approval_request_state_known", condition=Q(state__in=RequestState.values)
+            ),
+            models.CheckConstraint(
+                name="approval_request_count_in_range",
+                condition=Q(required_count__gte=1, required_count__lte=REQUIRED_COUNT_MAX)
+                & Q(required_manager_count__lte=REQUIRED_COUNT_MAX),
+            ),
+            models.CheckConstraint(
+                name="approval_request_escalation_in_range",
+                condition=Q(escalation_level__lte=ESCALATION_LEVEL_MAX),
+            ),
+            models.CheckConstraint(
+                name="approval_request_closed_has_time",
+                condition=Q(state="PENDING", decided_at=None)
+                | (~Q(state="PENDING") & Q(decided_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="approval_request_currency_code", condition=Q(currency__regex="^[A-Z]{3}$")
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "cutoff_at"],
+                condition=Q(state="PENDING"),
+                name="approval_request_pending",
+            ),
+            models.Index(
+                fields=["tenant", "next_escalation_at"],
+                condition=Q(state="PENDING"),
+                name="approval_request_to_escalate",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.subject_version})"
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether checkers may still decide."""
+        return bool(self.state == RequestState.PENDING)
+
+    def is_past_cutoff(self, now: datetime) -> bool:
+        """Return whether the cut-off has passed at `now`."""
+        return self.cutoff_at is not None and now >= self.cutoff_at
+
+    def _close(self, at: datetime, reason: str) -> None:
+        self.decided_at = at
+        self.reason = reason
+        self.next_escalation_at = None
+
+    @transition(state, RequestState.PENDING, RequestState.APPROVED)
+    def approve(self, *, at: datetime) -> None:
+        """Enough different people approved."""
+        self._close(at, "")
+
+    @transition(state, RequestState.PENDING, RequestState.REJECTED)
+    def reject(self, *, at: datetime, reason: str) -> None:
+        """One checker said no."""
+        self._close(at, reason)
+
+    @transition(state, LIVE, RequestState.CANCELLED)
+    def cancel(self, *, at: datetime, reason: str) -> None:
+        """Its maker withdrew it, or somebody stopped it."""
+        self._close(at, reason)
+
+    @transition(state, LIVE, RequestState.EXPIRED)
+    def expire(self, *, at: datetime) -> None:
+        """Its cut-off passed."""
+        self._close(at, "The cut-off passed.")
+
+    @transition(state, LIVE, RequestState.VOIDED)
+    def void(self, *, at: datetime, reason: str) -> None:
+        """A newer version replaces it."""
+        self._close(at, reason)
+
+
+class Outcome(models.TextChoices):
+    """What a checker decided."""
+
+    APPROVE = "APPROVE", "approve"
+    REJECT = "REJECT", "reject"
+
+
+class Decision(TenantModel):
+    """One person's decision on exactly one content; rows are only ever added.
+
+    `maker`, `checker_person` and `as_role` are copied by the database.
+    """
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+    checker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    checker_person = models.CharField(max_length=40, editable=False)
+    as_role = models.CharField(max_length=40, choices=CheckerRole.choices, editable=False)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    reason = models.CharField(max_length=REASON_LENGTH_MAX, blank=True)
+    content_hash = models.CharField(max_length=64)
+    auth_method = models.CharField(max_length=40)
+    auth_at = models.DateTimeField(null=True)
+    ip = models.GenericIPAddressField(null=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                name="decision_maker_is_not_checker",
+                condition=Q(maker=None) | ~Q(maker=F("checker")),
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "request", "checker"], name="decision_once_per_checker"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "request", "checker_person"], name="decision_once_per_person"
+            ),
+            models.CheckConstraint(
+                name="decision_outcome_known", condition=Q(outcome__in=Outcome.values)
+            ),
+            models.CheckConstraint(
+                name="decision_reject_has_reason",
+                condition=~Q(outcome="REJECT") | ~Q(reason=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} by {self.checker_id}"

@@ -1,0 +1,29 @@
+"""The knobs of maker-checker."""
+
+from decimal import Decimal
+
+from approvals import constants
+from core import policies
+
+DUAL_CHECKER_THRESHOLD_USD = policies.define(
+    "DUAL_CHECKER_THRESHOLD_USD",
+    constants.DUAL_THRESHOLD_USD,
+    minimum=Decimal(0),
+    maximum=Decimal(1_000_000_000),
+    help="Strictly above this USD-equivalent two different checkers are needed. Lowering it works"
+    " at once; the rules already in the database stay, so raising it does not loosen them.",
+)
+MAKER_CHECKER_TIMEOUT_MIN = policies.define(
+    "MAKER_CHECKER_TIMEOUT_MIN",
+    constants.ESCALATION_AFTER_MINUTES,
+    minimum=1,
+    maximum=24 * 60,
+    help="Minutes without a decision until a request escalates (sooner when its cut-off is near).",
+)
+APPROVAL_RATE_AGE_HOURS = policies.define(
+    "APPROVAL_RATE_AGE_HOURS",
+    constants.RATE_AGE_HOURS_MAX,
+    minimum=1,
+    maximum=constants.RATE_AGE_HOURS_MAX,
+    help="A USD rate older than this counts as missing: the amount then passes every threshold.",
+)

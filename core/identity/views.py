@@ -1,0 +1,247 @@
+"""Sign in with name, password and authenticator code; sign out.
+
+The password step only remembers who is on the way in. Nobody is signed in, and no tenant is
+bound to the session, before the code fits. A person without an authenticator sets one up first.
+"""
+
+import base64
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import qrcode
+from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_lockout_response
+from django import forms
+from django.conf import settings
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.signals import user_login_failed
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django_otp import login as remember_device
+from django_otp import match_token, user_has_device
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from qrcode.image.svg import SvgPathImage
+
+from core import clock
+from core.identity.models import User
+from core.middleware import TENANT_SESSION_KEY
+from core.tenancy import bound
+
+PENDING_SESSION_KEY: Final = "tms_sign_in"
+PENDING_SECONDS_MAX: Final = 600
+BACKEND: Final = "core.identity.backend.TenantBackend"
+REFUSED: Final = "Name, password or code do not fit. Please try again."
+
+
+class PasswordForm(forms.Form):
+    """The first step."""
+
+    username = forms.CharField(max_length=120)
+    password = forms.CharField(max_length=256, strip=False)
+
+
+class CodeForm(forms.Form):
+    """The second step: the six digits that the authenticator shows."""
+
+    code = forms.RegexField(r"^\s*\d{3}\s?\d{3}\s*$", max_length=12)
+
+    def digits(self) -> str:
+        """Return the code without blanks."""
+        return "".join(str(self.cleaned_data["code"]).split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Somebody whose password fitted and whose code is awaited."""
+
+    tenant: str
+    user: str
+    username: str
+    next: str
+    since: float
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Pending | None":
+        """Return who is on the way in, or None when nobody is or it took too long."""
+        stored = request.session.get(PENDING_SESSION_KEY)
+        pending = cls(**stored) if stored else None
+        if pending and clock.now().timestamp() - pending.since <= PENDING_SECONDS_MAX:
+            return pending
+        return None
+
+    def person(self) -> User | None:
+        """Return the person while the account is active; inside `bound`."""
+        return User.objects.filter(pk=self.user, is_active=True, is_service=False).first()
+
+
+def safe_next(request: HttpRequest) -> str:
+    """Return where to go after signing in; addresses of other sites are replaced by the desk."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if is_ours else settings.LOGIN_REDIRECT_URL
+
+
+def _enter(request: HttpRequest, person: User, device: TOTPDevice, pending: Pending) -> None:
+    """Open the session: fresh key, tenant, verified authenticator. Inside `bound`."""
+    request.session.pop(PENDING_SESSION_KEY, None)
+    login(request, person, backend=BACKEND)
+    request.session[TENANT_SESSION_KEY] = pending.tenant
+    remember_device(request, device)
+
+
+@method_decorator([never_cache, csrf_protect, sensitive_post_parameters()], name="dispatch")
+class _Step(View):
+    """What both steps share."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Send those who are in already to where they wanted to go."""
+        if request.user.is_authenticated:
+            return redirect(safe_next(request))
+        return super().dispatch(request, *args, **kwargs)
+
+
+class SignInView(_Step):
+    """Name and password."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the form."""
+        return self._form(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Check name and password, then ask for the code."""
+        form = PasswordForm(request.POST)
+        if not form.is_valid():
+            return self._form(request, error=REFUSED)
+        person = authenticate(request, **form.cleaned_data)
+        if not isinstance(person, User) or person.is_service:
+            return self._form(request, error=REFUSED)
+        pending = Pending(
+            tenant=str(person.tenant_id),
+            user=str(person.pk),
+            username=person.username,
+            next=safe_next(request),
+            since=clock.now().timestamp(),
+        )
+        request.session.cycle_key()
+        request.session[PENDING_SESSION_KEY] = asdict(pending)
+        with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+            has_authenticator = user_has_device(person, confirmed=True)
+        return redirect("sign-in-code" if has_authenticator else "sign-in-enrol")
+
+    def _form(self, request: HttpRequest, error: str = "") -> HttpResponse:
+        context = {
+            "next": safe_next(request),
+            "error": error,
+            "username": request.POST.get("username", ""),
+        }
+        return render(request, "desk/sign_in.html", context)
+
+
+class _CodeStep(_Step):
+    """A step that needs somebody on the way in."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Let the person in when the code fits; a wrong one counts as a failed sign-in."""
+        pending = Pending.of(request)
+        if pending is None:
+            return redirect("sign-in")
+        credentials = {"username": pending.username}
+        if not AxesProxyHandler.is_allowed(request, credentials):
+            locked: HttpResponse = get_lockout_response(request, credentials=credentials)
+            return locked
+        form = CodeForm(request.POST)
+        with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+            person = pending.person()
+            if person is not None and form.is_valid():
+                device = self.fitting(person, form.digits())
+                if device is not None:
+                    _enter(request, person, device, pending)
+                    return redirect(pending.next)
+        user_login_failed.send(sender=__name__, credentials=credentials, request=request)
+        return self.get(request, error=REFUSED)
+
+    def fitting(self, person: User, code: str) -> TOTPDevice | None:
+        """Return the authenticator that shows `code`."""
+        device: TOTPDevice | None = match_token(person, code)
+        return device
+
+    def get(self, request: HttpRequest, error: str = "") -> HttpResponse:
+        """Ask for the code."""
+        pending = Pending.of(request)
+        if pending is None:
+            return redirect("sign-in")
+        context = {"username": pending.username, "error": error}
+        return render(request, "desk/sign_in_code.html", context)
+
+
+class CodeView(_CodeStep):
+    """The authenticator's code."""
+
+
+class EnrolView(_CodeStep):
+    """Set up an authenticator: only for a person who has none yet."""
+
+    def get(self, request: HttpRequest, error: str = "") -> HttpResponse:
+        """Show the secret as a picture and as text."""
+        pending = Pending.of(request)
+        if pending is None:
+            return redirect("sign-in")
+        with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+            person = pending.person()
+            if person is None or user_has_device(person, confirmed=True):
+                return redirect("sign-in-code")
+            device, _ = TOTPDevice.objects.get_or_create(
+                user=person, confirmed=False, defaults={"name": "authenticator"}
+            )
+            context = {
+                "username": pending.username,
+                "error": error,
+                "picture": _qr_picture(device.config_url),
+                "secret": base64.b32encode(device.bin_key).decode(),
+            }
+        return render(request, "desk/sign_in_enrol.html", context)
+
+    def fitting(self, person: User, code: str) -> TOTPDevice | None:
+        """Confirm the new authenticator when it shows `code`."""
+        if user_has_device(person, confirmed=True):
+            return None
+        device = TOTPDevice.objects.filter(user=person, confirmed=False).first()
+        if device is None or not device.verify_token(code):
+            return None
+        device.confirmed = True
+        device.save(update_fields=["confirmed"])
+        return device
+
+
+def _qr_picture(text: str) -> str:
+    drawn: bytes = qrcode.make(text, image_factory=SvgPathImage, border=0).to_string()
+    return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode()
+
+
+@method_decorator([never_cache, csrf_protect], name="dispatch")
+class SignOutView(View):
+    """End the session."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Forget the session on the server and go to the sign-in page."""
+        logout(request)
+        return redirect("sign-in")
+
+
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send the admin's own sign-in page to ours: there is one door, with a second factor."""
+    if request.user.is_authenticated and not request.user.is_staff:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    return redirect(f"{reverse('sign-in')}?{urlencode({'next': safe_next(request)})}")

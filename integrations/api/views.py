@@ -1,0 +1,60 @@
+"""Messages over the API: the list, one of them, and its bytes."""
+
+from typing import ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from core.api.actor import actor
+from core.api.problems import ProblemRenderer
+from core.errors import Forbidden
+from integrations import selectors
+from integrations.api.filters import MessageFilter
+from integrations.api.serializers import MessageOut
+from integrations.downloads import ROLES_FOR_BYTES, as_download
+from integrations.models import Message
+
+
+class MessageList(ListAPIView[Message]):
+    """List the archive of messages, newest first."""
+
+    serializer_class = MessageOut
+    filterset_class = MessageFilter
+
+    def get_queryset(self) -> QuerySet[Message]:
+        """Return the tenant's messages without their bytes."""
+        return selectors.messages()
+
+
+class MessageDetail(RetrieveAPIView[Message]):
+    """Show what is known about one message."""
+
+    serializer_class = MessageOut
+
+    def get_object(self) -> Message:
+        """Return it, or refuse with 404."""
+        return selectors.message(self.kwargs["message_id"])
+
+
+class MessageContent(APIView):
+    """The bytes of a message, exactly as they were received or sent."""
+
+    renderer_classes: ClassVar[list[type[BaseRenderer]]] = [ProblemRenderer]
+
+    @extend_schema(
+        operation_id="messages_content",
+        responses={
+            (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
+        },
+    )
+    def get(self, request: Request, message_id: str) -> HttpResponse:
+        """Send the bytes as a download."""
+        if not actor(request).has_role(*ROLES_FOR_BYTES):
+            raise Forbidden("Your roles do not allow reading messages of the banks.")
+        return as_download(selectors.message(message_id))

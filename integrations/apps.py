@@ -1,0 +1,21 @@
+"""The lines to the banks."""
+
+from django.apps import AppConfig
+
+
+class IntegrationsConfig(AppConfig):
+    """Registers the health of the lines and the triggers that guard the archive."""
+
+    name = "integrations"
+
+    def ready(self) -> None:
+        """Wire what other rooms look at."""
+        from core import checks, health
+        from integrations.registry import bank_apis
+
+        health.component("bank_apis", bank_apis)
+        checks.required_triggers |= {
+            "integrations_message.guard_state",
+            "integrations_message.guard_content",
+            "integrations_message.guard_rows",
+        }

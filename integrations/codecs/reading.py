@@ -1,0 +1,94 @@
+"""Tell what a bank's file is, and read it."""
+
+import codecs
+import re
+from typing import Final
+
+from integrations.codecs.camt import read_camt
+from integrations.codecs.constants import MESSAGE_BYTES_MAX
+from integrations.codecs.elements import as_utf8, local_name, outline
+from integrations.codecs.errors import UnreadableMessage
+from integrations.codecs.mt940 import identify_mt, read_mt
+from integrations.codecs.pain002 import read_pain002
+from integrations.codecs.records import MessageKind, ParsedMessage, StatusReport
+
+_KINDS: Final = {
+    "BkToCstmrAcctRpt": MessageKind.CAMT052,
+    "BkToCstmrStmt": MessageKind.CAMT053,
+    "BkToCstmrDbtCdtNtfctn": MessageKind.CAMT054,
+    "CstmrPmtStsRpt": MessageKind.PAIN002,
+}
+_OWN_WORDS: Final = {
+    "CstmrCdtTrfInitn": "a payment order (pain.001), which goes to a bank",
+    "CstmrDrctDbtInitn": "a direct debit order (pain.008), which goes to a bank",
+    "FIToFICstmrCdtTrf": "an interbank credit transfer (pacs.008)",
+}
+_VERSION_SUFFIX: Final = re.compile(r"V[0-9]{2}")
+_VERSION: Final = re.compile(r"(?:camt|pain)\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}")
+# Message elements sit below the root, or below an envelope with a business header.
+_OUTLINE_ELEMENTS_MAX: Final = 2_000
+_UTF16_STARTS: Final = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
+
+
+def identify(data: bytes) -> MessageKind | None:
+    """Return what kind of bank message this is; None if it is none that we read."""
+    try:
+        if looks_like_xml(data):
+            return _find_kind(as_utf8(data))[0]
+        return identify_mt(data)
+    except UnreadableMessage:
+        return None
+
+
+def read_message(data: bytes) -> ParsedMessage | StatusReport:
+    """Read a bank's message, whatever its kind.
+
+    Raises:
+        UnreadableMessage: with a reason in words; nothing else is raised for any bytes.
+    """
+    if not data.strip():
+        raise UnreadableMessage("The file is empty.", code="message_empty")
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise UnreadableMessage(
+            f"The file has {len(data):,} bytes; at most {MESSAGE_BYTES_MAX:,} are read.",
+            code="message_too_large",
+        )
+    if not looks_like_xml(data):
+        return read_mt(data)
+    plain = as_utf8(data)
+    kind, version = _find_kind(plain)
+    if kind is MessageKind.PAIN002:
+        return read_pain002(plain, version=version)
+    return read_camt(plain, kind=kind, version=version)
+
+
+def looks_like_xml(data: bytes) -> bool:
+    start = data[:1024]
+    return start.startswith(_UTF16_STARTS) or (
+        start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<")
+    )
+
+
+def _find_kind(plain: bytes) -> tuple[MessageKind, str]:
+    """Return kind and version (`camt.053.001.08`) from the first elements of a document."""
+    first = ""
+    for count, tag in enumerate(outline(plain)):
+        name = local_name(tag)
+        first = first or name
+        kind = _KINDS.get(_VERSION_SUFFIX.sub("", name))
+        if kind is not None:
+            version = _VERSION.search(tag)
+            return kind, version.group() if version else str(kind)
+        if name in _OWN_WORDS:
+            raise UnreadableMessage(
+                f"The file is {_OWN_WORDS[name]}; a statement or a status report is expected.",
+                code="not_a_bank_message",
+            )
+        if count > _OUTLINE_ELEMENTS_MAX:
+            break
+    words = f" It starts with <{first[:40]}>." if first else ""
+    raise UnreadableMessage(
+        f"The file is XML, but neither a statement (camt.052, 053, 054) nor a status report"
+        f" (pain.002).{words}",
+        code="kind_unknown",
+    )

@@ -1,0 +1,338 @@
+"""Lines to the banks and the archive of every message that went over them."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import FSMField, FSMModelMixin, transition
+from simple_history.models import HistoricalRecords
+
+from core import clock
+from core.crypto import EncryptedTextField
+from core.tenancy import TenantModel
+from integrations.constants import NAME_CHARS_MAX
+
+
+class ConnectionKind(models.TextChoices):
+    """How messages travel."""
+
+    FOLDER = "FOLDER", "folder (host to host)"
+    HTTP = "HTTP", "HTTP"
+
+
+class BankConnection(TenantModel):
+    """A line to a bank: where it goes, with which patience."""
+
+    code = models.SlugField(max_length=40, help_text="Short name used by accounts and commands.")
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=8, choices=ConnectionKind.choices)
+    directory = models.CharField(
+        max_length=400,
+        blank=True,
+        help_text="Folder lines: directory that holds outbound/ and inbound/.",
+    )
+    base_url = models.CharField(max_length=400, blank=True, help_text="HTTP lines: address.")
+    secret = EncryptedTextField(blank=True, default="")
+    connect_timeout_seconds = models.PositiveSmallIntegerField(
+        default=5, validators=[MinValueValidator(1), MaxValueValidator(60)]
+    )
+    read_timeout_seconds = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(120)]
+    )
+    rate_per_minute = models.PositiveIntegerField(
+        default=600, validators=[MinValueValidator(1), MaxValueValidator(60_000)]
+    )
+    retries_max = models.PositiveSmallIntegerField(
+        default=20,
+        validators=[MaxValueValidator(100)],
+        help_text="How often a payment that certainly did not leave is offered again.",
+    )
+    is_active = models.BooleanField(default=True)
+    history = HistoricalRecords(excluded_fields=["secret"])
+
+    class Meta:
+        ordering = ["code"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="bank_connection_code_once"),
+            models.CheckConstraint(
+                name="bank_connection_has_an_address",
+                condition=Q(kind="FOLDER", directory__startswith="/", base_url="")
+                | Q(kind="HTTP", base_url__regex=r"^https?://", directory=""),
+            ),
+            models.CheckConstraint(
+                name="bank_connection_timeouts_bounded",
+                condition=Q(
+                    connect_timeout_seconds__range=(1, 60),
+                    read_timeout_seconds__range=(1, 120),
+                    rate_per_minute__range=(1, 60_000),
+                    retries_max__lte=100,
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class LineState(TenantModel):
+    """What a line remembers between requests; it changes every second, so it stands apart."""
+
+    connection = models.OneToOneField(BankConnection, on_delete=models.PROTECT, related_name="line")
+    failures_in_a_row = models.PositiveIntegerField(default=0)
+    circuit_open_until = models.DateTimeField(null=True)
+    last_ok_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+    last_error_at = models.DateTimeField(null=True)
+    inbound_cursor = models.CharField(max_length=200, blank=True)
+    tokens = models.FloatField(default=0)
+    tokens_at = models.DateTimeField(null=True)
+    collect_locked_until = models.DateTimeField(null=True)
+    collect_fence = models.PositiveIntegerField(default=0)
+    probe_requested_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"line {self.connection_id}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open: the bank is not called."""
+        return self.circuit_open_until is not None
+
+
+class LineNoteKind(models.TextChoices):
+    """What happened on a line."""
+
+    FAILED = "FAILED", "call failed"
+    OPENED = "OPENED", "circuit opened"
+    HEALED = "HEALED", "works again"
+    TESTED = "TESTED", "tested by a person"
+    SET_ASIDE = "SET_ASIDE", "file set aside"
+
+
+class LineNote(TenantModel):
+    """A line in the short history of a line; the oldest make room for new ones."""
+
+    connection = models.ForeignKey(BankConnection, models.PROTECT, related_name="notes")
+    kind = models.CharField(max_length=10, choices=LineNoteKind.choices)
+    text = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["tenant", "connection", "-id"], name="line_note_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Direction(models.TextChoices):
+    """Seen from the treasury."""
+
+    IN = "IN", "in"
+    OUT = "OUT", "out"
+
+
+class MessageState(models.TextChoices):
+    """Where a message stands; the first five are outbound, the last three inbound."""
+
+    QUEUED = "QUEUED", "queued"
+    SENDING = "SENDING", "being sent"
+    SENT = "SENT", "sent"
+    REFUSED = "REFUSED", "refused"
+    UNKNOWN = "UNKNOWN", "outcome unknown"
+    RECEIVED = "RECEIVED", "received"
+    HANDLED = "HANDLED", "handled"
+    SET_ASIDE = "SET_ASIDE", "set aside"
+
+
+OUTBOUND_STATES = ("QUEUED", "SENDING", "SENT", "REFUSED", "UNKNOWN")
+INBOUND_STATES = ("RECEIVED", "HANDLED", "SET_ASIDE")
+# An end-to-end reference may have at most one message in these: it could still pay, or did.
+LIVE_STATES = ("QUEUED", "SENDING", "SENT", "UNKNOWN")
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages in the words of the room."""
+
+    def inbound(self) -> Self:
+        """Keep what banks sent."""
+        return self.filter(direction=Direction.IN)
+
+    def outbound(self) -> Self:
+        """Keep what goes to banks."""
+        return self.filter(direction=Direction.OUT)
+
+    def due(self, state: MessageState, *, now: datetime) -> Self:
+        """Keep outbound messages of `state` whose time has come and that nobody works on."""
+        free = Q(locked_until__isnull=True) | Q(locked_until__lt=now)
+        return self.outbound().filter(free, state=state, due_at__lte=now)
+
+    def abandoned(self, *, now: datetime) -> Self:
+        """Keep messages whose sender went silent in the middle of the call."""
+        return self.outbound().filter(state=MessageState.SENDING, locked_until__lt=now)
+
+
+def _has_reason(state: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        name=f"message_{state.lower()}_has_reason",
+        condition=~Q(state=state) | ~Q(reason=""),
+    )
+
+
+class Message(FSMModelMixin, TenantModel):
+    """One message in or out, with its bytes. Bytes never change, rows are never deleted."""
+
+    direction = models.CharField(max_length=3, choices=Direction.choices)
+    connection = models.ForeignKey(BankConnection, models.PROTECT, related_name="messages")
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=NAME_CHARS_MAX)
+    body = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    state = FSMField(choices=MessageState.choices, protected=True)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    seen_count = models.PositiveIntegerField(default=1)
+    put_away = models.CharField(max_length=400, blank=True)
+    handled_at = models.DateTimeField(null=True)
+
+    rail = models.CharField(max_length=16, blank=True)
+    reference = models.CharField(max_length=35, blank=True)
+    message_reference = models.CharField(max_length=35, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    enquiries = models.PositiveIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    locked_until = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    unknown_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    bank_receipt = models.JSONField(default=dict, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["tenant", "connection", "sha256"],
+                condition=Q(direction="IN"),
+                name="message_archived_once",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "reference", "attempt"],
+                condition=Q(direction="OUT"),
+                name="message_attempt_once",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "reference"],
+                condition=Q(direction="OUT", state__in=LIVE_STATES),
+                name="message_one_live_attempt",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "message_reference"],
+                condition=Q(direction="OUT"),
+                name="message_reference_once",
+            ),
+            models.CheckConstraint(
+                name="message_state_fits_direction",
+                condition=Q(direction="OUT", state__in=OUTBOUND_STATES)
+                | Q(direction="IN", state__in=INBOUND_STATES),
+            ),
+            models.CheckConstraint(
+                name="message_out_has_references",
+                condition=Q(direction="IN", reference="", message_reference="", attempt=0)
+                | (
+                    Q(direction="OUT", attempt__gte=1, due_at__isnull=False)
+                    & ~Q(reference="")
+                    & ~Q(message_reference="")
+                ),
+            ),
+            models.CheckConstraint(
+                name="message_sent_has_time",
+                condition=~Q(state="SENT") | Q(sent_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="message_sending_has_lease",
+                condition=~Q(state="SENDING") | Q(locked_until__isnull=False),
+            ),
+            _has_reason("REFUSED"),
+            _has_reason("UNKNOWN"),
+            _has_reason("SET_ASIDE"),
+        ]
+        indexes = [
+            models.Index(
+                F("tenant"),
+                F("state"),
+                F("due_at"),
+                condition=Q(direction="OUT") & ~Q(state__in=("SENT", "REFUSED")),
+                name="message_waiting",
+            ),
+            models.Index(fields=["tenant", "direction", "-id"], name="message_recent"),
+            models.Index(fields=["tenant", "reference"], name="message_by_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @transition(state, source=MessageState.QUEUED, target=MessageState.SENDING)
+    def claim(self, *, until: datetime) -> None:
+        """Lease it to one sender."""
+        self.locked_until = until
+        self.fence += 1
+        self.attempts += 1
+
+    @transition(state, source=MessageState.SENDING, target=MessageState.QUEUED)
+    def postpone(self, *, due_at: datetime, reason: str) -> None:
+        """Nothing left the house: offer it again later."""
+        self.due_at = due_at
+        self.reason = reason
+        self.locked_until = None
+
+    @transition(
+        state, source=[MessageState.SENDING, MessageState.UNKNOWN], target=MessageState.SENT
+    )
+    def record_sent(self, *, receipt: dict[str, Any], at: datetime) -> None:
+        """The bank has it."""
+        self.bank_receipt = receipt
+        self.sent_at = at
+        self.reason = ""
+        self.locked_until = None
+
+    @transition(
+        state,
+        source=[MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN],
+        target=MessageState.REFUSED,
+    )
+    def record_refused(self, *, reason: str) -> None:
+        """The bank does not have it and will not get it from this message."""
+        self.reason = reason
+        self.locked_until = None
+
+    @transition(state, source=MessageState.SENDING, target=MessageState.UNKNOWN)
+    def record_unknown(self, *, reason: str, at: datetime, due_at: datetime) -> None:
+        """The bank may have it."""
+        self.reason = reason
+        self.unknown_at = at
+        self.due_at = due_at
+        self.locked_until = None
+
+    @transition(state, source=MessageState.RECEIVED, target=MessageState.HANDLED)
+    def handle(self, *, at: datetime) -> None:
+        """Its content is in the books."""
+        self.handled_at = at
+        self.reason = ""
+
+    @transition(state, source=MessageState.RECEIVED, target=MessageState.SET_ASIDE)
+    def set_aside(self, *, reason: str) -> None:
+        """It cannot be used as it is."""
+        self.reason = reason
+
+    @transition(state, source=MessageState.SET_ASIDE, target=MessageState.RECEIVED)
+    def take_up_again(self) -> None:
+        """Read it once more."""
+        self.reason = ""

@@ -1,0 +1,3 @@
+"""A bank to practise against: own process, own book, no code shared with the rest of the"
+" house.
+"""

@@ -1,0 +1,258 @@
+"""Hand queued payments to the banks: commit the intent, call, commit the outcome.
+
+A message is claimed with a lease and a fence. Whoever finds a lease that ran out in the middle of
+a call knows nothing about it: the outcome is unknown, and `enquiring` asks the bank.
+"""
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from core import clock, events
+from core.tenancy import bound
+from integrations.channels import (
+    ChannelTrouble,
+    LineSettings,
+    NotSent,
+    OutcomeUnknown,
+    Outgoing,
+    Receipt,
+    Refused,
+    opened,
+)
+from integrations.constants import (
+    DISPATCH_BATCH_MAX,
+    LEASE_MARGIN_SECONDS,
+    LEASE_START_SECONDS,
+    REASON_CHARS_MAX,
+)
+from integrations.engine.line import Admission, pause
+from integrations.events import PaymentSent, PaymentUnknown
+from integrations.models import BankConnection, Message, MessageState
+from integrations.services import lines
+from integrations.services.queueing import refuse
+
+logger = structlog.get_logger(__name__)
+
+ACTOR: Final = "system:dispatch"
+_SYSTEM_DICE: Final = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchReport:
+    """What one round did."""
+
+    sent: int = 0
+    refused: int = 0
+    unknown: int = 0
+    postponed: int = 0
+    abandoned: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return how many messages changed."""
+        return self.sent + self.refused + self.unknown + self.postponed + self.abandoned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A message that this sender may hand over until `start_before`."""
+
+    message_id: UUID
+    fence: int
+    outgoing: Outgoing
+    connection: BankConnection
+    line: LineSettings
+    start_before: datetime
+
+
+def dispatch_due(
+    *, tenant: UUID, rng: random.Random | None = None, limit: int = DISPATCH_BATCH_MAX
+) -> DispatchReport:
+    """Hand every due payment of `tenant` to its bank, one after the other.
+
+    Raises:
+        CalledInsideTransaction: a transaction is open.
+    """
+    lines.refuse_inside_transaction()
+    dice = rng or _SYSTEM_DICE
+    done: Counter[str] = Counter(abandoned=expire_leases(tenant=tenant, rng=dice))
+    held_back: set[UUID] = set()
+    for _ in range(limit):
+        found = _claim_next(tenant, held_back)
+        if found is None:
+            break
+        if isinstance(found, Claim):
+            done[_record(tenant, found, _call(found), dice)] += 1
+        else:
+            done[found] += 1
+    kinds = ("sent", "refused", "unknown", "postponed", "abandoned")
+    return DispatchReport(**{kind: done[kind] for kind in kinds})
+
+
+def expire_leases(*, tenant: UUID, rng: random.Random) -> int:
+    """Mark as unknown what was being sent when its sender went silent. Return the count."""
+    with bound(tenant, actor=ACTOR, reason="a sender went silent"):
+        now = clock.now()
+        rows = list(
+            Message.objects.abandoned(now=now)
+            .select_for_update(skip_locked=True, of=("self",))
+            .defer("body")[:DISPATCH_BATCH_MAX]
+        )
+        for message in rows:
+            reason = "The sender stopped in the middle of the call; the bank is being asked."
+            _become_unknown(message, reason=reason, rng=rng)
+    return len(rows)
+
+
+def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
+    """Step one: lease the next due message, unless its line may not be used now.
+
+    Return the claim, "refused" for one that came too late to be sent, or None when nothing is due.
+    """
+    with bound(tenant, actor=ACTOR, reason="payment leaves"):
+        while True:
+            now = clock.now()
+            message = (
+                Message.objects.due(MessageState.QUEUED, now=now)
+                .filter(connection__is_active=True)
+                .exclude(connection_id__in=held_back)
+                .select_related("connection")
+                .select_for_update(skip_locked=True, of=("self",))
+                .order_by("due_at", "id")
+                .first()
+            )
+            if message is None:
+                return None
+            if message.expires_at is not None and message.expires_at <= now:
+                refuse(message, reason="It was not sent: the cut-off has passed.")
+                return "refused"
+            admission = lines.admitted(connection=message.connection, now=now)
+            if admission is Admission.GRANTED:
+                return _claim(message, now)
+            held_back.add(message.connection_id)
+
+
+def _claim(message: Message, now: datetime) -> Claim:
+    line = lines.settings_of(message.connection)
+    call_seconds = line.connect_timeout_seconds + 2 * line.read_timeout_seconds
+    lease_seconds = LEASE_START_SECONDS + call_seconds + LEASE_MARGIN_SECONDS
+    message.claim(until=now + timedelta(seconds=lease_seconds))
+    message.save(update_fields=["state", "locked_until", "fence", "attempts"])
+    return Claim(
+        message_id=message.pk,
+        fence=message.fence,
+        outgoing=outgoing_of(message),
+        connection=message.connection,
+        line=line,
+        start_before=now + timedelta(seconds=LEASE_START_SECONDS),
+    )
+
+
+def outgoing_of(message: Message) -> Outgoing:
+    """Return what a channel needs of a message."""
+    return Outgoing(
+        key=str(message.pk),
+        name=message.name,
+        reference=message.reference,
+        message_reference=message.message_reference,
+        sha256=message.sha256,
+        body=bytes(message.body),
+    )
+
+
+def _call(claim: Claim) -> Receipt | ChannelTrouble:
+    """Step two: call the bank, outside of any transaction."""
+    lines.refuse_inside_transaction()
+    if clock.now() >= claim.start_before:
+        # Whoever slept this long may find that others have given the message up meanwhile.
+        return NotSent("The sender was held up and did not start the call.")
+    try:
+        with opened(claim.line) as channel:
+            return channel.send(claim.outgoing)
+    except (NotSent, Refused, OutcomeUnknown) as trouble:
+        return trouble
+
+
+def _record(
+    tenant: UUID, claim: Claim, outcome: Receipt | ChannelTrouble, rng: random.Random
+) -> str:
+    """Step three: commit the outcome with its event, if the message is still this sender's."""
+    with bound(tenant, actor=ACTOR, reason="outcome of a call"):
+        message = (
+            Message.objects.select_for_update(of=("self",))
+            .select_related("connection")
+            .defer("body")
+            .get(pk=claim.message_id)
+        )
+        if message.fence != claim.fence or message.state != MessageState.SENDING:
+            logger.warning("outcome_came_late", message=str(message.pk), state=message.state)
+            return "late"
+        _record_line(message.connection, outcome)
+        match outcome:
+            case Receipt():
+                become_sent(message, bank_reference=outcome.bank_reference, facts=outcome.facts)
+                return "sent"
+            case Refused():
+                refuse(message, reason=str(outcome)[:REASON_CHARS_MAX])
+                return "refused"
+            case NotSent():
+                return _postpone(message, outcome, rng)
+            case _:
+                _become_unknown(message, reason=str(outcome)[:REASON_CHARS_MAX], rng=rng)
+                return "unknown"
+
+
+def _record_line(connection: BankConnection, outcome: Receipt | ChannelTrouble) -> None:
+    """A bank that answers, be it with a refusal, is a line that works."""
+    if isinstance(outcome, Receipt | Refused):
+        lines.record_success(connection=connection)
+    else:
+        lines.record_failure(connection=connection, reason=str(outcome))
+
+
+def become_sent(message: Message, *, bank_reference: str, facts: dict[str, object]) -> None:
+    """Record, under the caller's lock, that the bank has this payment."""
+    now = clock.now()
+    message.record_sent(receipt={**facts, "bank_reference": bank_reference}, at=now)
+    message.save(update_fields=["state", "bank_receipt", "sent_at", "reason", "locked_until"])
+    events.publish(
+        PaymentSent(
+            reference=message.reference,
+            message_id=message.pk,
+            reason="",
+            bank_reference=bank_reference,
+            at=now,
+        )
+    )
+
+
+def _postpone(message: Message, outcome: NotSent, rng: random.Random) -> str:
+    """Offer it again later, or give up within the line's limit: nothing has left the house."""
+    if message.attempts > message.connection.retries_max:
+        refuse(message, reason=f"It was not sent after {message.attempts} attempts. {outcome}")
+        return "refused"
+    wait = max(pause(message.attempts, rng=rng), timedelta(seconds=outcome.retry_after_seconds))
+    message.postpone(due_at=clock.now() + wait, reason=str(outcome)[:REASON_CHARS_MAX])
+    message.save(update_fields=["state", "due_at", "reason", "locked_until"])
+    return "postponed"
+
+
+def _become_unknown(message: Message, *, reason: str, rng: random.Random) -> None:
+    now = clock.now()
+    message.record_unknown(reason=reason, at=now, due_at=now + pause(1, rng=rng))
+    message.save(update_fields=["state", "reason", "unknown_at", "due_at", "locked_until"])
+    events.publish(
+        PaymentUnknown(
+            reference=message.reference,
+            message_id=message.pk,
+            reason=reason,
+            bank_reference="",
+            at=now,
+        )
+    )

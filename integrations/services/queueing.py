@@ -1,0 +1,129 @@
+"""Turn an approved payment into the bytes that the dispatcher will hand to the bank."""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Max
+
+from core import clock, events
+from integrations import selectors
+from integrations.codecs.instructions import PaymentInstruction
+from integrations.codecs.pain001 import validate_schema, write_pain001
+from integrations.codecs.preflight import preflight
+from integrations.codecs.records import Severity
+from integrations.constants import PAIN001_KIND
+from integrations.errors import MessageStateRefused, PaymentAlreadyQueued, PreflightRefused
+from integrations.events import PaymentRefused
+from integrations.models import LIVE_STATES, Direction, Message, MessageState
+
+_FILE_NAME_CHARS: Final = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
+
+
+@transaction.atomic
+def queue_payment(
+    *,
+    instruction: PaymentInstruction,
+    rail: str,
+    connection_code: str,
+    not_after: datetime | None = None,
+) -> Message:
+    """Check a payment, write its pain.001 and queue it, in the caller's transaction.
+
+    The same order again returns the message queued first. After a refusal a new message with a
+    new message id may carry the same end-to-end reference. Past `not_after` it is not sent.
+
+    Raises:
+        PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
+        UnwritableMessage: it cannot be expressed at all.
+        ConnectionUnknown: no active connection has this code.
+        PaymentAlreadyQueued: another order with this reference is under way or was sent.
+    """
+    body = _checked_bytes(instruction, rail)
+    digest = hashlib.sha256(body).hexdigest()
+    connection = selectors.connection_named(connection_code)
+    rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
+    live = rows.filter(state__in=LIVE_STATES).first()
+    if live is not None:
+        if (live.sha256, live.connection_id) == (digest, connection.pk):
+            return live
+        raise PaymentAlreadyQueued(
+            f"Another order with the reference {live.reference} is {live.get_state_display()}.",
+            reference=live.reference,
+            state=live.state,
+        )
+    latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
+    return Message.objects.create(
+        direction=Direction.OUT,
+        connection=connection,
+        kind=PAIN001_KIND,
+        name=file_name(instruction.message_id, digest),
+        body=body,
+        sha256=digest,
+        size_bytes=len(body),
+        state=MessageState.QUEUED,
+        rail=rail,
+        reference=instruction.end_to_end_id,
+        message_reference=instruction.message_id,
+        attempt=latest + 1,
+        due_at=clock.now(),
+        expires_at=not_after,
+    )
+
+
+def _checked_bytes(instruction: PaymentInstruction, rail: str) -> bytes:
+    """Return the bytes of an order that neither preflight nor schema object to."""
+    errors = [
+        finding
+        for finding in preflight(instruction, rail=rail)
+        if finding.severity is Severity.ERROR
+    ]
+    if errors:
+        raise PreflightRefused(errors)
+    body = write_pain001([instruction])
+    objections = validate_schema(body)
+    if objections:
+        raise PreflightRefused(objections)
+    return body
+
+
+def file_name(message_reference: str, digest: str) -> str:
+    """Return the name under which a message is handed over; names of two messages never meet."""
+    plain = _FILE_NAME_CHARS.sub("-", message_reference).lstrip(".-") or "order"
+    return f"{plain}_{digest[:12]}.pain.001.xml"
+
+
+@transaction.atomic
+def withdraw_payment(*, reference: str, reason: str) -> Message:
+    """Take a payment out of the queue before any sender has touched it.
+
+    Raises:
+        MessageStateRefused: it is not waiting any more (or never was).
+    """
+    message = (
+        Message.objects.select_for_update(of=("self",))
+        .defer("body")
+        .filter(reference=reference, direction=Direction.OUT, state=MessageState.QUEUED)
+        .first()
+    )
+    if message is None:
+        raise MessageStateRefused("This payment does not wait in the queue.", reference=reference)
+    refuse(message, reason=reason)
+    return message
+
+
+def refuse(message: Message, *, reason: str) -> None:
+    """Record, under the caller's lock, that the bank does not have this payment."""
+    message.record_refused(reason=reason or "no reason given")
+    message.save(update_fields=["state", "reason", "locked_until"])
+    events.publish(
+        PaymentRefused(
+            reference=message.reference,
+            message_id=message.pk,
+            reason=message.reason,
+            bank_reference="",
+            at=clock.now(),
+        )
+    )

@@ -1,0 +1,189 @@
+/* Charts: read the JSON beside them, draw with uPlot in the theme's colours, offer a table too.
+   Amounts arrive as decimal strings; they become numbers for the picture only. */
+"use strict";
+
+(() => {
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  document.body.append(probe);
+  const charts = new Map();
+
+  function colour(name) {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  }
+
+  const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 });
+  const exact = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2, minimumFractionDigits: 2 });
+  const seconds = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
+  const dayName = new Intl.DateTimeFormat("en-GB", {
+    weekday: "short", day: "2-digit", month: "short", timeZone: "UTC",
+  });
+  const axisDay = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone: "UTC" });
+
+  /** One row per day: [seconds, history, point, low, high]; the last actual joins the forecast. */
+  function columns(source) {
+    const days = new Map();
+    const at = (day) => {
+      if (!days.has(day)) days.set(day, [null, null, null, null]);
+      return days.get(day);
+    };
+    for (const [day, amount] of source.history) at(day)[0] = Number(amount);
+    const last = source.history.at(-1);
+    if (last && source.forecast.length) at(last[0]).fill(Number(last[1]), 1, 4);
+    for (const [day, point, low, high] of source.forecast) {
+      const row = at(day);
+      row[1] = Number(point);
+      row[2] = Number(low);
+      row[3] = Number(high);
+    }
+    const sorted = [...days.keys()].sort();
+    const pick = (index) => sorted.map((day) => days.get(day)[index]);
+    return [sorted.map(seconds), pick(0), pick(1), pick(2), pick(3)];
+  }
+
+  function horizontal(plot, amount, stroke) {
+    const y = plot.valToPos(amount, "y", true);
+    const { left, top, width, height } = plot.bbox;
+    if (y < top || y > top + height) return;
+    const { ctx } = plot;
+    ctx.save();
+    ctx.strokeStyle = stroke;
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(left + width, y);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  function markers(plot, source, data, fill) {
+    const { ctx } = plot;
+    const half = 4.5 * devicePixelRatio;
+    ctx.save();
+    ctx.fillStyle = fill;
+    for (const flow of source.flows || []) {
+      const index = data[0].indexOf(seconds(flow.on));
+      const value = index < 0 ? null : data[2][index] ?? data[1][index];
+      if (value === null) continue;
+      const x = plot.valToPos(data[0][index], "x", true);
+      const y = plot.valToPos(value, "y", true);
+      ctx.beginPath();
+      ctx.moveTo(x, y - half);
+      ctx.lineTo(x + half, y);
+      ctx.lineTo(x, y + half);
+      ctx.lineTo(x - half, y);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+
+  function options(source, data, width, height) {
+    const grid = { stroke: colour("chart-grid"), width: 1 };
+    const axis = { stroke: colour("ink-faint"), grid, ticks: { show: false }, font: "12px sans-serif" };
+    const amount = (_, value) => (value === null ? "–" : `${exact.format(value)} ${source.currency}`);
+    const line = colour("chart-line");
+    const edge = { stroke: "transparent", width: 0, points: { show: false }, value: amount };
+    const floor = source.floor === null || source.floor === undefined ? null : Number(source.floor);
+    return {
+      width,
+      height,
+      cursor: { y: false, points: { size: 7 } },
+      scales: {
+        x: { time: true },
+        y: {
+          range(_, low, high) {
+            const least = floor === null ? low : Math.min(low, floor);
+            const most = floor === null ? high : Math.max(high, floor);
+            const air = (most - least || Math.abs(most) || 1) * 0.08;
+            return [least - air, most + air];
+          },
+        },
+      },
+      axes: [
+        { ...axis, values: (_, marks) => marks.map((mark) => axisDay.format(mark * 1000)), space: 70 },
+        { ...axis, values: (_, marks) => marks.map((mark) => compact.format(mark)), size: 58 },
+      ],
+      series: [
+        { label: "Day", value: (_, at) => (at === null ? "–" : dayName.format(at * 1000)) },
+        { label: "Booked", stroke: colour("chart-history"), width: 1.5, points: { show: false }, value: amount },
+        { label: "Expected", stroke: line, width: 2.5, points: { show: false }, value: amount },
+        { label: "Low", ...edge },
+        { label: "High", ...edge },
+      ],
+      bands: [{ series: [4, 3], fill: colour("chart-band") }],
+      hooks: {
+        draw: [
+          (plot) => {
+            if (floor !== null) horizontal(plot, floor, colour("chart-floor"));
+            markers(plot, source, data, colour("chart-flow"));
+          },
+        ],
+      },
+    };
+  }
+
+  function draw(host) {
+    const source = JSON.parse(document.getElementById(host.dataset.source).textContent);
+    charts.get(host)?.plot.destroy();
+    const data = columns(source);
+    const place = host.querySelector("[data-plot]");
+    const height = Number(host.dataset.height || 300);
+    place.replaceChildren();
+    const plot = new uPlot(options(source, data, place.clientWidth || 600, height), data, place);
+    charts.get(host)?.observer.disconnect();
+    const observer = new ResizeObserver(() => {
+      if (place.clientWidth && place.clientWidth !== plot.width)
+        plot.setSize({ width: place.clientWidth, height });
+    });
+    observer.observe(place);
+    charts.set(host, { plot, observer });
+  }
+
+  function spark(element) {
+    const points = element.dataset.spark.split(",").map(Number);
+    if (points.length < 2) return;
+    const low = Math.min(...points);
+    const range = Math.max(...points) - low || 1;
+    const path = points
+      .map((value, index) => {
+        const x = (index / (points.length - 1)) * 100;
+        return `${index ? "L" : "M"}${x.toFixed(1)} ${(26 - ((value - low) / range) * 24).toFixed(1)}`;
+      })
+      .join("");
+    element.setAttribute("viewBox", "0 0 100 28");
+    element.setAttribute("preserveAspectRatio", "none");
+    element.replaceChildren();
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    for (const [name, value] of Object.entries({
+      d: path, fill: "none", stroke: "currentColor", "stroke-width": 1.6, "vector-effect": "non-scaling-stroke",
+    }))
+      line.setAttribute(name, value);
+    element.append(line);
+  }
+
+  function drawAll() {
+    for (const host of charts.keys())
+      if (!host.isConnected) {
+        charts.get(host).plot.destroy();
+        charts.get(host).observer.disconnect();
+        charts.delete(host);
+      }
+    document.querySelectorAll("[data-chart]").forEach(draw);
+    document.querySelectorAll("svg[data-spark]").forEach(spark);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-chart-table]");
+    if (!button) return;
+    const host = button.closest("[data-chart-host]");
+    const asTable = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(asTable));
+    host.querySelector("[data-chart]").hidden = asTable;
+    host.querySelector("[data-chart-rows]").hidden = !asTable;
+  });
+  document.addEventListener("desk:theme", drawAll);
+  document.addEventListener("htmx:after:swap", drawAll);
+  drawAll();
+})();

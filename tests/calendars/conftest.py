@@ -1,0 +1,26 @@
+"""Calendars and rails installed for the bound tenant, and people who look after them."""
+
+import pytest
+
+from calendars import services
+from core.identity.models import User
+from core.tenancy import Tenant
+from tests.conftest import MakeUser
+
+
+@pytest.fixture
+def installed(tenant: Tenant) -> Tenant:
+    """The bound tenant with reference calendars 2026-2028 and every rail of the book."""
+    services.install_reference_calendars(years=(2026, 2027, 2028))
+    services.install_rails()
+    return tenant
+
+
+@pytest.fixture
+def keeper(user_with: MakeUser) -> User:
+    return user_with("static_data", name="keeper")
+
+
+@pytest.fixture
+def second_keeper(user_with: MakeUser) -> User:
+    return user_with("static_data", name="second-keeper")

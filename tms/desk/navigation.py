@@ -1,0 +1,120 @@
+"""The desk's menu: which pages exist, under which heading, with which keys."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One page of the menu. `keys` are pressed one after the other."""
+
+    heading: str
+    title: str
+    url_name: str
+    icon: str
+    keys: str = ""
+    badge: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An entry as shown on one page."""
+
+    entry: Entry
+    url: str
+    is_current: bool
+    badge_url: str
+
+
+ENTRIES: Final = (
+    Entry(heading="Today", title="Desk", url_name="desk", icon="desk", keys="g h"),
+    Entry(
+        heading="Today",
+        title="Approvals",
+        url_name="approvals:inbox",
+        icon="inbox",
+        keys="g a",
+        badge="approvals:waiting-count",
+    ),
+    Entry(heading="Today", title="Alerts", url_name="treasury:alerts", icon="bell", keys="g l"),
+    Entry(
+        heading="Cash",
+        title="Position",
+        url_name="treasury:position",
+        icon="wallet",
+        keys="g p",
+    ),
+    Entry(
+        heading="Cash",
+        title="Forecasts",
+        url_name="liquidity:forecasts",
+        icon="chart",
+        keys="g f",
+    ),
+    Entry(
+        heading="Cash",
+        title="Shortfalls",
+        url_name="liquidity:shortfalls",
+        icon="drop",
+        keys="g s",
+    ),
+    Entry(
+        heading="Payments",
+        title="Proposals",
+        url_name="treasury:proposals",
+        icon="list",
+        keys="g o",
+    ),
+    Entry(
+        heading="Payments",
+        title="Transfers",
+        url_name="treasury:transfers",
+        icon="send",
+        keys="g t",
+    ),
+    Entry(
+        heading="Payments",
+        title="Rails and holidays",
+        url_name="calendars:rails",
+        icon="rail",
+        keys="g r",
+    ),
+    Entry(
+        heading="Control",
+        title="Bank connections",
+        url_name="integrations:connections",
+        icon="plug",
+        keys="g b",
+    ),
+    Entry(
+        heading="Control",
+        title="Audit trail",
+        url_name="audit-trail",
+        icon="shield",
+        keys="g u",
+    ),
+)
+
+
+def address(url_name: str) -> str | None:
+    """Return the path of a page, or None when no room offers it in this installation."""
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return None
+
+
+def sections(path: str) -> dict[str, list[Link]]:
+    """Return the menu's links by heading, with the page at `path` marked."""
+    found: dict[str, list[Link]] = {}
+    for entry in ENTRIES:
+        url = address(entry.url_name)
+        if url is None:
+            continue
+        is_current = path == url if url == "/" else path.startswith(url)
+        badge = address(entry.badge) if entry.badge else None
+        link = Link(entry=entry, url=url, is_current=is_current, badge_url=badge or "")
+        found.setdefault(entry.heading, []).append(link)
+    return found

@@ -1,0 +1,88 @@
+"""What stands on the front page: each room offers a panel, this list only arranges them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tms.desk.navigation import address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A fragment of another room's page, refreshed when one of `topics` is heard.
+
+    `width` counts columns of twelve on wide screens; phones stack the panels.
+    """
+
+    title: str
+    icon: str
+    url_name: str
+    page_url_name: str
+    topics: str
+    width: int
+
+    @property
+    def url(self) -> str | None:
+        """Return where the fragment is fetched, or None when no room offers it."""
+        return address(self.url_name)
+
+    @property
+    def page_url(self) -> str | None:
+        """Return the page that tells the whole story."""
+        return address(self.page_url_name)
+
+
+PANELS: Final = (
+    Panel(
+        title="Position",
+        icon="wallet",
+        url_name="treasury:position-panel",
+        page_url_name="treasury:position",
+        topics="ops.nostro.balance.update balance.updated cash_positions ops.fund.movement.status",
+        width=8,
+    ),
+    Panel(
+        title="Rails",
+        icon="rail",
+        url_name="calendars:rails-panel",
+        page_url_name="calendars:rails",
+        topics="ops.window.closing calendars.*",
+        width=4,
+    ),
+    Panel(
+        title="Forecast",
+        icon="chart",
+        url_name="liquidity:forecast-panel",
+        page_url_name="liquidity:forecasts",
+        topics="forecast.daily.ready cash_flow.created",
+        width=8,
+    ),
+    Panel(
+        title="Shortfalls",
+        icon="drop",
+        url_name="liquidity:shortfalls-panel",
+        page_url_name="liquidity:shortfalls",
+        topics="forecast.rda.shortfall forecast.daily.ready ops.fund.movement.status",
+        width=4,
+    ),
+    Panel(
+        title="Proposals and transfers",
+        icon="send",
+        url_name="treasury:movements-panel",
+        page_url_name="treasury:proposals",
+        topics="maker_checker.* ops.fund.movement.status",
+        width=8,
+    ),
+    Panel(
+        title="Alerts",
+        icon="bell",
+        url_name="treasury:alerts-panel",
+        page_url_name="treasury:alerts",
+        topics="risk.alert ops.* forecast.rda.shortfall maker_checker.proposal.escalated",
+        width=4,
+    ),
+)
+
+
+def offered() -> list[Panel]:
+    """Return the panels whose rooms offer them."""
+    return [panel for panel in PANELS if panel.url]

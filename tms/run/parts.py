@@ -1,0 +1,188 @@
+"""The programs of the system: what each is called with, and how to see that it works."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tms.run.config import RunConfig, Secrets
+from tms.run.places import make_private
+from tms.run.process import ChildSpec
+from tms.run.servers import servers_of
+from tms.run.supervisor import Part
+
+ANSWER_SECONDS_MAX = 2.0
+HEALTH_BYTES_MAX = 65_536
+GRACEFUL_SECONDS = "3"
+START_SECONDS_MAX = 120.0
+SETTLED_SECONDS = 5.0  # a program without an address is taken to work once it has lived so long
+PROGRAM_NAMES = ("bank", "web", "worker", "beat", "relay", "channels")
+SERVER_NAMES = ("postgres", "valkey")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """Makes the specs of one installation's programs."""
+
+    config: RunConfig
+    secrets: Secrets
+
+    def servers(self) -> list[Part]:
+        return [
+            Part(name=server.name, spec=server.spec, guarded=False)
+            for server in servers_of(self.config, self.secrets)
+        ]
+
+    def part(self, name: str) -> Part:
+        """One of the programs by its name."""
+        makers = {
+            "bank": self._bank,
+            "web": self._web,
+            "worker": self._worker,
+            "beat": self._beat,
+            "relay": lambda: self._spec("relay", "manage.py", "relay"),
+            "channels": lambda: self._spec("channels", "manage.py", "channels"),
+        }
+        return Part(name=name, spec=makers[name])
+
+    def once(self, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Part:
+        """A program that runs to its end, such as the migrations."""
+        return Part(
+            name=name,
+            spec=lambda: self._spec(name, *command, environment=environment),
+            once=True,
+        )
+
+    def _web(self) -> ChildSpec:
+        config = self.config
+        return self._spec(
+            "web",
+            *("-m", "uvicorn", "tms.asgi:application"),
+            *("--host", config.host, "--port", str(config.port)),
+            *("--workers", str(config.web_workers), "--no-server-header"),
+            *("--timeout-graceful-shutdown", GRACEFUL_SECONDS),
+            address=config.url,
+        )
+
+    def _worker(self) -> ChildSpec:
+        return self._spec(
+            "worker",
+            *("-m", "celery", "-A", "tms", "worker", "--loglevel", "INFO"),
+            *("--concurrency", "2", "--without-gossip", "--without-mingle"),
+        )
+
+    def _beat(self) -> ChildSpec:
+        schedule = self.config.home / "run" / "beat-schedule"
+        return self._spec(
+            "beat",
+            *("-m", "celery", "-A", "tms", "beat", "--loglevel", "INFO"),
+            *("--schedule", str(schedule), "--pidfile="),
+        )
+
+    def _bank(self) -> ChildSpec:
+        home = make_private(self.config.home / "bank")
+        return self._spec(
+            "bank",
+            *("-m", "integrations.sandbox_bank", "serve"),
+            *("--home", str(home), "--port", str(self.config.bank_port)),
+            address=f"http://127.0.0.1:{self.config.bank_port}",
+            environment={"TMS_BANK_HTTP_SECRET": self.secrets.bank_http_secret},
+        )
+
+    def _spec(
+        self,
+        name: str,
+        *arguments: str,
+        address: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> ChildSpec:
+        log = make_private(self.config.home / "log") / f"{name}.log"
+        return ChildSpec(
+            name=name,
+            argv=(sys.executable, *arguments),
+            log=log,
+            env={
+                **os.environ,
+                "TMS_HOME": str(self.config.home),
+                "DJANGO_SETTINGS_MODULE": "tms.settings",
+                "PYTHONUNBUFFERED": "1",
+                "TMS_DB_ROLE": "app",
+                **(environment or {}),
+            },
+            cwd=self.config.project,
+            address=address,
+            ready=self._readiness(name, log),
+            ready_seconds_max=START_SECONDS_MAX,
+        )
+
+    def _readiness(self, name: str, log: Path) -> Readiness:
+        seen = log.stat().st_size if log.exists() else 0
+        return Readiness(
+            name=name, log=log, log_bytes_before=seen, config=self.config, made=time.monotonic()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Asks one program whether it works: over HTTP, by connecting, or from its own words."""
+
+    name: str
+    log: Path
+    log_bytes_before: int
+    config: RunConfig
+    made: float
+
+    def __call__(self) -> bool:
+        if self.name == "web":
+            return web_answers(self.config.host, self.config.port)
+        if self.name == "bank":
+            return port_answers("127.0.0.1", self.config.bank_port)
+        if self.name == "worker":
+            return self._said(b" ready.")
+        if self.name == "beat":
+            return self._said(b"beat: Starting")
+        return time.monotonic() - self.made > SETTLED_SECONDS
+
+    def _said(self, words: bytes) -> bool:
+        if not self.log.exists():
+            return False
+        with self.log.open("rb") as file:
+            if self.log.stat().st_size >= self.log_bytes_before:
+                file.seek(self.log_bytes_before)
+            return words in file.read()
+
+
+def web_answers(host: str, port: int) -> bool:
+    """Whether /health answers with its report; the system may still call itself degraded."""
+    connection = http.client.HTTPConnection(_reachable(host), port, timeout=ANSWER_SECONDS_MAX)
+    try:
+        connection.request("GET", "/health", headers={"Accept": "application/json"})
+        answer = connection.getresponse()
+        if (answer.getheader("Location") or "").startswith("https://"):
+            return True  # behind a proxy that speaks TLS
+        report = json.loads(answer.read(HEALTH_BYTES_MAX))
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return isinstance(report, dict) and "status" in report
+
+
+def port_answers(host: str, port: int) -> bool:
+    """Whether somebody listens."""
+    try:
+        with socket.create_connection((_reachable(host), port), timeout=ANSWER_SECONDS_MAX):
+            return True
+    except OSError:
+        return False
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound

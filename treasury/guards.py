@@ -1,0 +1,192 @@
+"""The rules of money movement as the database holds them.
+
+Kept as SQL text and applied by a migration. `treasury_proposal_content` is the only builder of
+what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
+"""
+
+EDGES = (
+    ("DRAFT", "PENDING"),
+    ("DRAFT", "CANCELLED"),
+    ("PENDING", "PENDING"),
+    ("PENDING", "APPROVED"),
+    ("PENDING", "REJECTED"),
+    ("PENDING", "CANCELLED"),
+    ("PENDING", "EXPIRED"),
+    ("APPROVED", "EXECUTING"),
+    ("APPROVED", "CANCELLED"),
+    ("APPROVED", "EXPIRED"),
+    ("EXECUTING", "SENT"),
+    ("EXECUTING", "FAILED"),
+    ("SENT", "CONFIRMED"),
+    ("SENT", "FAILED"),
+    ("CONFIRMED", "SETTLED"),
+    ("CONFIRMED", "RETURNED"),
+    ("SETTLED", "RETURNED"),
+    ("FAILED", "EXECUTING"),
+)
+
+_EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
+
+CONTENT = """
+CREATE OR REPLACE FUNCTION treasury_proposal_content(p treasury_proposal) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT jsonb_build_object(
+        'proposal', p.id, 'reference', p.reference, 'version', p.version, 'purpose', p.purpose,
+        'amount', p.amount::text, 'currency', p.currency, 'rail', p.rail,
+        'charge_bearer', p.charge_bearer, 'value_date', p.value_date,
+        'debit_account', p.debit_account_id, 'debit_number', d.number_index, 'debit_bank', db.bic,
+        'credit_account', p.credit_account_id, 'credit_number', c.number_index,
+        'credit_bank', cb.bic, 'credit_clearing', c.clearing_code, 'creditor', e.name)
+      FROM treasury_bankaccount d JOIN treasury_bank db ON db.id = d.bank_id,
+           treasury_bankaccount c JOIN treasury_bank cb ON cb.id = c.bank_id
+           JOIN treasury_legalentity e ON e.id = c.entity_id
+     WHERE d.id = p.debit_account_id AND c.id = p.credit_account_id
+$$;
+"""
+
+PROPOSAL = f"""
+CREATE OR REPLACE FUNCTION treasury_guard_proposal() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    content jsonb;
+    frozen text[] := ARRAY['state', 'content_hash', 'submitted_at', 'closed_at', 'closing_reason',
+                           'usd_equivalent'];
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a proposal is never deleted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    content := treasury_proposal_content(NEW);
+    IF content IS NULL THEN
+        RAISE EXCEPTION 'a proposal names two accounts of its tenant'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    -- What was sent stays as it was sent, also when an account is renumbered later.
+    NEW.content_hash := CASE
+        WHEN TG_OP = 'UPDATE' AND OLD.state NOT IN ('DRAFT', 'PENDING', 'APPROVED', 'FAILED')
+            THEN OLD.content_hash
+        ELSE approvals_content_hash(
+            NEW.tenant_id, 'treasury.proposal', NEW.id, NEW.version, content) END;
+    IF NOT EXISTS (SELECT 1 FROM treasury_bankaccount a WHERE a.id = NEW.debit_account_id
+                      AND a.currency = NEW.currency)
+       OR NOT EXISTS (SELECT 1 FROM treasury_bankaccount a WHERE a.id = NEW.credit_account_id
+                      AND a.currency = NEW.currency) THEN
+        RAISE EXCEPTION 'both accounts hold the currency of the proposal'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state <> 'DRAFT' THEN
+            RAISE EXCEPTION 'a proposal is born as DRAFT, not as %', NEW.state
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (VALUES {_EDGE_ROWS}) THEN
+        RAISE EXCEPTION 'a proposal does not go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF to_jsonb(NEW) - frozen <> to_jsonb(OLD) - frozen
+       AND NOT (OLD.state = 'DRAFT' AND NEW.state = 'DRAFT')
+       AND NOT (OLD.state = 'PENDING' AND NEW.state = 'PENDING' AND NEW.version = OLD.version + 1
+                AND to_jsonb(NEW) -> 'maker_id' = to_jsonb(OLD) -> 'maker_id'
+                AND NEW.reference = OLD.reference AND NEW.tenant_id = OLD.tenant_id) THEN
+        RAISE EXCEPTION 'a submitted proposal changes only as a new version while it is PENDING'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state IN ('APPROVED', 'EXECUTING') AND NEW.content_hash <> OLD.content_hash THEN
+        RAISE EXCEPTION 'an account of the proposal changed after it was submitted'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state = 'PENDING' AND NEW.state = 'APPROVED'
+       AND NOT approvals_is_approved('treasury.proposal', NEW.id, NEW.version, content) THEN
+        RAISE EXCEPTION 'proposal % has not been approved by enough people', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'EXECUTING' AND OLD.state <> 'EXECUTING'
+       AND NOT (approvals_is_approved('treasury.proposal', NEW.id, NEW.version, content)
+                AND EXISTS (SELECT 1 FROM treasury_transfer t WHERE t.proposal_id = NEW.id)) THEN
+        RAISE EXCEPTION 'proposal % has no approved transfer to execute', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON treasury_proposal;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_proposal
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_proposal();
+"""
+
+TRANSFER = """
+CREATE OR REPLACE FUNCTION treasury_guard_transfer() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    p treasury_proposal;
+    usd numeric;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a transfer is never deleted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.proposal_id, NEW.end_to_end_id, NEW.uetr, NEW.tenant_id)
+           <> (OLD.proposal_id, OLD.end_to_end_id, OLD.uetr, OLD.tenant_id) THEN
+            RAISE EXCEPTION 'a transfer keeps its identifiers' USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.bank_status_rank < OLD.bank_status_rank AND NEW.attempt = OLD.attempt THEN
+            RAISE EXCEPTION 'the bank status of a transfer never falls back'
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    SELECT * INTO p FROM treasury_proposal WHERE id = NEW.proposal_id FOR UPDATE;
+    IF p.state IS DISTINCT FROM 'APPROVED'
+       OR NOT approvals_is_approved(
+           'treasury.proposal', p.id, p.version, treasury_proposal_content(p))
+    THEN
+        RAISE EXCEPTION 'only an approved proposal becomes a transfer'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    -- Counted again with the newest rate: a request that understated its worth fails here.
+    SELECT CASE WHEN p.currency = 'USD' THEN p.amount ELSE p.amount * (
+               SELECT r.usd_per_unit FROM treasury_usdrate r
+                WHERE r.currency = p.currency ORDER BY r.as_of DESC LIMIT 1) END INTO usd;
+    IF approvals_required('fund_movement', usd, p.currency, p.rail) > (
+        SELECT count(DISTINCT d.checker_person) FROM approvals_decision d
+          JOIN approvals_approvalrequest q ON q.id = d.request_id
+         WHERE q.subject_type = 'treasury.proposal' AND q.subject_id = p.id
+           AND q.subject_version = p.version AND d.outcome = 'APPROVE'
+           AND d.content_hash = q.content_hash) THEN
+        RAISE EXCEPTION 'proposal % needs more approvals for its amount', p.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON treasury_transfer;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_transfer
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_transfer();
+"""
+
+OUTBOUND = """
+CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF NEW.direction = 'OUT' AND NEW.kind = 'PAIN001' AND NOT EXISTS (
+        SELECT 1 FROM treasury_transfer t JOIN treasury_proposal p ON p.id = t.proposal_id
+         WHERE t.end_to_end_id = NEW.reference AND p.state = 'EXECUTING') THEN
+        RAISE EXCEPTION 'payment % belongs to no approved transfer', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard_payment ON integrations_message;
+CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_outbound();
+"""
+
+MOVEMENT = CONTENT + PROPOSAL + TRANSFER
+TRIGGERS = {
+    "treasury_proposal.guard",
+    "treasury_transfer.guard",
+    "treasury_transferstatus.append_only",
+    "integrations_message.guard_payment",
+}

@@ -1,0 +1,41 @@
+"""What may exist in the treasury: static data, statements, expected flows, movements."""
+
+from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
+from treasury.models.movement import (
+    ChargeBearer,
+    PrefundingRequest,
+    Proposal,
+    ProposalState,
+    Purpose,
+    ReferenceCounter,
+    SuppressedShortfall,
+    Transfer,
+    TransferStatus,
+)
+from treasury.models.statements import (
+    BankEntry,
+    BookingStatus,
+    EntryObservation,
+    EntryState,
+    Proof,
+    Statement,
+    StatementBalance,
+    StatementSource,
+    StatementState,
+)
+from treasury.models.static import (
+    AccountKind,
+    Bank,
+    BankAccount,
+    IntradayMode,
+    LegalEntity,
+    UsdRate,
+)
+
+__all__ = [
+    "AccountKind", "Bank", "BankAccount", "BankEntry", "BookingStatus", "ChargeBearer",
+    "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "IntradayMode",
+    "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "Purpose",
+    "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
+    "SuppressedShortfall", "Transfer", "TransferStatus", "UsdRate",
+]  # fmt: skip

@@ -1,0 +1,3 @@
+"""What the treasury listens to: bank messages, payment outcomes, shortfalls."""
+
+from treasury.receivers import bank, movement  # noqa: F401 - importing subscribes

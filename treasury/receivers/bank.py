@@ -1,0 +1,1 @@
+"""Bank messages become statements, entries and balances."""

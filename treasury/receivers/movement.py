@@ -1,0 +1,1 @@
+"""Shortfalls become proposals; bank answers move transfers."""
