@@ -18,4 +18,5 @@ class ApprovalsConfig(AppConfig):
             "approvals_decision.guard_insert",
             "approvals_decision.append_only",
             "approvals_approvalrule.append_only",
+            "approvals_historicalapprovalrequest.append_only",
         }

@@ -114,7 +114,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.open_at(now).filter(next_escalation_at__lte=now)
 
 
-class ApprovalRequest(TenantModel, FSMModelMixin):
+class ApprovalRequest(FSMModelMixin, TenantModel):
     """One version of one subject, exactly as it waits to be approved.
 
     `content_hash`, `submitted_by`, `involved_persons` and the lower bounds of the counts are set

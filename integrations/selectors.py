@@ -115,7 +115,9 @@ def connectivity() -> list[LineView]:
     for note in LineNote.objects.order_by("-id")[: RECENT_MAX * NOTES_SHOWN_MAX]:
         notes.setdefault(note.connection_id, []).append(note)
     return [
-        _line_view(connection, lines.get(connection.pk), counts.get(connection.pk, Counter()), notes)
+        _line_view(
+            connection, lines.get(connection.pk), counts.get(connection.pk, Counter()), notes
+        )
         for connection in connections()
     ]
 

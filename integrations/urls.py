@@ -4,9 +4,10 @@ from django.urls import path
 
 from integrations import views
 
+app_name = "integrations"
 urlpatterns = [
-    path("connectivity", views.connectivity, name="connectivity"),
-    path("connectivity/<slug:code>/test", views.probe, name="line-test"),
-    path("messages/<uuid:message_id>/again", views.try_again, name="message-try-again"),
-    path("messages/<uuid:message_id>/content", views.content, name="message-bytes"),
+    path("connections/", views.connectivity, name="connections"),
+    path("connections/<slug:code>/test", views.probe, name="probe"),
+    path("bank-messages/<uuid:message_id>/again", views.try_again, name="try-again"),
+    path("bank-messages/<uuid:message_id>/content", views.content, name="content"),
 ]

@@ -39,7 +39,7 @@ def probe(request: HttpRequest, code: str) -> HttpResponse:
         notices.error(request, refusal.message)
     else:
         notices.success(request, f"{code} is being tested; its history shows the result.")
-    return redirect("connectivity")
+    return redirect("integrations:connections")
 
 
 @login_required
@@ -52,7 +52,7 @@ def try_again(request: HttpRequest, message_id: UUID) -> HttpResponse:
         notices.error(request, refusal.message)
     else:
         notices.success(request, f"{message.name} is being read again.")
-    return redirect("connectivity")
+    return redirect("integrations:connections")
 
 
 @login_required

@@ -8,6 +8,10 @@ class TmsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery application the current one in every process that sets Django up."""
+        from django.conf import settings
+
         from tms.celery import app
+
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
         app.set_default()

@@ -1,6 +1,7 @@
 """One address serves pages, API, event stream and websockets."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
@@ -15,7 +16,9 @@ from core.checks import refuse_unless_safe  # noqa: E402
 from tms.celery import app as celery_app  # noqa: E402, F401 - web sends tasks
 from tms.routing import websocket_urlpatterns  # noqa: E402
 
-refuse_unless_safe()
+# The database is asked in a thread of its own: this module may load inside a running event loop.
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(refuse_unless_safe).result()
 application = ProtocolTypeRouter(
     {
         "http": http,

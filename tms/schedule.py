@@ -2,7 +2,21 @@
 
 from typing import Any
 
+from celery.schedules import crontab
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     "deliver events": {"task": "core.events.drain", "schedule": 3.0},
     "seal the audit trail": {"task": "core.audit.seal", "schedule": 5.0},
+    "warn of closing windows": {"task": "calendars.raise_window_alerts", "schedule": 60.0},
+    "look ahead for holidays": {
+        "task": "calendars.holiday_lookahead",
+        "schedule": crontab(hour="1", minute="0"),
+    },
+    "escalate approvals": {"task": "approvals.escalate", "schedule": 60.0},
+    "expire approvals": {"task": "approvals.expire", "schedule": 30.0},
+    "send payments": {"task": "integrations.dispatch", "schedule": 5.0},
+    "resolve unknown outcomes": {"task": "integrations.enquire", "schedule": 5.0},
+    "collect bank messages": {"task": "integrations.collect", "schedule": 5.0},
+    "start approved transfers": {"task": "treasury.execute", "schedule": 2.0},
+    "watch confirmations": {"task": "treasury.sla", "schedule": 30.0},
 }

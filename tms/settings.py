@@ -26,7 +26,7 @@ TMS_BANK_HTTP_SECRET = RUNTIME.secrets.bank_http_secret
 TMS_AUDIT_ANCHOR_KEY = RUNTIME.secrets.audit_anchor_key
 TMS_AUDIT_ANCHOR_DIR = RUNTIME.home / "anchor"
 TMS_HOME = RUNTIME.home
-TMS_BANK_URL = f"http://{RUNTIME.config.host}:{RUNTIME.config.bank_port}"
+TMS_BANK_URL = f"http://127.0.0.1:{RUNTIME.config.bank_port}"
 TMS_CLOCK_FILE = RUNTIME.home / "clock.json" if TMS_MODE == "local" else None
 TMS_REDIS_URL = RUNTIME.redis_url(0)
 

@@ -21,6 +21,10 @@ urlpatterns = [
     path("redoc", SpectacularRedocView.as_view(), name="redoc"),
     path("api/v1/", include("core.api.urls")),
     path("api/v1/", include("calendars.api.urls")),
+    path("api/v1/", include("approvals.api.urls")),
+    path("api/v1/", include("integrations.api.urls")),
+    path("api/v1/", include("treasury.api.urls")),
+    path("", include("integrations.urls")),
     path("", include("tms.desk.urls")),
 ]
 

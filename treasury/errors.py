@@ -33,3 +33,21 @@ class NotRetriable(DomainError):
     """Only a transfer that definitely failed may be tried again."""
 
     code = "not_retriable"
+
+
+class AlreadyKnown(DomainError):
+    """There is one of these already."""
+
+    code = "already_known"
+
+
+class RateRefused(DomainError):
+    """Another rate of the same instant and source says something else."""
+
+    code = "rate_refused"
+
+
+class BalanceConflict(DomainError):
+    """The event id was used before, for another balance."""
+
+    code = "balance_conflict"

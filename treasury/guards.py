@@ -169,7 +169,7 @@ OUTBOUND = """
 CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    IF NEW.direction = 'OUT' AND NEW.kind = 'PAIN001' AND NOT EXISTS (
+    IF NEW.direction = 'OUT' AND NOT EXISTS (
         SELECT 1 FROM treasury_transfer t JOIN treasury_proposal p ON p.id = t.proposal_id
          WHERE t.end_to_end_id = NEW.reference AND p.state = 'EXECUTING') THEN
         RAISE EXCEPTION 'payment % belongs to no approved transfer', NEW.reference

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
             },
-            bases=(models.Model, django_fsm.FSMModelMixin),
+            bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
             name='ApprovalRule',

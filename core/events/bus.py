@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar
@@ -81,7 +81,7 @@ def jsonable(value: Any) -> Any:
             plain = f"{value:f}"
         case datetime():
             plain = value.isoformat().replace("+00:00", "Z")
-        case UUID() | date():
+        case UUID() | date() | time():
             plain = str(value)
         case dict():
             plain = {str(key): jsonable(item) for key, item in value.items()}

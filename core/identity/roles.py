@@ -33,8 +33,13 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
 
 def install_roles(**_kwargs: Any) -> None:
     """Create the role groups and their admin permissions; runs after every migrate."""
+    from django.apps import apps
+    from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission
 
+    # This may run before the other rooms' own signal: their permissions must exist first.
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0)
     views = list(Permission.objects.filter(codename__startswith="view_"))
     for role in ALL:
         group, _ = Group.objects.get_or_create(name=role)

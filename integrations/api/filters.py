@@ -1,6 +1,6 @@
 """Ways to narrow the list of messages."""
 
-import django_filters
+import django_filters  # type: ignore[import-untyped, unused-ignore]
 
 from integrations.models import Direction, Message, MessageState
 

@@ -7,7 +7,5 @@ from integrations.api.views import MessageContent, MessageDetail, MessageList
 urlpatterns = [
     path("messages", MessageList.as_view(), name="messages"),
     path("messages/<uuid:message_id>", MessageDetail.as_view(), name="message"),
-    path(
-        "messages/<uuid:message_id>/content", MessageContent.as_view(), name="message-content"
-    ),
+    path("messages/<uuid:message_id>/content", MessageContent.as_view(), name="message-content"),
 ]

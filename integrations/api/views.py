@@ -1,18 +1,14 @@
 """Messages over the API: the list, one of them, and its bytes."""
 
-from typing import ClassVar
-
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.api.actor import actor
-from core.api.problems import ProblemRenderer
 from core.errors import Forbidden
 from integrations import selectors
 from integrations.api.filters import MessageFilter
@@ -44,8 +40,6 @@ class MessageDetail(RetrieveAPIView[Message]):
 
 class MessageContent(APIView):
     """The bytes of a message, exactly as they were received or sent."""
-
-    renderer_classes: ClassVar[list[type[BaseRenderer]]] = [ProblemRenderer]
 
     @extend_schema(
         operation_id="messages_content",

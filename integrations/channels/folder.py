@@ -28,7 +28,7 @@ from integrations.channels.protocol import (
     Refused,
     Unreachable,
 )
-from integrations.constants import INBOUND_BYTES_MAX, NAME_CHARS_MAX
+from integrations.constants import INBOUND_BYTES_MAX, NAME_CHARS_MAX, PLACE_CHARS_MAX
 
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 _CHUNK_BYTES: Final = 1024 * 1024
@@ -73,13 +73,16 @@ class FolderChannel:
         return Receipt(bank_reference=message.name, facts={"file": message.name})
 
     def _sent_before(self, message: Outgoing, draft: Path, entry: Path) -> Receipt:
-        if not _same_content(entry, message):
+        if self._withdrawn(message).exists() or not _same_content(entry, message):
             raise Refused("A file of this name was withdrawn or had other content.")
         if draft.exists():
             draft.rename(self.outbound / message.name)
         return Receipt(
             bank_reference=message.name, facts={"file": message.name, "seen_before": True}
         )
+
+    def _withdrawn(self, message: Outgoing) -> Path:
+        return self.drafts / f"{message.name}.withdrawn"
 
     def _found(self, message: Outgoing, target: Path) -> Receipt:
         if not _same_content(target, message):
@@ -97,12 +100,12 @@ class FolderChannel:
         draft, entry = self.drafts / f"{message.name}.tmp", self.journal / message.name
         try:
             self._make_directories(self.outbound, self.drafts, self.journal)
-            if _withdraw(entry):
+            if self._withdrawn(message).exists() or _withdraw(entry):
                 return None
             if not _same_content(entry, message):
                 return None
             with suppress(FileNotFoundError):
-                draft.rename(self.drafts / f"{message.name}.withdrawn")
+                draft.rename(self._withdrawn(message))
                 return None
         except OSError as error:
             raise Unreachable(f"The folder cannot be read: {_words(error)}.") from error
@@ -161,31 +164,35 @@ class FolderChannel:
             problem=problem,
         )
 
-    def put_away(self, file: InboundFile, *, reason: str = "") -> str:
-        """Move the file to `.handled/<day>/`, or to `.set_aside/` with its reason beside it."""
-        if reason:
-            self._make_directories(self.aside)
-            target = self.aside / file.locator
-        else:
-            day = self.handled / clock.now().date().isoformat()
-            self._make_directories(day)
-            target = day / file.locator
-        target = _free(target, file.sha256)
-        if reason:
-            _write_durably(target.with_name(f"{target.name}.reason.txt"), f"{reason}\n".encode())
-        with suppress(FileNotFoundError):
-            (self.inbound / file.locator).rename(target)
-        return printable(str(target.relative_to(self.home)), 400)
+    def place_for(self, file: InboundFile, *, reason: str = "") -> str:
+        """Return where the file is to lie: `.handled/<day>/`, or `.set_aside/` for a reason."""
+        day = clock.now().date().isoformat()
+        target = (self.aside if reason else self.handled / day) / file.locator
+        return printable(str(_free(target, file.sha256).relative_to(self.home)), PLACE_CHARS_MAX)
 
-    def return_as_set_aside(self, put_away: str, *, name: str, reason: str) -> str:
+    def lies_at(self, place: str) -> bool:
+        """Tell whether a file was moved there."""
+        return (self.home / place).exists()
+
+    def put_away(self, file: InboundFile, place: str, *, reason: str = "") -> None:
+        """Move the file to its place; a file set aside gets its reason beside it."""
+        self._move(self.inbound / file.locator, self.home / place, reason)
+
+    def return_as_set_aside(self, place: str, *, reason: str) -> str:
         """Move a handled file to those set aside, because reading it failed later."""
-        self._make_directories(self.aside)
-        digest = hashlib.sha256(put_away.encode()).hexdigest()
-        target = _free(self.aside / Path(put_away or name).name, digest)
-        _write_durably(target.with_name(f"{target.name}.reason.txt"), f"{reason}\n".encode())
+        origin, target = self.home / place, self.aside / Path(place).name
+        if origin.exists():
+            target = _free(target, hashlib.sha256(place.encode()).hexdigest())
+            self._move(origin, target, reason)
+        return str(target.relative_to(self.home))
+
+    def _move(self, origin: Path, target: Path, reason: str) -> None:
+        self._make_directories(target.parent)
+        if reason:
+            beside = target.with_name(f"{target.name}.reason.txt")
+            _write_durably(beside, f"{reason}\n".encode())
         with suppress(FileNotFoundError):
-            (self.home / put_away).rename(target)
-        return printable(str(target.relative_to(self.home)), 400)
+            origin.rename(target)
 
     def probe(self) -> str:
         """Check that both trays can be listed and written.

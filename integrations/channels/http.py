@@ -163,15 +163,22 @@ class HttpChannel:
             cursor=cursor,
         )
 
-    def put_away(self, file: InboundFile, *, reason: str = "") -> str:
+    def place_for(self, file: InboundFile, *, reason: str = "") -> str:
         """Return where it lies: with the bank, behind its cursor."""
         del reason
         return f"message {file.cursor}"
 
-    def return_as_set_aside(self, put_away: str, *, name: str, reason: str) -> str:
-        """Return the same place: nothing lies on our side."""
-        del name, reason
-        return put_away
+    def lies_at(self, place: str) -> bool:
+        """Say yes: the cursor was saved together with the message."""
+        return bool(place)
+
+    def put_away(self, file: InboundFile, place: str, *, reason: str = "") -> None:
+        """Leave it where it is: nothing lies on our side."""
+
+    def return_as_set_aside(self, place: str, *, reason: str) -> str:
+        """Leave it where it is."""
+        del reason
+        return place
 
     def probe(self) -> str:
         """Ask the bank for its health.

@@ -120,11 +120,19 @@ class Channel(Protocol):
         """
         ...
 
-    def put_away(self, file: InboundFile, *, reason: str = "") -> str:
-        """Move a collected file out of the way, with `reason` to those set aside; return where."""
+    def place_for(self, file: InboundFile, *, reason: str = "") -> str:
+        """Return where a collected file is to lie, with a `reason` among those set aside."""
         ...
 
-    def return_as_set_aside(self, put_away: str, *, name: str, reason: str) -> str:
+    def lies_at(self, place: str) -> bool:
+        """Tell whether something lies there."""
+        ...
+
+    def put_away(self, file: InboundFile, place: str, *, reason: str = "") -> None:
+        """Move a collected file to its place."""
+        ...
+
+    def return_as_set_aside(self, place: str, *, reason: str) -> str:
         """Move a file put away earlier to those set aside; return where it lies now."""
         ...
 

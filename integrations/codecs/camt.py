@@ -11,8 +11,8 @@ from typing import Final
 from integrations.codecs.camt_entries import (
     Batch,
     absorb_batch,
-    read_batch,
     read_account,
+    read_batch,
     read_day,
     read_detail,
     read_entry,
@@ -21,6 +21,7 @@ from integrations.codecs.camt_entries import (
     read_sign,
 )
 from integrations.codecs.constants import (
+    BALANCES_MAX,
     DETAILS_MAX,
     ENTRIES_MAX,
     STATEMENTS_MAX,
@@ -239,6 +240,8 @@ class _CamtReader:
         if not _is_container(element.getparent()):
             self._count_unknown(element)
             return
+        if len(self.open.balances) >= BALANCES_MAX:
+            raise _too_many(BALANCES_MAX, "balances in one statement", element)
         drop_elders(element, absorb=self._absorb)
         self.open.balances.append(self._read_balance(element))
         element.clear()

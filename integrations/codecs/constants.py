@@ -14,6 +14,8 @@ SILENCE_BYTES_MAX: Final = 2 * 1024 * 1024
 UNKNOWN_ELEMENTS_MAX: Final = 20_000
 CHILDREN_MAX: Final = 5_000
 STATEMENTS_MAX: Final = 20_000
+# Per statement: booked, available, and the forward ladder of some weeks.
+BALANCES_MAX: Final = 500
 ENTRIES_MAX: Final = 100_000
 DETAILS_MAX: Final = 200_000
 FINDINGS_MAX: Final = 500

@@ -26,6 +26,8 @@ from integrations.codecs.errors import UnreadableMessage
 Element: TypeAlias = _Element
 
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
+_PROLOG_PART: Final = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
+_DEFINITION: Final = re.compile(rb"\s*<!(?!--)")
 _ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _UTF8_NAMES: Final = frozenset({"utf-8", "ascii"})
 _OTHER_NAMES: Final = frozenset({"iso8859-1", "iso8859-15", "cp1252"})
@@ -148,26 +150,20 @@ def _without_declaration(document: str) -> str:
 def _refuse_doctype(data: bytes) -> None:
     """Step over declaration, comments and instructions before the root element."""
     position = 0
-    while True:
-        position = data.find(b"<", position)
-        if position < 0:
-            return
-        if data.startswith(b"<!--", position):
-            position = data.find(b"-->", position)
-        elif data.startswith(b"<?", position):
-            position = data.find(b"?>", position)
-        elif data.startswith(b"<!", position):
-            line = data.count(b"\n", 0, position) + 1
+    while (part := _PROLOG_PART.match(data, position)) is not None:
+        position = part.end()
+        if position > IDENTIFY_BYTES_MAX:
             raise UnreadableMessage(
-                "The file carries a document type definition. Banks do not send these;"
-                " it could hide entities, so nothing was read.",
-                code="doctype_refused",
-                locator=f"line {line}",
+                "The file begins with a megabyte of comments.", code="content_unexpected"
             )
-        else:
-            return
-        if position < 0:
-            return
+    if _DEFINITION.match(data, position):
+        line = data.count(b"\n", 0, position) + 1
+        raise UnreadableMessage(
+            "The file carries a document type definition. Banks do not send these;"
+            " it could hide entities, so nothing was read.",
+            code="doctype_refused",
+            locator=f"line {line}",
+        )
 
 
 def _pull_parser(events: Collection[str], names: Collection[str] | None) -> etree.XMLPullParser:

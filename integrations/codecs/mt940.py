@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from integrations.codecs.constants import (
+    BALANCES_MAX,
     CENTURY_PIVOT_YEAR,
     ENTRIES_MAX,
+    FIELD_LINES_MAX,
     MT_BYTES_MAX,
     STATEMENTS_MAX,
 )
@@ -46,7 +48,7 @@ _MT942: Final = re.compile(rb"\{2:[IO]942|^:(?:34F|13D|90[CD]):|^942", re.MULTIL
 _LINE: Final = re.compile(
     r"(?P<value>[0-9]{6})(?P<entry>[0-9]{4}| {4})?"
     r"(?P<mark>RC|RD|EC|ED|C|D)(?P<funds>[A-Z])?\s{0,4}"
-    r"(?P<amount>[0-9]{1,40}(?:,[0-9]{0,20})?)(?P<rest>.*)",
+    r"(?P<amount>[0-9]{1,40}(?:,[0-9]{0,20})?)(?P<rest>(?:\s{0,4}[A-Za-z].*)?)",
     re.ASCII,
 )
 _BALANCE: Final = re.compile(
@@ -87,7 +89,7 @@ class _Page:
     entries: list[ParsedEntry] = field(default_factory=list)
     narrative_lines: list[str] = field(default_factory=list)
     statement_lines: list[str] = field(default_factory=list)
-    sums: list[Field] = field(default_factory=list)
+    sums: dict[str, Field] = field(default_factory=dict)
     after_entry: bool = False
 
     @property
@@ -134,6 +136,12 @@ class _MtReader:
         elif part.tag in {"86", "NS"}:
             lines = page.narrative_lines if page.after_entry else page.statement_lines
             lines.extend(part.lines)
+            if len(lines) > FIELD_LINES_MAX:
+                raise UnreadableMessage(
+                    f"A movement carries more than {FIELD_LINES_MAX:,} lines of text.",
+                    code="field_too_long",
+                    locator=part.locator,
+                )
         else:
             self._finish_entry(page)
             self._take_header(page, part)
@@ -159,14 +167,23 @@ class _MtReader:
             page.sequence = read_count(number.strip())
             page.page_number = read_count(page_number.strip())
         elif part.tag in _BALANCE_CODES:
-            page.balances.append(self._read_balance(page, part))
+            self._take_balance(page, part)
         elif part.tag == "34F":
             floor = _FLOOR.match(part.value)
             page.floor_currency = floor.group(1) if floor else page.floor_currency
         elif part.tag.startswith("13"):
             page.created_at = self._read_moment(part)
         elif part.tag in {"90C", "90D"}:
-            page.sums.append(part)
+            page.sums[part.tag] = part
+
+    def _take_balance(self, page: _Page, part: Field) -> None:
+        if len(page.balances) >= BALANCES_MAX:
+            raise UnreadableMessage(
+                f"The statement has more than {BALANCES_MAX} balances.",
+                code="too_many_records",
+                locator=part.locator,
+            )
+        page.balances.append(self._read_balance(page, part))
 
     def _note(self, locator: str, code: str, message: str) -> None:
         self.findings.add(code, message, locator)
@@ -338,7 +355,7 @@ class _MtReader:
 
     def _check_sums(self, page: _Page) -> None:
         """Compare the totals an MT942 states with the entries listed."""
-        for part in page.sums:
+        for part in page.sums.values():
             match = _SUM.fullmatch(part.value)
             if match is None:
                 words = f"The total {shown(part.value)} cannot be read."

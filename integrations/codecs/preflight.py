@@ -127,7 +127,8 @@ def _amount(instruction: PaymentInstruction, rule: RailRule) -> Iterator[Finding
         known, unit, decimals = False, Decimal(1), 0
     if not known:
         yield _error("CURRENCY_UNKNOWN", f"{currency} is not a currency code.", "currency")
-    elif amount % unit:
+        return
+    if amount % unit:
         words = f"{amount} has more decimals than {currency} has ({decimals})."
         yield _error("AMOUNT_PRECISION", words, "amount")
     yield from _rail_amount(instruction, rule)
@@ -248,8 +249,9 @@ def _parties(instruction: PaymentInstruction, rule: RailRule) -> Iterator[Findin
         yield from _name(party.name, f"{side}.name", rule)
         if party.lei:
             yield from _lei(party.lei, f"{side}.lei")
-        yield from _account(party, side, rule)
-        yield from _agent(agent, side, iban=party.iban, rule=rule)
+        wrong_account = list(_account(party, side, rule))
+        yield from wrong_account
+        yield from _agent(agent, side, iban=None if wrong_account else party.iban, rule=rule)
         if party.address is not None:
             yield from _address(party.address, f"{side}.address")
     if instruction.creditor.address is None and _needs_town(instruction.creditor, rule):

@@ -42,6 +42,8 @@ def _sepa(*, zone: str, local_instrument: str | None) -> RailRule:
 
 
 RAILS: Final[dict[str, RailRule]] = {
+    # Inside one bank the date is the account's own; the westernmost centre is the latest to turn.
+    "BOOK": RailRule(zone="America/New_York"),
     "FEDWIRE": RailRule(
         zone="America/New_York", currency="USD", amount_max=Decimal("9999999999.99")
     ),

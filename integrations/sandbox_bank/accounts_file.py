@@ -16,15 +16,11 @@ TEXT_CHARACTERS_MAX = 140
 CHANNELS = ("folder", "http")
 STATEMENT_FORMATS = ("camt.053.001.08", "camt.053.001.02", "MT940")
 DEMO_ACCOUNTS = Path(__file__).with_name("demo_accounts.json")
-_FIELDS = frozenset(
-    {
-        "bank_bic", "bank_name", "iban", "number", "clearing_system", "clearing_code",
-        "currency", "owner_name",
-        "timezone", "channel", "statement_format", "credit_line", "opening_balance",
-        "bank_date", "statement_seq",
-        "profile",
-    }
-)  # fmt: skip
+_FIELDS = {
+    "bank_bic", "bank_name", "iban", "number", "clearing_system", "clearing_code", "currency",
+    "owner_name", "timezone", "channel", "statement_format", "credit_line", "opening_balance",
+    "bank_date", "statement_seq", "profile",
+}  # fmt: skip
 
 
 def load_accounts(path: Path) -> list[Account]:

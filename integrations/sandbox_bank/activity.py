@@ -1,6 +1,4 @@
-"""The company's own business going on while the bank is open: receipts and payouts by"
-" profile.
-"""
+"""The company's own business going on while the bank is open: receipts and payouts by profile."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -33,7 +31,7 @@ def on_activity(office: Office, account_id: int, at: datetime) -> None:
     if is_bank_day(account.currency, day):
         for line in plan_day(account, day, seed=office.activity_seed, balance=account.balance):
             moment = datetime.combine(day, time(line.minute // 60, line.minute % 60), zone)
-            office.schedule("flow", account_id, moment.astimezone(UTC), **_as_json(asdict(line)))
+            office.schedule("flow", account_id, moment.astimezone(UTC), _as_json(asdict(line)))
     plan_next(office, account, day + timedelta(days=1))
 
 

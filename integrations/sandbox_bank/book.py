@@ -1,6 +1,4 @@
-"""The bank's durable book: one SQLite file, one transaction per change, safe against kill"
-" -9.
-"""
+"""The bank's durable book: one SQLite file, one transaction per change, safe against kill -9."""
 
 import contextlib
 import json
@@ -45,9 +43,7 @@ class Book:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the lock and commit everything at the end, or nothing; nests into the outer"
-        " one.
-        """
+        """Hold the lock and commit everything at the end, or nothing; nests into the outer one."""
         with self._lock:
             if self._depth:
                 yield
@@ -111,9 +107,7 @@ class Book:
         return [account_from(row) for row in self.rows("SELECT * FROM account ORDER BY id")]
 
     def find_account(self, name: str, currency: str = "") -> Account | None:
-        """Find an account by IBAN or number; the currency decides between several of one"
-        " number.
-        """
+        """Find an account by IBAN or number; the currency decides between several of one number."""
         found = self.rows(
             "SELECT * FROM account WHERE name = ? OR number = ? ORDER BY id", name, name
         )

@@ -1,6 +1,4 @@
-"""What a bank refuses, with its ISO 20022 reason code. Pure: order and account in, finding"
-" out.
-"""
+"""What a bank refuses, with its ISO 20022 reason code. Pure: order and account in, finding out."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -51,9 +51,7 @@ class Bank:
         )
 
     def tick(self) -> int:
-        """Do everything that is due, each at its own moment; return how many items were"
-        " done.
-        """
+        """Do everything that is due, each at its own moment; return how many items were done."""
         done = 0
         while True:
             with self.book.transaction():

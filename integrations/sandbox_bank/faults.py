@@ -77,9 +77,7 @@ def clear_faults(book: Book) -> int:
 def draw_faults(
     book: Book, kinds: frozenset[str], *, subject: str, facts: Mapping[str, str]
 ) -> list[Fired]:
-    """Return the faults that hit this subject and use them up; a subject always draws the"
-    " same.
-    """
+    """Return the faults that hit this subject and use them up; a subject always draws the same."""
     fired = []
     for fault in list_faults(book):
         if fault["kind"] not in kinds or not _hits(fault, subject, facts):

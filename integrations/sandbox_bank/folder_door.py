@@ -1,6 +1,4 @@
-"""The folder door: payment files are picked up from `outbound/`, answers appear in"
-" `inbound/`.
-"""
+"""The folder door: payment files are picked up from `outbound/`, answers appear in `inbound/`."""
 
 import hashlib
 import logging
@@ -82,9 +80,7 @@ class FolderDoor:
         path.replace(self.refused / path.name)
 
     def hand_out(self) -> int:
-        """Write waiting messages to `inbound/`; after an abrupt end the same files come"
-        " again.
-        """
+        """Write waiting messages to `inbound/`; after an abrupt end the same files come again."""
         rows = self.bank.book.rows(
             "SELECT n, file_name, payload FROM outgoing WHERE written = 0 ORDER BY n LIMIT ?",
             FILES_PER_ROUND_MAX,

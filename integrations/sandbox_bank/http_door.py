@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -284,7 +285,7 @@ class BankServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request
-        log.error("connection from %s ended badly", client_address[0], exc_info=True)
+        log.error("connection from %s ended badly: %r", client_address[0], sys.exception())
 
 
 class Door(BaseHTTPRequestHandler):

@@ -1,6 +1,4 @@
-"""The counter: a payment file comes in, is examined, recorded and answered in one"
-" transaction.
-"""
+"""The counter: a payment file comes in, is examined, recorded and answered in one transaction."""
 
 import hashlib
 import json
@@ -78,11 +76,9 @@ def receive(
         finding = _file_finding(office, file)
         incoming_id = office.book.run(
             "INSERT INTO incoming(door, file_name, sha256, message_id, initiator, verdict,"
-            " received_at, put_away)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " received_at, put_away) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             door, file_name, digest, file.message_id, file.initiator,
-            finding.code if finding else "",
-            now.timestamp(), int(door != "folder"),
+            finding.code if finding else "", now.timestamp(), int(door != "folder"),
         )  # fmt: skip
         if finding:
             _refuse_file(office, file, finding, door, now)
@@ -311,9 +307,7 @@ def _record(
 
 
 def _take_on(office: Office, payments: Sequence[sqlite3.Row], now: datetime) -> None:
-    """Accept what was not refused, and answer for all that the bank is not silent or late"
-    " about.
-    """
+    """Accept what was not refused, and answer for all that the bank is not silent or late about."""
     spoken = []
     for payment in payments:
         if payment["status"] == "RCVD":

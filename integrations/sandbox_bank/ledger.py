@@ -13,9 +13,7 @@ from integrations.sandbox_bank.records import Account, Entry, Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """What is to be booked; `details` are the fields of `Entry` that describe the other"
-    " side.
-    """
+    """What is to be booked; `details` are the fields of `Entry` that describe the other side."""
 
     account: Account
     amount: int
@@ -27,7 +25,7 @@ class Posting:
 
 
 def post_movement(office: Office, posting: Posting, at: datetime) -> Entry:
-    """Book one movement on its account and notify the owner.
+    """Book one movement on its account.
 
     A second movement for the same leg of the same payment is refused by the book itself.
     """

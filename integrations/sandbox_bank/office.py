@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,8 +21,7 @@ _CODES = {
 
 @dataclass(kw_only=True)
 class Office:
-    """`clock` yields real seconds; the book remembers how far the bank has been advanced"
-    " beyond it.
+    """`clock` yields real seconds; the book remembers how far the bank has been advanced beyond it.
 
     `pace` stretches or shortens every rail: 0.1 settles ten times as fast.
     """
@@ -51,10 +50,12 @@ class Office:
             offset_seconds = float(self.book.meta("clock_offset_seconds", "0")) + seconds
             self.book.set_meta("clock_offset_seconds", repr(offset_seconds))
 
-    def schedule(self, kind: str, ref: int, at: datetime, **detail: object) -> None:
+    def schedule(
+        self, kind: str, ref: int, at: datetime, detail: Mapping[str, object] | None = None
+    ) -> None:
         self.book.run(
             "INSERT INTO agenda(due_at, kind, ref, detail) VALUES (?, ?, ?, ?)",
-            at.timestamp(), kind, ref, json.dumps(detail),
+            at.timestamp(), kind, ref, json.dumps(detail or {}),
         )  # fmt: skip
 
     def after(self, at: datetime, rail_seconds: float) -> datetime:

@@ -22,24 +22,16 @@ th{font-weight:600;color:var(--soft)}td.n{text-align:right;font-variant-numeric:
 """
 _NUMBERS = frozenset({"balance", "available", "amount", "balance_after", "executed_count"})
 _ACCOUNTS = (
-    "bank_name",
-    "account",
-    "currency",
-    "balance",
-    "available",
-    "bank_date",
-    "statement_seq",
+    "bank_name", "account", "currency", "balance", "available", "bank_date", "statement_seq",
     "channel",
-)
+)  # fmt: skip
 _PAYMENTS = (
     "end_to_end_id", "amount", "currency", "rail", "status", "reason", "history",
-    "executed_count", "faults",
-    "received_at", "uetr",
+    "executed_count", "faults", "received_at", "uetr",
 )  # fmt: skip
 _MOVEMENTS = (
     "booked_at", "account", "amount", "currency", "balance_after", "leg", "end_to_end_id",
-    "counterparty_name",
-    "reference",
+    "counterparty_name", "reference",
 )  # fmt: skip
 
 

@@ -16,22 +16,19 @@ Element = Any
 _SEQUENCES = {
     "CstmrCdtTrfInitn": "GrpHdr! PmtInf! SplmtryData",
     "GrpHdr": "MsgId! CreDtTm! Authstn NbOfTxs! CtrlSum InitgPty! FwdgAgt InitnSrc",
-    "PmtInf": "PmtInfId! PmtMtd! BtchBookg NbOfTxs CtrlSum PmtTpInf ReqdExctnDt!"
-    " PoolgAdjstmntDt Dbtr! DbtrAcct!"
-    " DbtrAgt! DbtrAgtAcct InstrForDbtrAgt UltmtDbtr ChrgBr ChrgsAcct ChrgsAcctAgt"
-    " CdtTrfTxInf!",
+    "PmtInf": "PmtInfId! PmtMtd! BtchBookg NbOfTxs CtrlSum PmtTpInf ReqdExctnDt! PoolgAdjstmntDt"
+    " Dbtr! DbtrAcct! DbtrAgt! DbtrAgtAcct InstrForDbtrAgt UltmtDbtr ChrgBr ChrgsAcct"
+    " ChrgsAcctAgt CdtTrfTxInf!",
     "PmtTpInf": "InstrPrty SvcLvl LclInstrm CtgyPurp",
     "CdtTrfTxInf": "PmtId! PmtTpInf Amt! XchgRateInf ChrgBr ChqInstr UltmtDbtr IntrmyAgt1"
-    " IntrmyAgt1Acct IntrmyAgt2"
-    " IntrmyAgt2Acct IntrmyAgt3 IntrmyAgt3Acct CdtrAgt CdtrAgtAcct Cdtr CdtrAcct UltmtCdtr"
-    " InstrForCdtrAgt"
-    " InstrForDbtrAgt Purp RgltryRptg Tax RltdRmtInf RmtInf SplmtryData",
+    " IntrmyAgt1Acct IntrmyAgt2 IntrmyAgt2Acct IntrmyAgt3 IntrmyAgt3Acct CdtrAgt CdtrAgtAcct"
+    " Cdtr CdtrAcct UltmtCdtr InstrForCdtrAgt InstrForDbtrAgt Purp RgltryRptg Tax RltdRmtInf"
+    " RmtInf SplmtryData",
     "PmtId": "InstrId EndToEndId! UETR",
     "Amt": "InstdAmt EqvtAmt",
     "FinInstnId": "BICFI ClrSysMmbId LEI Nm PstlAdr Othr",
     "PstlAdr": "AdrTp Dept SubDept StrtNm BldgNb BldgNm Flr PstBx Room PstCd TwnNm TwnLctnNm"
-    " DstrctNm CtrySubDvsn"
-    " Ctry AdrLine",
+    " DstrctNm CtrySubDvsn Ctry AdrLine",
     "RmtInf": "Ustrd Strd",
 }
 _ORDERED = {
@@ -42,19 +39,10 @@ _REQUIRED = {
     parent: [child[:-1] for child in children.split() if child.endswith("!")]
     for parent, children in _SEQUENCES.items()
 }
-_REPEATABLE = frozenset(
-    {
-        "PmtInf",
-        "CdtTrfTxInf",
-        "SplmtryData",
-        "RgltryRptg",
-        "Ustrd",
-        "Strd",
-        "AdrLine",
-        "InstrForCdtrAgt",
-        "RltdRmtInf",
-    }
-)
+_REPEATABLE = {
+    "PmtInf", "CdtTrfTxInf", "SplmtryData", "RgltryRptg", "Ustrd", "Strd", "AdrLine",
+    "InstrForCdtrAgt", "RltdRmtInf",
+}  # fmt: skip
 
 
 def read_payment_file(payload: bytes) -> PaymentFile:

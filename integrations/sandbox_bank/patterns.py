@@ -32,9 +32,7 @@ DAYS_BACK_MAX = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One entry to come; `amount` is signed minor units, `minute` counts from local"
-    " midnight.
-    """
+    """One entry to come; `amount` is signed minor units, `minute` counts from local midnight."""
 
     minute: int
     amount: int
@@ -193,9 +191,7 @@ def _single(
 
 
 def _salaries(account: Account, day: date) -> list[Planned]:
-    """Return the payroll on its day of the month, or on the bank day before when that is"
-    " closed.
-    """
+    """Return the payroll on its day of the month, or on the bank day before when that is closed."""
     payroll = account.profile.get("payroll")
     if not payroll:
         return []

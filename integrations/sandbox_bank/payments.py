@@ -1,6 +1,4 @@
-"""A payment's life inside the bank: accepted, waiting, in process, booked, credited,"
-" returned.
-"""
+"""A payment's life inside the bank: accepted, waiting, in process, booked, credited, returned."""
 
 import json
 import sqlite3

@@ -1,6 +1,4 @@
-"""The nouns that every part of the bank shares: accounts, entries, statements, payment"
-" orders.
-"""
+"""The nouns that every part of the bank shares: accounts, entries, statements, payment orders."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

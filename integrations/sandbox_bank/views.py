@@ -12,10 +12,10 @@ from integrations.sandbox_bank.records import Account
 ROWS_MAX = 20_000
 _PAYMENTS = (
     "SELECT payment.*, incoming.message_id AS original_message_id, incoming.door AS door,"
-    " (SELECT COUNT(*) FROM movement WHERE movement.payment_id = payment.id AND leg ="
-    " 'debit') AS executed,"
-    " (SELECT booked_at FROM movement WHERE movement.payment_id = payment.id AND leg ="
-    " 'debit') AS executed_at"
+    " (SELECT COUNT(*) FROM movement"
+    "  WHERE movement.payment_id = payment.id AND leg = 'debit') AS executed,"
+    " (SELECT booked_at FROM movement"
+    "  WHERE movement.payment_id = payment.id AND leg = 'debit') AS executed_at"
     " FROM payment JOIN incoming ON incoming.id = payment.incoming_id"
 )
 
@@ -77,8 +77,8 @@ def payment_view(book: Book, row: sqlite3.Row) -> dict[str, Any]:
 def find_payment(book: Book, end_to_end_id: str, debtor: str = "") -> dict[str, Any] | None:
     """Return the payment under a reference: the live attempt if there is one, else the last."""
     rows = book.rows(
-        f"{_PAYMENTS} WHERE end_to_end_id = ? AND (? = '' OR debtor_account = ?) ORDER BY"
-        f" payment.id",
+        f"{_PAYMENTS} WHERE end_to_end_id = ? AND (? = '' OR debtor_account = ?)"
+        " ORDER BY payment.id",
         end_to_end_id, debtor, debtor,
     )  # fmt: skip
     if not rows:
@@ -114,9 +114,9 @@ def book_view(book: Book, *, account: str = "", limit: int = ROWS_MAX) -> dict[s
 def executed_view(book: Book) -> dict[str, int]:
     """Return how often each reference was executed: the set to hold against one's own books."""
     rows = book.rows(
-        "SELECT end_to_end_id, COUNT(*) AS times FROM movement JOIN payment ON payment.id ="
-        " movement.payment_id"
-        " WHERE leg = 'debit' GROUP BY end_to_end_id ORDER BY end_to_end_id"
+        "SELECT end_to_end_id, COUNT(*) AS times FROM movement"
+        " JOIN payment ON payment.id = movement.payment_id WHERE leg = 'debit'"
+        " GROUP BY end_to_end_id ORDER BY end_to_end_id"
     )
     return {row["end_to_end_id"]: row["times"] for row in rows}
 
@@ -124,12 +124,11 @@ def executed_view(book: Book) -> dict[str, int]:
 def imbalances(book: Book) -> list[str]:
     """Name the accounts whose balance does not follow from movements and last statement."""
     rows = book.rows(
-        "SELECT account.name, account.balance, account.opening +"
-        " COALESCE(SUM(movement.amount), 0) AS counted,"
-        " account.closed_balance + COALESCE(SUM(CASE WHEN movement.statement_id IS NULL THEN"
-        " movement.amount END), 0)"
-        " AS since_statement FROM account LEFT JOIN movement ON movement.account_id ="
-        " account.id GROUP BY account.id"
+        "SELECT account.name, account.balance,"
+        " account.opening + COALESCE(SUM(movement.amount), 0) AS counted,"
+        " account.closed_balance + COALESCE(SUM(CASE WHEN movement.statement_id IS NULL"
+        " THEN movement.amount END), 0) AS since_statement"
+        " FROM account LEFT JOIN movement ON movement.account_id = account.id GROUP BY account.id"
     )
     return [
         row["name"]

@@ -58,10 +58,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """What became of one file: its row, why it is set aside, and whether it only came again."""
+    """What became of one file, where it is to lie, and why it is set aside (if it is)."""
 
-    message_id: UUID
     outcome: str
+    place: str
     reason: str = ""
 
 
@@ -142,16 +142,14 @@ def _admitted(turn: Turn) -> bool:
 
 def _take_in(turn: Turn, channel: Channel, file: InboundFile) -> str | None:
     """Archive one file and move it away. Return what it was, or None when the lease is lost."""
-    archived = _archive(turn, file)
+    archived = _archive(turn, channel, file)
     if archived is None:
         return None
-    place = channel.put_away(file, reason=archived.reason)
-    with bound(turn.tenant, actor=ACTOR):
-        Message.objects.filter(pk=archived.message_id, put_away="").update(put_away=place)
+    channel.put_away(file, archived.place, reason=archived.reason)
     return archived.outcome
 
 
-def _archive(turn: Turn, file: InboundFile) -> Archived | None:
+def _archive(turn: Turn, channel: Channel, file: InboundFile) -> Archived | None:
     until = clock.now() + timedelta(seconds=COLLECT_LEASE_SECONDS)
     with bound(turn.tenant, actor=ACTOR, reason="message of a bank"):
         mine = lines.renew_collecting(
@@ -161,24 +159,27 @@ def _archive(turn: Turn, file: InboundFile) -> Archived | None:
             return None
         message, is_new = archive_file(connection=turn.connection, file=file)
         if not is_new:
-            return _come_again(message, file)
+            return _come_again(message, channel, file)
         reason = file.problem or _unreadable_because(message, file)
         if reason and not file.problem:
             set_aside(message_id=message.pk, reason=reason)
         if reason:
             text = f"{file.name}: {reason}"
             lines.note(connection=turn.connection, kind=LineNoteKind.SET_ASIDE, text=text)
-    outcome = "set_aside" if reason else "archived"
-    return Archived(message_id=message.pk, outcome=outcome, reason=reason)
+        place = channel.place_for(file, reason=reason)
+        Message.objects.filter(pk=message.pk).update(put_away=place)
+    return Archived(outcome="set_aside" if reason else "archived", place=place, reason=reason)
 
 
-def _come_again(message: Message, file: InboundFile) -> Archived:
+def _come_again(message: Message, channel: Channel, file: InboundFile) -> Archived:
     """The bytes are known: sent again by the bank, or left over by a collector that crashed."""
-    is_left_over = not message.put_away and message.name == file.name
+    reason = message.reason if message.state == MessageState.SET_ASIDE else ""
+    place = message.put_away
+    is_left_over = message.name == file.name and place and not channel.lies_at(place)
     if not is_left_over:
         count_again(message_id=message.pk)
-    reason = message.reason if message.state == MessageState.SET_ASIDE else ""
-    return Archived(message_id=message.pk, outcome="seen_before", reason=reason)
+        place = channel.place_for(file, reason=reason)
+    return Archived(outcome="seen_before", place=place, reason=reason)
 
 
 def _unreadable_because(message: Message, file: InboundFile) -> str:
@@ -205,6 +206,6 @@ def _return_unreadable(turn: Turn, channel: Channel) -> None:
             .defer("body")[:COLLECT_FILES_MAX]
         )
     for row in rows:
-        place = channel.return_as_set_aside(row.put_away, name=row.name, reason=row.reason)
+        place = channel.return_as_set_aside(row.put_away, reason=row.reason)
         with bound(turn.tenant, actor=ACTOR):
             Message.objects.filter(pk=row.pk).update(put_away=place)

@@ -31,6 +31,18 @@
     dialog.querySelector("[autofocus]")?.focus();
   }
 
+  /* A form that acts once: a second click while the first one travels does nothing. */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 8000);
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
   /* --- toasts ---------------------------------------------------------------------------- */
 
   const toasts = document.getElementById("toasts");

@@ -20,7 +20,7 @@
   let sequence = Number(body.dataset.liveSequence || 0);
   let heardAt = Date.now();
   let attempts = 0;
-  let waiting = new Map();
+  const waiting = new Map();
 
   function show(state, words) {
     if (indicator) {
@@ -138,6 +138,25 @@
     void element.offsetWidth;
     element.classList.add("just-changed");
   }
+
+  /* A panel that could not be fetched keeps its old figures and says since when they stand. */
+  function note(panel, words) {
+    const place = panel?.closest(".panel")?.querySelector(".panel-note");
+    if (place && (words || place.dataset.failed)) {
+      place.textContent = words;
+      place.dataset.failed = words ? "yes" : "";
+    }
+  }
+  const failed = ({ detail }) => {
+    const panel = detail.ctx?.sourceElement;
+    if (!panel?.dataset?.liveTopics) return;
+    note(panel, `Not refreshed since ${new Date().toLocaleTimeString("en-GB")}`);
+    clearTimeout(waiting.get(panel));
+    waiting.set(panel, setTimeout(() => ask(panel), 5000));
+  };
+  document.addEventListener("htmx:error", failed);
+  document.addEventListener("htmx:response:error", failed);
+  document.addEventListener("htmx:after:swap", ({ detail }) => note(detail.ctx?.sourceElement, ""));
 
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) check();

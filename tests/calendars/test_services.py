@@ -22,13 +22,14 @@ from calendars.errors import (
 )
 from calendars.models import BankCutoff, Calendar, Holiday, Rail, RailWindow
 from calendars.rail_book import RAILS
+from core.audit.models import AuditEntry
 from core.errors import Forbidden, Invalid, NotFound
 from core.events.models import OutboxEvent
 from core.identity.models import User
-from core.tenancy import Tenant
+from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser
 
-DIWALI = date(2026, 11, 24)  # Guru Nanak's birthday, as the library has it
+GURU_NANAK = date(2026, 11, 24)
 TUESDAY = date(2026, 11, 24)
 
 
@@ -67,7 +68,7 @@ def test_what_was_stored_is_what_the_book_says(installed: Tenant) -> None:
 
 def test_installing_again_changes_nothing(installed: Tenant, keeper: User) -> None:
     services.cancel_holiday(
-        calendar="MUMBAI_FX", day=DIWALI, actor=keeper, reason="Moved by the state"
+        calendar="MUMBAI_FX", day=GURU_NANAK, actor=keeper, reason="Moved by the state"
     )
     before = list(Holiday.objects.order_by("id").values())
     report = services.install_reference_calendars(years=(2026, 2027, 2028))
@@ -108,9 +109,9 @@ def test_rails_need_their_calendars_first(tenant: Tenant) -> None:
 def test_confirming_keeps_the_day_closed_and_tells_the_house(
     installed: Tenant, keeper: User
 ) -> None:
-    holiday = services.confirm_holiday(calendar="MUMBAI_FX", day=DIWALI, actor=keeper)
+    holiday = services.confirm_holiday(calendar="MUMBAI_FX", day=GURU_NANAK, actor=keeper)
     assert (holiday.status, holiday.decided_by) == (HolidayStatus.CONFIRMED, keeper)
-    assert not selectors.calendar_data("MUMBAI_FX").is_tentative(DIWALI)
+    assert not selectors.calendar_data("MUMBAI_FX").is_tentative(GURU_NANAK)
     assert events("calendars.holiday.changed") == [
         {
             "calendar": "MUMBAI_FX",
@@ -124,11 +125,23 @@ def test_confirming_keeps_the_day_closed_and_tells_the_house(
     ]
 
 
+def test_the_database_writes_down_who_decided(installed: Tenant, keeper: User) -> None:
+    with bound(installed.pk, actor=keeper.pk):
+        holiday = services.confirm_holiday(calendar="MUMBAI_FX", day=GURU_NANAK, actor=keeper)
+    entry = AuditEntry.objects.filter(
+        table_name="calendars_holiday", row_id=str(holiday.pk), action="UPDATE"
+    ).get()
+    assert entry.actor == str(keeper.pk)
+    assert entry.before is not None
+    assert entry.after is not None
+    assert (entry.before["status"], entry.after["status"]) == ("PROVISIONAL", "CONFIRMED")
+
+
 def test_cancelling_opens_the_day_at_once(installed: Tenant, keeper: User) -> None:
     now = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
     assert selectors.value_date_for(rail="INR_DESK", now=now) == date(2026, 11, 25)
-    services.cancel_holiday(calendar="MUMBAI_FX", day=DIWALI, actor=keeper, reason="Moved")
-    assert selectors.value_date_for(rail="INR_DESK", now=now) == DIWALI
+    services.cancel_holiday(calendar="MUMBAI_FX", day=GURU_NANAK, actor=keeper, reason="Moved")
+    assert selectors.value_date_for(rail="INR_DESK", now=now) == GURU_NANAK
     (event,) = events("calendars.holiday.changed")
     assert (event["change"], event["is_business_day"]) == ("cancelled", True)
 
@@ -166,17 +179,22 @@ def test_who_declared_a_closure_neither_confirms_nor_cancels_it(
             services.cancel_holiday(
                 calendar="UK_EW", day=TUESDAY, actor=same_person, reason="Mistake"
             )
-    assert services.confirm_holiday(calendar="UK_EW", day=TUESDAY, actor=second_keeper)
+    services.confirm_holiday(calendar="UK_EW", day=TUESDAY, actor=second_keeper)
 
 
 def test_a_confirmed_day_is_not_cancelled_by_who_confirmed_it(
     installed: Tenant, keeper: User, second_keeper: User
 ) -> None:
     services.confirm_holiday(calendar="UAE", day=date(2026, 12, 2), actor=keeper)
-    asked = {"calendar": "UAE", "day": date(2026, 12, 2), "reason": "Cabinet moved it"}
+    asked: dict[str, Any] = {
+        "calendar": "UAE",
+        "day": date(2026, 12, 2),
+        "reason": "Cabinet moved it",
+    }
     with pytest.raises(SameHandRefused):
         services.cancel_holiday(**asked, actor=keeper)
-    assert services.cancel_holiday(**asked, actor=second_keeper)
+    cancelled = services.cancel_holiday(**asked, actor=second_keeper)
+    assert cancelled.status == HolidayStatus.CANCELLED
 
 
 def test_a_cancelled_day_can_be_declared_again(
@@ -423,8 +441,6 @@ def test_listing_the_windows_takes_a_fixed_number_of_queries(
 
 
 def test_another_tenant_sees_none_of_it(installed: Tenant, other_tenant: Tenant) -> None:
-    from core.tenancy import bound
-
     with bound(other_tenant.id):
         assert not Holiday.objects.exists()
         with pytest.raises(RailUnknown):

@@ -16,6 +16,7 @@ from tms.run import places, servers
 from tms.run.addresses import embedded_addresses
 from tms.run.config import RunConfig, Secrets
 from tms.run.errors import AlreadyRunningError, ConfigError, ForeignDataError, ServerError
+from tms.run.forget import forget
 from tms.run.places import Person, make_private, postgres_root, reachable, socket_folder
 from tms.run.servers import Postgres, Valkey, servers_up
 
@@ -171,6 +172,10 @@ def test_a_closed_home_far_down_a_long_path_works(
     finally:
         valkey.stop()
         server.stop()
+    forget(RunConfig.load({"TMS_HOME": str(home), "TMS_ENV_FILE": ""}))
+    assert not home.exists()
+    assert not server.root.exists()
+    assert not valkey.socket.parent.parent.exists()
 
 
 def test_programs_that_nobody_may_run_are_copied(home: Path, secrets: Secrets) -> None:

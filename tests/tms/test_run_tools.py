@@ -78,8 +78,8 @@ def test_continuous_integration_ends_with_the_closing_line_of_pytest(tmp_path: P
     ("recipe", "last"),
     [
         (
-            "echo '=== 1 failed, 2 passed in 3.50s ==='; exit 3",
-            "=== 1 failed, 2 passed in 3.50s ===",
+            "echo '= 1 failed, 2 passed in 3.50s ='; exit 3",
+            "= 1 failed, 2 passed in 3.50s =",
         ),
         ("exit 1", "pytest did not run"),
     ],

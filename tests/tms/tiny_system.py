@@ -42,9 +42,7 @@ def main() -> int:
         servers = servers_of(config, config.secrets({"TMS_ENV_FILE": ""}), fast=True)
         with supervisor.catching_signals():
             try:
-                supervisor.start(
-                    [Part(name=s.name, spec=s.spec, guarded=False) for s in servers]
-                )
+                supervisor.start([Part(name=s.name, spec=s.spec, guarded=False) for s in servers])
                 supervisor.start([Part(name="family", spec=lambda: family)])
                 (Path(sys.argv[1]) / "up").touch()
                 supervisor.run()

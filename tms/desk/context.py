@@ -64,7 +64,7 @@ class Desk:
     @property
     def menu(self) -> dict[str, list[Link]]:
         """Return the menu with the present page marked."""
-        return sections(self._request.path)
+        return sections(self._request.path, self.roles)
 
     @property
     def live_sequence(self) -> int:

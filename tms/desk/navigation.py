@@ -5,10 +5,14 @@ from typing import Final
 
 from django.urls import NoReverseMatch, reverse
 
+from core.identity.roles import AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER
+
+AUDIT_READERS: Final = (AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One page of the menu. `keys` are pressed one after the other."""
+    """One page of the menu. `keys` are pressed one after the other; no `roles` means everybody."""
 
     heading: str
     title: str
@@ -16,6 +20,7 @@ class Entry:
     icon: str
     keys: str = ""
     badge: str = ""
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,7 @@ ENTRIES: Final = (
         url_name="audit-trail",
         icon="shield",
         keys="g u",
+        roles=AUDIT_READERS,
     ),
 )
 
@@ -106,12 +112,12 @@ def address(url_name: str) -> str | None:
         return None
 
 
-def sections(path: str) -> dict[str, list[Link]]:
-    """Return the menu's links by heading, with the page at `path` marked."""
+def sections(path: str, roles: set[str]) -> dict[str, list[Link]]:
+    """Return the menu's links by heading for somebody's roles, the page at `path` marked."""
     found: dict[str, list[Link]] = {}
     for entry in ENTRIES:
         url = address(entry.url_name)
-        if url is None:
+        if url is None or (entry.roles and not roles.intersection(entry.roles)):
             continue
         is_current = path == url if url == "/" else path.startswith(url)
         badge = address(entry.badge) if entry.badge else None

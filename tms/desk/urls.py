@@ -1,7 +1,13 @@
-"""Pages of the composition itself."""
+"""All pages of the desk: those of the rooms, and the front page that arranges their panels."""
 
-from django.urls import path
+from django.urls import include, path
 
-from tms.desk import views
+from tms.desk import audit, views
 
-urlpatterns = [path("", views.home, name="desk")]
+urlpatterns = [
+    path("", include("calendars.urls")),
+    path("", include("approvals.urls")),
+    path("audit", audit.trail, name="audit-trail"),
+    path("audit/check", audit.check, name="audit-check"),
+    path("", views.home, name="desk"),
+]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from tms.run import places
+from tms.run.addresses import embedded_addresses
 from tms.run.config import RunConfig
 from tms.run.errors import StartError
-from tms.run.places import SYSTEM_DATA, postgres_root
+from tms.run.places import postgres_root, short_prefix
 from tms.run.up import single_instance
 
 WORD = "forget"
@@ -33,9 +36,13 @@ def main(ask: Callable[[str], str] = input) -> int:
 
 
 def forget(config: RunConfig) -> None:
-    """Remove the home, and the folder outside it that root's PostgreSQL may use."""
+    """Remove the home, and the folders outside it: root's PostgreSQL, sockets of a long path."""
+    servers = embedded_addresses(config.home)
+    for socket in (Path(servers.host), Path(servers.redis_url.removeprefix("unix://")).parent):
+        if socket.parent.name.startswith(short_prefix()):
+            shutil.rmtree(socket.parent, ignore_errors=True)
     root = postgres_root(config.home)
-    if root.parent == SYSTEM_DATA.resolve() and root.name.startswith("tms-"):
+    if root.parent == places.SYSTEM_DATA.resolve() and root.name.startswith("tms-"):
         shutil.rmtree(root, ignore_errors=not root.exists())
     shutil.rmtree(config.home)
 

@@ -34,6 +34,11 @@ def unprivileged() -> Person | None:
     return Person(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
+def short_prefix() -> str:
+    """How the short folders of this user are called in the system's temporary folder."""
+    return f"tms-{os.getuid()}-"
+
+
 def digest_of(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:DIGEST_CHARACTERS]
 
@@ -80,7 +85,7 @@ def socket_folder(wanted: Path, socket_name: str) -> Path:
     if _fits(wanted / socket_name):
         return wanted
     base = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108 - private and verified
-    short = base / f"tms-{os.getuid()}-{digest_of(wanted)}" / "s"
+    short = base / f"{short_prefix()}{digest_of(wanted)}" / "s"
     if not _fits(short / socket_name):
         raise ConfigError(
             f"{short} is too long for a socket ({SOCKET_PATH_BYTES_MAX} bytes): "
@@ -95,7 +100,7 @@ def make_socket_folder(folder: Path, owner: Person | None) -> Path:
     Raises:
         ConfigError: the folder or its parent belongs to somebody else.
     """
-    if folder.parent.name.startswith(f"tms-{os.getuid()}-"):
+    if folder.parent.name.startswith(short_prefix()):
         make_home(folder.parent)
     return make_private(folder, owner)
 

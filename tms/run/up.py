@@ -152,7 +152,7 @@ def _start_everything(
 ) -> None:
     known = runtime()
     programs = Programs(config=config, secrets=known.secrets)
-    names = [name for name in PROGRAM_NAMES if parts.wants(name)]
+    names = [name for name in PROGRAM_NAMES if parts.wants(name) and _belongs(name, config, parts)]
     _refuse_busy_ports(config, names)
     announcer.say("starting", f"Starting from {config.home}", home=str(config.home))
     supervisor.start(part for part in programs.servers() if parts.wants(part.name))
@@ -169,6 +169,11 @@ def _start_everything(
     if config.demo and parts.wants("demo") and (fresh or not _demo_people(config)):
         announcer.say("demo", "  Demo data is being made in the background (log/demo.log).")
         supervisor.add(programs.once("demo", *DEMO_COMMAND))
+
+
+def _belongs(name: str, config: RunConfig, parts: Selection) -> bool:
+    """The sandbox bank stays out of production unless it is asked for by name."""
+    return name != "bank" or config.mode != "production" or name in parts.only
 
 
 def _migrate(

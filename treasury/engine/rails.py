@@ -10,7 +10,10 @@ BOOK: Final = "BOOK"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RailProfile:
-    """What a pain.001 says on a rail, and how long the confirmation may take (None: the desk's day)."""
+    """What a payment order says on a rail, and how long its confirmation may take.
+
+    `sla_minutes` None means: until the end of the desk's day.
+    """
 
     service_level: str
     charge_bearer: str

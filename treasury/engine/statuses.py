@@ -29,6 +29,7 @@ class Meaning:
 
 
 DEBITED_RANK: Final = 50
+FAILED_RANK: Final = 90
 MEANINGS: Final = {
     "RCVD": Meaning(rank=10, effect=Effect.SENT, words="received by the bank"),
     "ACTC": Meaning(rank=20, effect=Effect.SENT, words="technically accepted"),
@@ -40,8 +41,8 @@ MEANINGS: Final = {
     "ACSP": Meaning(rank=40, effect=Effect.SENT, words="settlement in process"),
     "ACSC": Meaning(rank=DEBITED_RANK, effect=Effect.CONFIRM, words="debited and settled"),
     "ACCC": Meaning(rank=60, effect=Effect.CONFIRM, words="credited to the receiving account"),
-    "CANC": Meaning(rank=90, effect=Effect.FAIL, words="cancelled at the bank"),
-    "RJCT": Meaning(rank=90, effect=Effect.FAIL, words="rejected by the bank"),
+    "CANC": Meaning(rank=FAILED_RANK, effect=Effect.FAIL, words="cancelled at the bank"),
+    "RJCT": Meaning(rank=FAILED_RANK, effect=Effect.FAIL, words="rejected by the bank"),
 }
 _UNKNOWN: Final = Meaning(rank=0, effect=Effect.QUESTION, words="a status we do not know")
 
@@ -64,16 +65,18 @@ def judge(status: str, *, known_rank: int) -> Verdict:
     meaning = MEANINGS.get(status, _UNKNOWN)
     if meaning.effect is Effect.QUESTION:
         return Verdict(effect=Effect.QUESTION, rank=known_rank, words=meaning.words)
-    if meaning.effect is Effect.FAIL:
-        if known_rank == meaning.rank:
-            return Verdict(effect=Effect.NOTHING, rank=known_rank, words=meaning.words)
-        if known_rank >= DEBITED_RANK:
-            words = f"{meaning.words} after it was debited"
-            return Verdict(effect=Effect.QUESTION, rank=known_rank, words=words)
-        return Verdict(effect=Effect.FAIL, rank=meaning.rank, words=meaning.words)
-    if known_rank >= MEANINGS["RJCT"].rank and meaning.rank >= DEBITED_RANK:
-        words = f"{meaning.words} after it was rejected"
-        return Verdict(effect=Effect.QUESTION, rank=known_rank, words=words)
+    contradiction = _contradiction(meaning, known_rank)
+    if contradiction:
+        return Verdict(effect=Effect.QUESTION, rank=known_rank, words=contradiction)
     if meaning.rank <= known_rank:
         return Verdict(effect=Effect.NOTHING, rank=known_rank, words=meaning.words)
     return Verdict(effect=meaning.effect, rank=meaning.rank, words=meaning.words)
+
+
+def _contradiction(meaning: Meaning, known_rank: int) -> str:
+    """Return in words how a status contradicts what is known; empty when it does not."""
+    if meaning.effect is Effect.FAIL and DEBITED_RANK <= known_rank < FAILED_RANK:
+        return f"{meaning.words} after it was debited"
+    if known_rank >= FAILED_RANK and DEBITED_RANK <= meaning.rank < FAILED_RANK:
+        return f"{meaning.words} after it was rejected"
+    return ""

@@ -54,6 +54,7 @@ class Statement(TenantModel):
     statement_date = models.DateField()
     period_start = models.DateField(help_text="First booking day it speaks for.")
     period_end = models.DateField(help_text="Last booking day it speaks for.")
+    reported_from = models.DateTimeField(null=True, help_text="Start of an intraday report.")
     bank_created_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField()
     opening = models.DecimalField(max_digits=20, decimal_places=4, null=True)

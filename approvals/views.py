@@ -1,0 +1,140 @@
+"""Pages of the desk: the inbox of a checker, one request on one screen, and the decision."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from approvals import selectors, services
+from approvals.evidence import evidence_of
+from core.api.actor import actor
+from core.errors import DomainError, Invalid
+
+LISTED_MAX: Final = 100
+FACTS_MAX: Final = 80
+VERSION_DIGITS_MAX: Final = 9
+FIRST_FIELDS: Final = ("Amount", "Currency", "Value date", "Rail")
+
+
+def _listed(request: HttpRequest) -> dict[str, Any]:
+    """Return the requests of the chosen tab."""
+    show = "recent" if request.GET.get("show") == "recent" else "waiting"
+    waiting = selectors.inbox(user=actor(request))
+    rows = selectors.all_requests() if show == "recent" else waiting
+    return {"show": show, "rows": rows[:LISTED_MAX], "waiting_count": waiting.count()}
+
+
+def _flat(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every material field as a label and its text, nested ones with their path."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from _flat(value, f"{name} · {key}" if name else str(key))
+    elif isinstance(content, list):
+        for number, value in enumerate(content, start=1):
+            yield from _flat(value, f"{name} {number}")
+    elif content not in (None, ""):
+        yield name.replace("_", " ").capitalize(), str(content)
+
+
+def _detail(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
+    found = selectors.request_detail(request_id=request_id, user=actor(request))
+    fields = sorted(islice(_flat(found.request.content), FACTS_MAX), key=_what_matters_first)
+    return {"detail": found, "chosen": found.request, "fields": fields}
+
+
+def _what_matters_first(field: tuple[str, str]) -> tuple[int, str]:
+    label = field[0]
+    rank = FIRST_FIELDS.index(label) if label in FIRST_FIELDS else len(FIRST_FIELDS)
+    return rank, label
+
+
+@require_safe
+@login_required
+def inbox(request: HttpRequest) -> HttpResponse:
+    """Show what waits for this person, the most urgent one opened."""
+    context = _listed(request)
+    first = next(iter(context["rows"]), None)
+    if first is not None:
+        context |= _detail(request, first.pk)
+    return render(request, "approvals/inbox.html", context)
+
+
+@require_safe
+@login_required
+def one(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Show one request beside the inbox."""
+    context = _listed(request) | _detail(request, request_id) | {"is_opened": True}
+    return render(request, "approvals/inbox.html", context)
+
+
+@require_safe
+@login_required
+def listing(request: HttpRequest) -> HttpResponse:
+    """Show the list alone, for refreshing."""
+    return render(request, "approvals/list.html", _listed(request))
+
+
+@require_safe
+@login_required
+def detail(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Show one request alone, for refreshing and for moving through the list."""
+    return render(request, "approvals/detail.html", _detail(request, request_id))
+
+
+@require_safe
+@login_required
+def waiting_count(request: HttpRequest) -> HttpResponse:
+    """Show how many requests wait for this person; nothing when none does."""
+    count = selectors.inbox(user=actor(request)).count()
+    return HttpResponse(str(count) if count else "")
+
+
+@require_POST
+@login_required
+def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Record this person's decision on exactly what was shown, then go on to the next one."""
+    try:
+        result = services.decide(
+            request_id=request_id,
+            checker=actor(request),
+            outcome=_outcome(request),
+            content_hash=request.POST.get("content_hash", ""),
+            version=_version(request),
+            reason=request.POST.get("reason", ""),
+            evidence=evidence_of(request),
+        )
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+        return redirect("approvals:one", request_id=request_id)
+    messages.success(request, _words(result))
+    return redirect("approvals:inbox")
+
+
+def _outcome(request: HttpRequest) -> str:
+    outcome = request.POST.get("outcome", "")
+    if outcome not in ("APPROVE", "REJECT"):
+        raise Invalid("A decision is to approve or to reject.", field="outcome")
+    return outcome
+
+
+def _version(request: HttpRequest) -> int:
+    text = request.POST.get("version", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX):
+        raise Invalid("The form does not say which version was shown.", field="version")
+    return int(text)
+
+
+def _words(result: services.DecisionResult) -> str:
+    if result.request.state == "REJECTED":
+        return f"Rejected: {result.request.title}."
+    if result.is_final:
+        return f"Approved and released: {result.request.title}."
+    missing = selectors.progress(result.request).missing_count
+    people = "one more person" if missing == 1 else f"{missing} more people"
+    return f"Your approval of {result.request.title} counts; {people} must approve."

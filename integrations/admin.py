@@ -1,0 +1,236 @@
+"""The admin is a window on lines and messages; settings go through a service, buttons too."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from simple_history.admin import SimpleHistoryAdmin
+from typing_extensions import override
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from core.api.actor import actor
+from core.errors import DomainError
+from core.identity.models import User
+from integrations import selectors, services
+from integrations.downloads import ROLES_FOR_BYTES
+from integrations.models import BankConnection, LineNote, LineState, Message
+
+
+class ReportsRefusals(ModelAdmin):
+    """Pages whose services' refusals become messages; nothing is deleted."""
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse deleting."""
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form; a refusal by the service becomes a message."""
+        try:
+            shown: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except DomainError as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return shown
+
+    @contextmanager
+    def reporting_refusals(self, request: HttpRequest, row: object) -> Iterator[None]:
+        """Turn a refusal into a message about `row`; the other rows go on."""
+        try:
+            yield
+        except DomainError as refusal:
+            self.message_user(request, f"{row}: {refusal.message}", messages.ERROR)
+        else:
+            self.message_user(request, f"{row}: done.", messages.SUCCESS)
+
+
+class ReadOnly(ReportsRefusals):
+    """Records that the system writes itself."""
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse adding."""
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse changing."""
+        return False
+
+
+class ConnectionForm(forms.ModelForm[BankConnection]):
+    """A connection's settings; the secret goes in and is never shown."""
+
+    new_secret = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=400,
+        widget=UnfoldAdminPasswordWidget(render_value=False),
+        help_text="Leave empty to keep the present one.",
+    )
+
+    class Meta:
+        model = BankConnection
+        fields = (
+            "code",
+            "name",
+            "kind",
+            "directory",
+            "base_url",
+            "connect_timeout_seconds",
+            "read_timeout_seconds",
+            "rate_per_minute",
+            "retries_max",
+            "is_active",
+        )
+
+
+@admin.register(BankConnection)
+class BankConnectionAdmin(SimpleHistoryAdmin, ReportsRefusals):
+    """Lines with their health."""
+
+    form = ConnectionForm
+    list_display = ("code", "name", "kind", "is_active", "health", "last_answer")
+    list_filter = ("kind", "is_active")
+    list_select_related = ("line",)
+    search_fields = ("code", "name")
+    actions = ("test_selected",)
+    readonly_fields = ("health", "last_answer", "last_trouble")
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the code of an existing line: accounts refer to it."""
+        return (*self.readonly_fields, "code") if obj else tuple(self.readonly_fields)
+
+    @override
+    def save_model(self, request: HttpRequest, obj: BankConnection, form: Any, change: Any) -> None:
+        """Save through the service."""
+        wish = services.ConnectionIn(
+            code=obj.code,
+            name=obj.name,
+            kind=obj.kind,
+            directory=obj.directory,
+            base_url=obj.base_url,
+            secret=form.cleaned_data["new_secret"],
+            connect_timeout_seconds=obj.connect_timeout_seconds,
+            read_timeout_seconds=obj.read_timeout_seconds,
+            rate_per_minute=obj.rate_per_minute,
+            retries_max=obj.retries_max,
+            is_active=obj.is_active,
+        )
+        obj.pk = services.save_connection(wish=wish).pk
+
+    @admin.display(description="Health")
+    def health(self, obj: BankConnection) -> str:
+        """Say how the line is."""
+        return selectors.health_of(obj, self._line(obj))
+
+    @admin.display(description="Last answer")
+    def last_answer(self, obj: BankConnection) -> str:
+        """Say when the bank last answered."""
+        line = self._line(obj)
+        return f"{line.last_ok_at:%Y-%m-%d %H:%M:%S} UTC" if line and line.last_ok_at else "–"
+
+    @admin.display(description="Last trouble")
+    def last_trouble(self, obj: BankConnection) -> str:
+        """Say what went wrong last."""
+        line = self._line(obj)
+        return line.last_error if line and line.last_error else "–"
+
+    def _line(self, obj: BankConnection) -> LineState | None:
+        return getattr(obj, "line", None)
+
+    def has_test_permission(self, request: HttpRequest) -> bool:
+        """Tell who may test lines."""
+        return isinstance(request.user, User) and request.user.has_role(*services.ROLES_FOR_LINES)
+
+    @admin.action(description="Test the line", permissions=["test"])
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[BankConnection]) -> None:
+        """Ask for a test of each selected line; its history shows the result within seconds."""
+        for connection in queryset:
+            with self.reporting_refusals(request, connection):
+                services.request_probe(code=connection.code, actor=actor(request))
+
+
+@admin.register(LineNote)
+class LineNoteAdmin(ReadOnly):
+    """What happened on the lines lately."""
+
+    list_display = ("at", "connection", "kind", "text")
+    list_filter = ("kind", "connection__code")
+    list_select_related = ("connection",)
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnly):
+    """The archive of messages; the bytes are downloaded, never edited."""
+
+    list_display = (
+        "created_at",
+        "direction",
+        "connection",
+        "kind",
+        "name",
+        "state",
+        "reference",
+        "size_bytes",
+        "content",
+    )
+    list_filter = ("direction", "state", "kind", "connection__code")
+    list_select_related = ("connection",)
+    search_fields = ("name", "reference", "message_reference", "sha256")
+    date_hierarchy = "created_at"
+    actions = ("try_selected_again",)
+    exclude = ("body",)
+    readonly_fields = ("content",)
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """Leave the bytes in the database."""
+        found: QuerySet[Message] = super().get_queryset(request)
+        return found.defer("body")
+
+    @admin.display(description="Bytes")
+    def content(self, obj: Message) -> SafeString:
+        """Link to the download; it asks for the role again."""
+        url = reverse("integrations:content", args=[obj.pk])
+        return format_html('<a href="{}" class="text-primary-600">download</a>', url)
+
+    def has_again_permission(self, request: HttpRequest) -> bool:
+        """Tell who may take messages up again."""
+        return isinstance(request.user, User) and request.user.has_role(
+            *services.ROLES_FOR_TRYING_AGAIN
+        )
+
+    def has_bytes_permission(self, request: HttpRequest) -> bool:
+        """Tell who may read a bank's message."""
+        return isinstance(request.user, User) and request.user.has_role(*ROLES_FOR_BYTES)
+
+    @override
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Offer the download to those who may read it."""
+        names: tuple[str, ...] = tuple(super().get_list_display(request))
+        return names if self.has_bytes_permission(request) else names[:-1]
+
+    @admin.action(description="Try again", permissions=["again"])
+    def try_selected_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        """Take each selected message up again."""
+        for message in queryset:
+            with self.reporting_refusals(request, message):
+                services.try_again(message_id=message.pk, actor=actor(request))

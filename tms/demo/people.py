@@ -1,0 +1,136 @@
+"""The demo's people: one or more per role, named by what they do; their credentials."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from core.api.authentication import access_token, refresh_token
+from core.identity import roles
+from core.identity.models import User
+from core.identity.services import create_user
+
+PASSWORD_WORDS: Final = 5
+_WORDS: Final = (
+    "amber", "anchor", "apple", "arrow", "autumn", "badger", "bamboo", "basil", "beacon", "birch",
+    "bridge", "bronze", "canyon", "cedar", "cherry", "cliff", "clover", "cobalt", "copper", "coral",
+    "cotton", "crane", "dahlia", "delta", "desert", "ember", "falcon", "feather", "fern", "flint",
+    "forest", "garnet", "ginger", "glacier", "granite", "harbor", "hazel", "heron", "indigo", "iris",
+    "island", "ivory", "jasmine", "juniper", "kestrel", "lagoon", "lantern", "laurel", "lemon",
+    "linen", "lotus", "magnet", "maple", "marble", "meadow", "mint", "mosaic", "nectar", "oasis",
+    "olive", "opal", "orchard", "otter", "pebble", "pepper", "pine", "plum", "prairie", "quartz",
+    "raven", "reef", "ribbon", "river", "saffron", "sage", "sierra", "silver", "slate", "sparrow",
+    "spruce", "summit", "sunset", "teal", "thistle", "thunder", "timber", "topaz", "tulip",
+    "tundra", "valley", "velvet", "violet", "walnut", "willow", "winter", "zephyr",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part to be played: sign-in name, shown name, roles."""
+
+    name: str
+    display_name: str
+    roles: tuple[str, ...]
+    is_service: bool = False
+
+
+PARTS: Final = (
+    Part(name="maker", display_name="Treasury Maker", roles=(roles.TREASURY_MAKER,)),
+    Part(name="checker1", display_name="Checker One", roles=(roles.TREASURY_CHECKER,)),
+    Part(name="checker2", display_name="Checker Two", roles=(roles.TREASURY_CHECKER,)),
+    Part(
+        name="manager",
+        display_name="Treasury Manager",
+        roles=(roles.TREASURY_MANAGER, roles.TREASURY_CHECKER),
+    ),
+    Part(name="dealer", display_name="Dealer", roles=(roles.DEALER,)),
+    Part(name="backoffice", display_name="Back Office", roles=(roles.BACK_OFFICE,)),
+    Part(name="recon", display_name="Reconciliation Analyst", roles=(roles.RECON_ANALYST,)),
+    Part(name="risk", display_name="Risk Officer", roles=(roles.RISK_OFFICER,)),
+    Part(name="staticdata", display_name="Static Data", roles=(roles.STATIC_DATA,)),
+    Part(name="auditor", display_name="Auditor", roles=(roles.AUDITOR,)),
+    Part(name="admin", display_name="Tenant Admin", roles=(roles.TENANT_ADMIN,)),
+    Part(
+        name="feed",
+        display_name="Integration Feed",
+        roles=(roles.INTEGRATION,),
+        is_service=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How one of them signs in; the refresh token lasts a day and renews the access token."""
+
+    username: str
+    display_name: str
+    roles: tuple[str, ...]
+    password: str
+    totp_secret: str
+    access: str
+    refresh: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return them for machines."""
+        return asdict(self)
+
+
+def create_people(*, seed: int) -> list[Credentials]:
+    """Create everybody in the bound tenant and return their credentials."""
+    return [_create(part, seed=seed) for part in PARTS]
+
+
+def _create(part: Part, *, seed: int) -> Credentials:
+    material = _material(f"{seed}:{part.name}")
+    password = _password(material)
+    user = create_user(
+        name=part.name,
+        display_name=part.display_name,
+        roles=part.roles,
+        password=password,
+        person_number=f"D-{part.name}",
+        is_service=part.is_service,
+    )
+    return Credentials(
+        username=user.username,
+        display_name=user.display_name,
+        roles=part.roles,
+        password=password,
+        totp_secret="" if part.is_service else _give_authenticator(user, material),
+        access=str(access_token(user)),
+        refresh=str(refresh_token(user)),
+    )
+
+
+def _material(purpose: str) -> bytes:
+    """Return 32 bytes: the same for the same seed in local mode, random everywhere else."""
+    if settings.TMS_MODE == "local":
+        return hmac.digest(b"demo people of a local system", purpose.encode(), hashlib.sha256)
+    return secrets.token_bytes(32)
+
+
+def _password(material: bytes) -> str:
+    """Return words that can be typed; far longer than the fifteen characters asked for."""
+    words = [_WORDS[byte % len(_WORDS)] for byte in material[:PASSWORD_WORDS]]
+    return "-".join([*words, str(int.from_bytes(material[8:10], "big") % 900 + 100)])
+
+
+def _give_authenticator(user: User, material: bytes) -> str:
+    """Give the user's authenticator its seed; return it as apps take it (base32)."""
+    key = material[12:32]
+    TOTPDevice.objects.filter(user=user).update(key=key.hex())
+    return base64.b32encode(key).decode()
+
+
+def fresh_tokens(usernames: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return new tokens (access, refresh) of users of the bound tenant."""
+    found = User.objects.filter(username__in=usernames, is_active=True)
+    return {user.username: (str(access_token(user)), str(refresh_token(user))) for user in found}

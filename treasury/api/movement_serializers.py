@@ -1,0 +1,118 @@
+"""Proposals, transfers and prefunding on the wire: amounts as decimal strings, times in UTC."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from core.api.fields import AmountField
+from treasury.models import (
+    PrefundingRequest,
+    Proposal,
+    SuppressedShortfall,
+    Transfer,
+    TransferStatus,
+)
+
+
+class ProposalIn(serializers.Serializer[Any]):
+    """A new proposal. `submit` false keeps it as a draft."""
+
+    debit_account = serializers.UUIDField()
+    credit_account = serializers.UUIDField()
+    amount = AmountField()
+    why = serializers.CharField(max_length=2_000)
+    value_date = serializers.DateField(required=False)
+    submit = serializers.BooleanField(default=True)
+
+
+class ReasonIn(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class ProposalOut(serializers.ModelSerializer[Proposal]):
+    """A proposal with everything that was or will be sent."""
+
+    amount = AmountField(read_only=True)
+    usd_equivalent = AmountField(read_only=True, allow_null=True)
+    debit_account_label = serializers.CharField(source="debit_account.label")
+    credit_account_label = serializers.CharField(source="credit_account.label")
+
+    class Meta:
+        model = Proposal
+        fields = [
+            "id", "reference", "version", "purpose", "state", "debit_account",
+            "debit_account_label", "credit_account", "credit_account_label", "amount", "currency",
+            "usd_equivalent", "rail", "charge_bearer", "value_date", "cutoff_at", "maker",
+            "maker_label", "why", "content_hash", "created_at", "submitted_at", "closed_at",
+            "closing_reason",
+        ]  # fmt: skip
+
+
+class TransferStatusOut(serializers.ModelSerializer[TransferStatus]):
+    """One thing the bank said."""
+
+    class Meta:
+        model = TransferStatus
+        fields = ["status", "reason_code", "words", "source", "changed_state", "heard_at"]
+
+
+class TransferOut(serializers.ModelSerializer[Transfer]):
+    """A transfer: identifiers, the proposal's state, bank status and clocks."""
+
+    reference = serializers.CharField(source="proposal.reference")
+    state = serializers.CharField(source="proposal.state")
+    amount = AmountField(source="proposal.amount", read_only=True)
+    currency = serializers.CharField(source="proposal.currency")
+    rail = serializers.CharField(source="proposal.rail")
+    value_date = serializers.DateField(source="proposal.value_date")
+    debit_account = serializers.UUIDField(source="proposal.debit_account_id")
+    credit_account = serializers.UUIDField(source="proposal.credit_account_id")
+
+    class Meta:
+        model = Transfer
+        fields = [
+            "id", "reference", "proposal", "state", "end_to_end_id", "uetr", "amount", "currency",
+            "rail", "value_date", "debit_account", "credit_account", "attempt", "message_id",
+            "bank_status", "bank_reference", "reason_code", "outcome_unknown_since", "sent_at",
+            "sla_due_at", "sla_breached_at", "confirmed_at", "settled_at",
+        ]  # fmt: skip
+
+
+class TransferDetailOut(TransferOut):
+    """A transfer with its status history."""
+
+    statuses = TransferStatusOut(many=True, read_only=True)
+
+    class Meta(TransferOut.Meta):
+        fields = [*TransferOut.Meta.fields, "statuses"]
+
+
+class SuppressedOut(serializers.ModelSerializer[SuppressedShortfall]):
+    """A later shortfall of a day that was already prefunded."""
+
+    shortfall = AmountField(read_only=True)
+    transfer_amount = AmountField(read_only=True)
+
+    class Meta:
+        model = SuppressedShortfall
+        fields = ["id", "shortfall", "transfer_amount", "top_up_advised", "created_at"]
+
+
+class PrefundingOut(serializers.ModelSerializer[PrefundingRequest]):
+    """One prefunding of a currency and day."""
+
+    required = AmountField(read_only=True)
+    available = AmountField(read_only=True)
+    shortfall = AmountField(read_only=True)
+    transfer_amount = AmountField(read_only=True)
+    suppressed = SuppressedOut(many=True, read_only=True)
+
+    class Meta:
+        model = PrefundingRequest
+        fields = [
+            "id", "currency", "local_date", "sequence", "account", "need_date", "required",
+            "available", "shortfall", "transfer_amount", "proposal", "problem", "rearm_reason",
+            "created_at", "suppressed",
+        ]  # fmt: skip

@@ -1,0 +1,35 @@
+"""Addresses of proposals, transfers and prefunding."""
+
+from django.urls import path
+
+from treasury.api import movement_views as views
+
+urlpatterns = [
+    path("proposals", views.ProposalList.as_view(), name="proposals"),
+    path("proposals/<uuid:proposal_id>", views.ProposalDetail.as_view(), name="proposal"),
+    path(
+        "proposals/<uuid:proposal_id>/submit",
+        views.ProposalSubmit.as_view(),
+        name="proposal-submit",
+    ),
+    path(
+        "proposals/<uuid:proposal_id>/withdraw",
+        views.ProposalWithdraw.as_view(),
+        name="proposal-withdraw",
+    ),
+    path(
+        "proposals/<uuid:proposal_id>/amend", views.ProposalAmend.as_view(), name="proposal-amend"
+    ),
+    path("transfers", views.TransferList.as_view(), name="transfers"),
+    path("transfers/<uuid:transfer_id>", views.TransferDetail.as_view(), name="transfer"),
+    path(
+        "transfers/<uuid:transfer_id>/retry", views.TransferRetry.as_view(), name="transfer-retry"
+    ),
+    path("prefunding", views.PrefundingList.as_view(), name="prefunding"),
+    path(
+        "prefunding/<uuid:request_id>/rearm",
+        views.PrefundingRearm.as_view(),
+        name="prefunding-rearm",
+    ),
+    path("prefunding/top-up/<uuid:suppressed_id>", views.TopUp.as_view(), name="prefunding-top-up"),
+]

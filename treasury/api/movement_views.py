@@ -1,0 +1,238 @@
+"""Proposals, transfers, prefunding: parse, call, present."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.api.actor import HasRole, actor
+from core.idempotency import once
+from treasury.api.movement_serializers import (
+    PrefundingOut,
+    ProposalIn,
+    ProposalOut,
+    ReasonIn,
+    TransferDetailOut,
+    TransferOut,
+)
+from treasury.models import PrefundingRequest, Proposal, Transfer
+from treasury.selectors import movement as reads
+from treasury.services import prefunding, proposals, transfers
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The same key and body again return the first answer.",
+)
+
+
+class ProposalList(ListAPIView[Proposal]):
+    """List proposals, newest first, or make one."""
+
+    serializer_class = ProposalOut
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+    filterset_fields = {
+        "state": ["exact", "in"],
+        "currency": ["exact"],
+        "purpose": ["exact"],
+        "rail": ["exact"],
+        "value_date": ["exact", "gte", "lte"],
+        "reference": ["exact"],
+    }
+
+    def get_queryset(self) -> QuerySet[Proposal]:
+        """Return the tenant's proposals."""
+        return reads.proposals()
+
+    @extend_schema(request=ProposalIn, responses={201: ProposalOut}, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request) -> Response:
+        """Make a proposal and submit it, once per Idempotency-Key."""
+        given = ProposalIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return once(request, lambda: self._create(request, given))
+
+    def _create(self, request: Request, given: ProposalIn) -> Response:
+        terms = dict(given.validated_data)
+        submit = terms.pop("submit")
+        maker = actor(request)
+        made = proposals.create_proposal(draft=proposals.ProposalIn(**terms), maker=maker)
+        if submit:
+            proposals.submit_proposal(proposal_id=made.pk, actor=maker)
+        return Response(ProposalOut(reads.proposal(made.pk)).data, status=201)
+
+
+class ProposalDetail(RetrieveAPIView[Proposal]):
+    """Show one proposal."""
+
+    serializer_class = ProposalOut
+
+    def get_object(self) -> Proposal:
+        """Return it, or refuse with 404."""
+        return reads.proposal(self.kwargs["proposal_id"])
+
+
+class ProposalSubmit(APIView):
+    """Submit a draft."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=None, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Put the caller's draft before its checkers."""
+
+        def submit() -> Response:
+            proposals.submit_proposal(proposal_id=proposal_id, actor=actor(request))
+            return Response(ProposalOut(reads.proposal(proposal_id)).data)
+
+        return once(request, submit)
+
+
+class ProposalWithdraw(APIView):
+    """Withdraw a proposal."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=ReasonIn, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Take the caller's proposal back before anything was sent."""
+        given = ReasonIn(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def withdraw() -> Response:
+            proposals.withdraw_proposal(
+                proposal_id=proposal_id,
+                actor=actor(request),
+                reason=given.validated_data["reason"],
+            )
+            return Response(ProposalOut(reads.proposal(proposal_id)).data)
+
+        return once(request, withdraw)
+
+
+class ProposalAmend(APIView):
+    """Amend a pending proposal."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=ProposalIn, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Replace the terms: a new version, for which earlier decisions do not count."""
+        given = ProposalIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        terms = {name: value for name, value in given.validated_data.items() if name != "submit"}
+
+        def amend() -> Response:
+            proposals.amend_proposal(
+                proposal_id=proposal_id,
+                draft=proposals.ProposalIn(**terms),
+                actor=actor(request),
+            )
+            return Response(ProposalOut(reads.proposal(proposal_id)).data)
+
+        return once(request, amend)
+
+
+class TransferList(ListAPIView[Transfer]):
+    """List transfers, newest first."""
+
+    serializer_class = TransferOut
+    filterset_fields = {
+        "proposal__state": ["exact", "in"],
+        "proposal__currency": ["exact"],
+        "proposal__rail": ["exact"],
+        "end_to_end_id": ["exact"],
+        "uetr": ["exact"],
+    }
+
+    def get_queryset(self) -> QuerySet[Transfer]:
+        """Return the tenant's transfers."""
+        return reads.transfers()
+
+
+class TransferDetail(RetrieveAPIView[Transfer]):
+    """Show one transfer with everything its bank said."""
+
+    serializer_class = TransferDetailOut
+
+    def get_object(self) -> Transfer:
+        """Return it, or refuse with 404."""
+        return reads.transfer(self.kwargs["transfer_id"])
+
+
+class TransferRetry(APIView):
+    """Try a definitely failed transfer again."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=None, responses=TransferOut, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, transfer_id: UUID) -> Response:
+        """Send it again with a new message id, while its cut-off has not passed."""
+
+        def retry() -> Response:
+            transfers.retry_transfer(transfer_id=transfer_id, actor=actor(request))
+            return Response(TransferOut(reads.transfer(transfer_id)).data)
+
+        return once(request, retry)
+
+
+class PrefundingList(ListAPIView[PrefundingRequest]):
+    """List prefunding requests, newest first, with the later shortfalls they suppressed."""
+
+    serializer_class = PrefundingOut
+    filterset_fields = {"currency": ["exact"], "local_date": ["exact", "gte", "lte"]}
+
+    def get_queryset(self) -> QuerySet[PrefundingRequest]:
+        """Return the tenant's prefunding."""
+        return reads.prefunding_requests()
+
+
+class PrefundingRearm(APIView):
+    """Allow one more prefunding on the same day."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=ReasonIn, responses={201: PrefundingOut}, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Re-arm with a reason; the caller counts as the maker of what is proposed."""
+        given = ReasonIn(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def rearm() -> Response:
+            made = prefunding.rearm(
+                request_id=request_id,
+                actor=actor(request),
+                reason=given.validated_data["reason"],
+            )
+            return Response(PrefundingOut(made).data, status=201)
+
+        return once(request, rearm)
+
+
+class TopUp(APIView):
+    """Propose what a later shortfall of the day needs on top."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=None, responses={201: PrefundingOut}, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, suppressed_id: UUID) -> Response:
+        """Make the top-up proposal; the caller is its maker."""
+
+        def top_up() -> Response:
+            made = prefunding.propose_top_up(suppressed_id=suppressed_id, actor=actor(request))
+            return Response(PrefundingOut(made).data, status=201)
+
+        return once(request, top_up)

@@ -1,0 +1,8 @@
+"""API of the treasury."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("treasury.api.movement_urls")),
+    path("", include("treasury.api.balances_urls")),
+]

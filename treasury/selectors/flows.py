@@ -1,0 +1,29 @@
+"""What is expected to move, and what became of it."""
+
+from collections.abc import Iterable
+from datetime import date
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from treasury.models import ExpectedFlow, FlowState
+
+
+def expected(
+    *, account_id: UUID, start: date, end: date, sources: Iterable[str] | None = None
+) -> QuerySet[ExpectedFlow]:
+    """Return the flows of an account that still stand, with value dates from `start` to `end`.
+
+    A manual flow past its expiry does not stand any more.
+    """
+    found = ExpectedFlow.objects.filter(
+        account_id=account_id, state=FlowState.EXPECTED, value_date__range=(start, end)
+    ).exclude(expires_on__lt=start)
+    return found if sources is None else found.filter(source__in=list(sources))
+
+
+def flow(*, account_id: UUID, source: str, source_ref: str) -> ExpectedFlow | None:
+    """Return one flow by what it came from, whatever its state."""
+    return ExpectedFlow.objects.filter(
+        account_id=account_id, source=source, source_ref=source_ref
+    ).first()

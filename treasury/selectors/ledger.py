@@ -1,0 +1,141 @@
+"""Reading stated balances and the movements around them, for many accounts at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from treasury.engine.identity import PENDING_DAYS_MAX
+from treasury.engine.positions import Awaited, Moved
+
+# One index probe per account and code, instead of reading a year of balances.
+_BASE: Final = """
+SELECT a.id, x.code, x.amount, x.credit_line_included, x.on_date, x.as_of, x.statement_id,
+       x.source, x.message_id, x.locator, x.flags
+  FROM treasury_bankaccount a CROSS JOIN LATERAL (
+       SELECT found.* FROM unnest(%(codes)s::text[]) WITH ORDINALITY c(code, preference)
+         CROSS JOIN LATERAL (
+              SELECT b.code, b.amount, b.credit_line_included, b.on_date, b.as_of, b.statement_id,
+                     s.source, s.message_id, s.locator, s.flags, c.preference
+                FROM treasury_statementbalance b
+                JOIN treasury_statement s ON s.id = b.statement_id AND s.state = 'POSTED'
+               WHERE b.account_id = a.id AND b.code = c.code AND b.as_of <= %(now)s
+               ORDER BY b.as_of DESC, b.id DESC LIMIT 1) found
+        ORDER BY found.as_of DESC, found.preference LIMIT 1) x
+ WHERE a.id = ANY(%(accounts)s)
+"""
+
+# What a balance contains: a closing one its whole day, an opening one the days before, an interim
+# one what the bank had announced by then or lists in the same report.
+_MOVED: Final = """
+WITH base AS (
+    SELECT * FROM unnest(%(accounts)s::uuid[], %(codes)s::text[], %(days)s::date[],
+                         %(instants)s::timestamptz[], %(statements)s::uuid[])
+               AS base(account_id, code, on_date, as_of, statement_id)
+)
+SELECT e.account_id, e.value_date, e.status <> 'BOOK' AS is_pending,
+       CASE WHEN base.on_date IS NULL OR e.status <> 'BOOK' THEN false
+            WHEN base.code LIKE 'CL%%' THEN e.booking_date <= base.on_date
+            WHEN base.code LIKE 'OP%%' THEN e.booking_date < base.on_date
+            ELSE e.booking_date < base.on_date
+                 OR (e.booking_date = base.on_date AND (
+                     e.announced_at <= base.as_of
+                     OR EXISTS (SELECT 1 FROM treasury_entryobservation o
+                                 WHERE o.entry_id = e.id AND o.statement_id = base.statement_id)))
+       END AS in_base, sum(e.amount)
+  FROM base JOIN treasury_bankentry e ON e.account_id = base.account_id
+ WHERE e.state = 'COUNTED' AND e.status IN ('BOOK', 'PDNG')
+   AND (e.booking_date >= coalesce(base.on_date, '-infinity') OR e.value_date >= %(start)s)
+   AND (e.status = 'BOOK'
+        OR e.value_date >= coalesce(base.on_date, '-infinity'::date) - %(patience)s::int)
+ GROUP BY 1, 2, 3, 4
+"""
+
+_AWAITED: Final = """
+SELECT f.account_id, f.value_date, coalesce(sum(f.amount) FILTER (WHERE f.amount > 0), 0),
+       coalesce(sum(f.amount) FILTER (WHERE f.amount < 0), 0)
+  FROM treasury_expectedflow f
+ WHERE f.account_id = ANY(%(accounts)s) AND f.state = 'EXPECTED' AND f.source = ANY(%(sources)s)
+   AND (f.expires_on IS NULL OR f.expires_on >= %(today)s)
+ GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The stated balance that a position starts from, and the message it can be read in."""
+
+    code: str
+    amount: Decimal
+    credit_line_included: Decimal
+    on_date: date
+    as_of: datetime
+    statement_id: UUID
+    source: str
+    message_id: UUID | None
+    locator: str
+    flags: tuple[str, ...]
+
+
+def bases(accounts: Sequence[UUID], *, codes: Sequence[str], now: datetime) -> dict[UUID, Base]:
+    """Return each account's newest posted balance of `codes`, best code first at one instant."""
+    facts: dict[str, Any] = {"accounts": list(accounts), "codes": list(codes), "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(_BASE, facts)
+        return {
+            row[0]: Base(
+                code=row[1],
+                amount=row[2],
+                credit_line_included=row[3],
+                on_date=row[4],
+                as_of=row[5],
+                statement_id=row[6],
+                source=row[7],
+                message_id=row[8],
+                locator=row[9],
+                flags=tuple(row[10]),
+            )
+            for row in cursor.fetchall()
+        }
+
+
+def movements(
+    accounts: Sequence[UUID], known: dict[UUID, Base], *, start: date
+) -> dict[UUID, list[Moved]]:
+    """Return what moved around each account's base and from `start` on, per value date."""
+    found = [known.get(account) for account in accounts]
+    facts: dict[str, Any] = {
+        "accounts": list(accounts),
+        "codes": [one.code if one else None for one in found],
+        "days": [one.on_date if one else None for one in found],
+        "instants": [one.as_of if one else None for one in found],
+        "statements": [one.statement_id if one else None for one in found],
+        "start": start,
+        "patience": PENDING_DAYS_MAX,
+    }
+    moved: dict[UUID, list[Moved]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVED, facts)
+        for account, value_date, is_pending, in_base, amount in cursor.fetchall():
+            moved[account].append(
+                Moved(value_date=value_date, in_base=in_base, is_pending=is_pending, amount=amount)
+            )
+    return moved
+
+
+def awaited(
+    accounts: Sequence[UUID], *, sources: Sequence[str], today: date
+) -> dict[UUID, list[Awaited]]:
+    """Return the expected flows of each account per value date, as far as they still stand."""
+    facts: dict[str, Any] = {"accounts": list(accounts), "sources": list(sources), "today": today}
+    flows: dict[UUID, list[Awaited]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_AWAITED, facts)
+        for account, value_date, inflow, outflow in cursor.fetchall():
+            flows[account].append(Awaited(value_date=value_date, inflow=inflow, outflow=outflow))
+    return flows

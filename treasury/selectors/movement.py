@@ -1,0 +1,109 @@
+"""Reads of proposals, transfers and prefunding."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from calendars import selectors as calendars
+from core import policies
+from core.errors import NotFound
+from treasury.engine.rails import BOOK
+from treasury.models import BankAccount, PrefundingRequest, Proposal, Transfer
+from treasury.policies import INTERNAL_LEAD_MINUTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The earliest value date that can still be reached, and the last instant to send for it."""
+
+    value_date: Any
+    cutoff_at: datetime
+    rolled: bool
+
+
+def proposals() -> QuerySet[Proposal]:
+    """Return all proposals with what a list shows."""
+    return Proposal.objects.select_related(
+        "debit_account__bank", "credit_account__bank", "maker", "transfer"
+    )
+
+
+def proposal(proposal_id: UUID) -> Proposal:
+    """Return one proposal.
+
+    Raises:
+        NotFound: no such proposal.
+    """
+    found = proposals().filter(pk=proposal_id).first()
+    if found is None:
+        raise NotFound("There is no such proposal.", field="proposal")
+    return found
+
+
+def transfers() -> QuerySet[Transfer]:
+    """Return all transfers with what a list shows."""
+    return Transfer.objects.select_related(
+        "proposal__debit_account__bank", "proposal__credit_account__bank"
+    )
+
+
+def transfer(transfer_id: UUID) -> Transfer:
+    """Return one transfer.
+
+    Raises:
+        NotFound: no such transfer.
+    """
+    found = transfers().filter(pk=transfer_id).first()
+    if found is None:
+        raise NotFound("There is no such transfer.", field="transfer")
+    return found
+
+
+def prefunding_requests() -> QuerySet[PrefundingRequest]:
+    """Return prefunding requests with their proposals and suppressed successors."""
+    return PrefundingRequest.objects.select_related("account", "proposal").prefetch_related(
+        "suppressed"
+    )
+
+
+def content_of(proposal_id: UUID) -> dict[str, Any]:
+    """Return exactly what checkers approve, as the database builds it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT treasury_proposal_content(p)::text FROM treasury_proposal p WHERE p.id = %s",
+            [proposal_id],
+        )
+        row = cursor.fetchone()
+    content: dict[str, Any] = json.loads(row[0])
+    return content
+
+
+def window_for(*, rail: str, account: BankAccount, now: datetime) -> Window:
+    """Return where a transfer sent now from `account` would land, and until when it can be sent.
+
+    A transfer in the bank's own books, and a rail that never closes, have the end of the local
+    day as their cut-off.
+    """
+    zone = ZoneInfo(account.timezone)
+    today = now.astimezone(zone).date()
+    if rail == BOOK:
+        return Window(value_date=today, cutoff_at=_end_of(today, zone), rolled=False)
+    lead = timedelta(minutes=policies.get(INTERNAL_LEAD_MINUTES))
+    facts = {"rail": rail, "bank": account.bank.bic, "currency": account.currency, "lead": lead}
+    value_date = calendars.value_date_for(now=now, **facts)
+    cutoff = calendars.cutoff_for(day=value_date, **facts)
+    return Window(
+        value_date=value_date,
+        cutoff_at=cutoff or _end_of(value_date, zone),
+        rolled=value_date > today,
+    )
+
+
+def _end_of(day: Any, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(0), zone)

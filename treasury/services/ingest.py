@@ -1,0 +1,352 @@
+"""A bank's message becomes statements, balances, entries: once, in any order, never crashing.
+
+What cannot be trusted is kept with a reason; what names no account of ours is set aside.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from core import clock
+from integrations import selectors as messages
+from integrations import services as archive
+from integrations.codecs.errors import UnreadableMessage
+from integrations.codecs.proof import ProofStatus, prove_pages
+from integrations.codecs.records import ParsedMessage, ParsedStatement, StatusReport
+from treasury.engine.facts import END_OF_DAY, BalanceFact, Setting, statement_facts
+from treasury.models import (
+    BankAccount,
+    EntryState,
+    Proof,
+    Statement,
+    StatementBalance,
+    StatementState,
+)
+from treasury.selectors import accounts as account_selectors
+from treasury.services import announcing, answers, flows, rows, sequence
+from treasury.services.posting import Posted, Sheet, post
+
+_PROOFS: Final = {
+    ProofStatus.PROVEN: Proof.PROVEN,
+    ProofStatus.DIFFERS: Proof.DIFFERS,
+    ProofStatus.NO_BALANCES: Proof.NO_BALANCES,
+}
+PAGES_WAIT: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestResult:
+    """What a message did: its statements, and why parts of it could not be used."""
+
+    message_id: UUID
+    statements: tuple[Statement, ...] = ()
+    entries_new: int = 0
+    entries_changed: int = 0
+    refusals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """A parsed page, its account, and the message it came in; `row` when it waited for others."""
+
+    account: BankAccount
+    parsed: ParsedStatement
+    message_id: UUID
+    message_sha256: str
+    row: Statement | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What one message adds up to while it is read."""
+
+    message_id: UUID
+    parsed: ParsedMessage
+    now: datetime
+    statements: list[Statement] = field(default_factory=list)
+    posted: list[Posted] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+@transaction.atomic
+def ingest_message(*, message_id: UUID) -> IngestResult:
+    """Read an archived message into the books and mark it handled, or set it aside with a reason.
+
+    Reading the same message again changes nothing.
+
+    Raises:
+        MessageUnknown: no such message.
+    """
+    try:
+        parsed = archive.read_archived(message_id)
+    except UnreadableMessage as error:
+        reason = f"{error.message} ({error.locator})" if error.locator else error.message
+        archive.set_aside(message_id=message_id, reason=reason)
+        return IngestResult(message_id=message_id, refusals=(reason,))
+    if isinstance(parsed, StatusReport):
+        answers.apply_status_report(report=parsed, message_id=message_id)
+        archive.mark_handled(message_id=message_id)
+        return IngestResult(message_id=message_id)
+    run = _Run(message_id=message_id, parsed=parsed, now=clock.now())
+    _read_statements(run)
+    if run.refusals:
+        archive.set_aside(message_id=message_id, reason=" ".join(dict.fromkeys(run.refusals)))
+    else:
+        archive.mark_handled(message_id=message_id)
+    return IngestResult(
+        message_id=message_id,
+        statements=tuple(run.statements),
+        entries_new=sum(len(one.new) for one in run.posted),
+        entries_changed=sum(len(one.changed) for one in run.posted),
+        refusals=tuple(run.refusals),
+    )
+
+
+def _read_statements(run: _Run) -> None:
+    message = messages.message(run.message_id)
+    read_before = Statement.objects.filter(message_id=run.message_id)
+    known = set(read_before.values_list("account_id", "locator"))
+    pages = [
+        page
+        for page in _pages(run, sha256=message.sha256)
+        if (page.account.pk, page.parsed.locator[:200]) not in known
+    ]
+    # Always in one order, so that two messages about the same accounts cannot block each other.
+    ids = sorted({page.account.pk for page in pages})
+    list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    for group in _groups(pages):
+        _take(run, group)
+
+
+def _pages(run: _Run, *, sha256: str) -> Iterator[_Page]:
+    for parsed in run.parsed.statements:
+        account = _account_of(parsed, refusals=run.refusals)
+        if account is not None:
+            yield _Page(
+                account=account, parsed=parsed, message_id=run.message_id, message_sha256=sha256
+            )
+
+
+def _account_of(parsed: ParsedStatement, *, refusals: list[str]) -> BankAccount | None:
+    """Return the account a statement is about; say in words why there is none."""
+    ref = parsed.account
+    shown = f"…{(ref.iban or ref.number or '')[-4:]}"
+    found = account_selectors.accounts_numbered(ref)
+    currency = parsed.currency or ref.currency
+    if not found:
+        words = f"We have no account {shown}" if ref.iban or ref.number else "It names no account"
+        refusals.append(f"{words}. Open the account, then take the message up again.")
+        return None
+    if not currency:
+        return found[0] if len(found) == 1 else None
+    fitting = [one for one in found if one.currency == currency]
+    if not fitting:
+        ours = ", ".join(sorted({one.currency for one in found}))
+        refusals.append(f"Our account {shown} is in {ours}, the statement is in {currency}.")
+        return None
+    return fitting[0]
+
+
+def _groups(pages: Sequence[_Page]) -> Iterator[list[_Page]]:
+    """Yield the pages of each statement: after a page that is not the last one comes its next."""
+    group: list[_Page] = []
+    for page in pages:
+        continues = group and group[-1].parsed.last_page is False
+        if group and not (continues and group[-1].account.pk == page.account.pk):
+            yield group
+            group = []
+        group.append(page)
+    if group:
+        yield group
+
+
+def _take(run: _Run, group: list[_Page]) -> None:
+    """Take one statement, or some of its pages: duplicate, incomplete, or to be posted."""
+    account = group[0].account
+    sheets = [_sheet(run, page) for page in group]
+    source = sheets[0].row.source
+    if _is_duplicate(run, sheets):
+        return
+    if source in END_OF_DAY and not _is_complete(group):
+        group = _with_waiting_pages(group, sheets)
+        if not _is_complete(group):
+            _wait_for_pages(run, sheets)
+            return
+        sheets = [_sheet(run, page) for page in group]
+    _name_pages(sheets)
+    _judge(group, sheets)
+    sequence.make_version([sheet.row for sheet in sheets])
+    for sheet in sheets:
+        sheet.row.save()
+    rows.insert([_balance_row(sheet, fact) for sheet in sheets for fact in sheet.facts.balances])
+    posted = post(account=account, sheets=sheets, now=run.now)
+    gaps = sequence.check_neighbours(account=account, rows=[sheet.row for sheet in sheets])
+    run.statements.extend(sheet.row for sheet in sheets)
+    run.posted.append(posted)
+    flows.release_flows(
+        entry_ids=[one.entry_id for one in posted.changes if one.after != EntryState.COUNTED]
+    )
+    answers.apply_entries(entries=posted.booked())
+    flows.match_entries(entries=posted.booked())
+    announcing.announce(account=account, sheets=sheets, posted=posted, gaps=gaps)
+
+
+def _sheet(run: _Run, page: _Page) -> Sheet:
+    setting = Setting(
+        currency=page.account.currency,
+        timezone=page.account.timezone,
+        received_at=run.now if page.row is None else page.row.received_at,
+    )
+    facts = statement_facts(page.parsed, kind=run.parsed.kind, setting=setting)
+    row = page.row or Statement(
+        account=page.account,
+        source=facts.source,
+        message_id=page.message_id,
+        message_sha256=page.message_sha256,
+        received_at=run.now,
+        state=StatementState.POSTED,
+        proof=Proof.NO_BALANCES,
+    )
+    row.statement_ref = facts.statement_ref
+    row.sequence = facts.sequence
+    row.content_sha256 = facts.content_sha256
+    row.locator = facts.locator
+    row.statement_date = facts.statement_date
+    row.period_start, row.period_end = facts.period_start, facts.period_end
+    row.reported_from, row.bank_created_at = facts.reported_from, facts.bank_created_at
+    row.opening, row.closing = facts.opening, facts.closing
+    row.entries_count = len(facts.sightings)
+    return Sheet(row=row, facts=facts)
+
+
+def _balance_row(sheet: Sheet, fact: BalanceFact) -> StatementBalance:
+    return StatementBalance(
+        statement=sheet.row,
+        account=sheet.row.account,
+        code=fact.code,
+        amount=fact.amount,
+        credit_line_included=fact.credit_line_included,
+        on_date=fact.on_date,
+        as_of=fact.as_of,
+    )
+
+
+def _is_duplicate(run: _Run, sheets: list[Sheet]) -> bool:
+    """Keep a copy, or content that we have under the same reference, as a duplicate."""
+    first = sheets[0]
+    refs = {ref for one in sheets for ref in (one.facts.statement_ref, one.facts.assembly_ref)}
+    known = Statement.objects.filter(
+        account=first.row.account,
+        source=first.row.source,
+        content_sha256__in=[one.row.content_sha256 for one in sheets],
+    ).exclude(state=StatementState.DUPLICATE)
+    if not first.facts.is_copy:
+        found = known.filter(statement_ref__in=refs) | known.filter(
+            statement_date=first.row.statement_date, sequence=first.row.sequence, page__gt=0
+        )
+        if len(set(found.values_list("content_sha256", flat=True))) < len(
+            {one.row.content_sha256 for one in sheets}
+        ):
+            return False
+    words = "The bank marks it as a copy." if first.facts.is_copy else "We have this content."
+    for one in sheets:
+        one.row.state = StatementState.DUPLICATE
+        one.row.reason = words
+        one.row.flags = ["COPY"] if first.facts.is_copy else []
+        one.row.save()
+    run.statements.extend(one.row for one in sheets)
+    return True
+
+
+def _is_complete(group: Sequence[_Page]) -> bool:
+    """Say whether all pages are here: one message's pages in its order, others by their numbers."""
+    numbers = [page.parsed.page_number or 0 for page in group]
+    if numbers == list(range(1, len(group) + 1)) or numbers == [0]:
+        return group[-1].parsed.last_page is not False
+    in_one_message = len({page.message_id for page in group}) == 1
+    return in_one_message and numbers[0] <= 1 and group[-1].parsed.last_page is not False
+
+
+def _with_waiting_pages(group: list[_Page], sheets: Sequence[Sheet]) -> list[_Page]:
+    """Add the pages of the same statement that came in other messages, in page order."""
+    waiting = Statement.objects.filter(
+        account=group[0].account,
+        source=sheets[0].row.source,
+        statement_ref=sheets[0].facts.assembly_ref,
+        state=StatementState.PARTIAL,
+    ).select_related("account")
+    pages = {page.parsed.page_number or 0: page for page in group}
+    for row in waiting:
+        pages.setdefault(row.page, _waiting_page(row))
+    return [pages[number] for number in sorted(pages)]
+
+
+def _waiting_page(row: Statement) -> _Page:
+    if row.message_id is None:
+        raise UnreadableMessage("A page has no message.", code="page_without_message")
+    message = archive.read_archived(row.message_id)
+    statements = message.statements if isinstance(message, ParsedMessage) else ()
+    parsed = next(one for one in statements if one.locator[:200] == row.locator)
+    return _Page(
+        account=row.account,
+        parsed=parsed,
+        message_id=row.message_id,
+        message_sha256=row.message_sha256,
+        row=row,
+    )
+
+
+def _wait_for_pages(run: _Run, sheets: Sequence[Sheet]) -> None:
+    for sheet in sheets:
+        row = sheet.row
+        row.statement_ref, row.page = sheet.facts.assembly_ref, sheet.facts.page
+        row.version = sequence.next_version(row)
+        row.state = StatementState.PARTIAL
+        row.reason = f"Page {row.page} waits for the other pages of its statement."
+        row.save()
+    run.statements.extend(sheet.row for sheet in sheets)
+
+
+def _name_pages(sheets: Sequence[Sheet]) -> None:
+    """Give all pages of one statement one name, date and period."""
+    first, last = sheets[0], sheets[-1]
+    start = min(sheet.facts.period_start for sheet in sheets)
+    for number, sheet in enumerate(sheets, start=1):
+        row = sheet.row
+        row.page = number if len(sheets) > 1 else 0
+        row.statement_ref, row.sequence = last.facts.statement_ref, first.facts.sequence
+        row.statement_date = row.period_end = last.facts.statement_date
+        row.period_start = min(start, row.period_end)
+
+
+def _judge(group: Sequence[_Page], sheets: Sequence[Sheet]) -> None:
+    """Post what adds up or cannot be added up; keep aside what contradicts itself."""
+    proof = prove_pages([page.parsed for page in group])
+    foreign = sorted({currency for sheet in sheets for currency in sheet.facts.foreign})
+    reasons = [proof.words] if proof.status is ProofStatus.DIFFERS else []
+    if foreign:
+        currency = group[0].account.currency
+        reasons.append(f"It is in {currency} but has amounts in {', '.join(foreign)}.")
+    for sheet in sheets:
+        sheet.row.proof = _PROOFS[proof.status]
+        sheet.row.state = StatementState.QUARANTINED if reasons else StatementState.POSTED
+        sheet.row.reason = " ".join(reasons)
+
+
+@transaction.atomic
+def quarantine_overdue_pages(*, now: datetime) -> int:
+    """Stop waiting for pages that did not come within a day. Return how many were kept aside."""
+    overdue = Statement.objects.select_for_update(of=("self",)).filter(
+        state=StatementState.PARTIAL, received_at__lt=now - PAGES_WAIT
+    )
+    found = list(overdue.select_related("account"))
+    for row in found:
+        row.state = StatementState.QUARANTINED
+        row.reason = f"Page {row.page} came alone; its other pages did not arrive."
+        row.save(update_fields=["state", "reason"])
+        announcing.tell_quarantine(row)
+    return len(found)

@@ -1,0 +1,324 @@
+"""From sightings to entries: each arrival is an observation, each movement counts once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q
+
+from treasury.engine.facts import END_OF_DAY, RANKS, Sighting, StatementFacts
+from treasury.engine.identity import Marks, normal_content
+from treasury.engine.merge import assign
+from treasury.models import (
+    BankAccount,
+    BankEntry,
+    BookingStatus,
+    EntryObservation,
+    EntryState,
+    ExpectedFlow,
+    IntradayMode,
+    Statement,
+    StatementState,
+)
+from treasury.services import rows
+from treasury.services.settling import Change, settle
+
+# Two sources never date one movement further apart than this.
+WINDOW_DAYS: Final = 10
+STATUS_ORDER: Final = ("INFO", "FUTR", "PDNG", "BOOK")
+_INTRADAY: Final = ("CAMT052", "MT942")
+_CHANGING: Final = (
+    "identity", "identity_rule", "occurrence", "booking_date", "value_date", "status", "state",
+    "best_source", "is_reversal", "bank_reference", "end_to_end_id", "uetr", "transaction_code",
+    "counterparty", "remittance", "return_reason", "statement", "locator", "announced_at",
+    "merged_into",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A statement's row together with what it says: one page, or the whole."""
+
+    row: Statement
+    facts: StatementFacts
+
+
+@dataclass(slots=True, kw_only=True)
+class Posted:
+    """What a statement did: new entries, changed ones, and which began or ceased to count."""
+
+    new: list[BankEntry] = field(default_factory=list)
+    changed: list[BankEntry] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    def booked(self) -> list[BankEntry]:
+        """Return the entries that are booked and that this statement brought news about."""
+        return [
+            entry
+            for entry in (*self.new, *self.changed)
+            if entry.status == BookingStatus.BOOK and entry.state == EntryState.COUNTED
+        ]
+
+
+class _Book:
+    """The known entries around a statement, and the identities in use."""
+
+    def __init__(self, account: BankAccount, sightings: Sequence[Sighting]) -> None:
+        self.entries = _entries_around(account, sightings)
+        self.marks = [marks_of(entry) for entry in self.entries]
+        self.used: dict[str, set[int]] = defaultdict(set)
+        for entry in self.entries:
+            self.used[entry.identity].add(entry.occurrence)
+
+    def identify(self, entry: BankEntry) -> None:
+        """Give `entry` the identity of its strongest mark and the first free occurrence."""
+        marks = marks_of(entry)
+        identity = marks.identity()
+        if entry.identity == identity:
+            return
+        # The slot left behind stays taken until commit: one UPDATE may not shift rows into it.
+        taken = self.used[identity]
+        occurrence = len(taken) + 1
+        while occurrence in taken:
+            occurrence += 1
+        taken.add(occurrence)
+        entry.identity, entry.occurrence = identity, occurrence
+        entry.identity_rule = marks.strongest().name
+
+
+def marks_of(entry: BankEntry) -> Marks:
+    """Return what a stored entry is recognised by."""
+    return Marks(
+        amount=entry.amount,
+        booking_date=entry.booking_date,
+        value_date=entry.value_date,
+        is_pending=entry.status != BookingStatus.BOOK,
+        bank_reference=entry.bank_reference,
+        uetr=entry.uetr,
+        end_to_end_id=entry.end_to_end_id,
+        transaction_code=entry.transaction_code,
+        content=normal_content(entry.remittance),
+    )
+
+
+def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Posted:
+    """Turn the sightings of one statement (all its pages) into entries and observations."""
+    shown = [(sheet, one) for sheet in sheets for one in sheet.facts.sightings]
+    book = _Book(account, [one for _, one in shown])
+    assignment = assign(
+        [one.marks for _, one in shown],
+        book.marks,
+        elsewhere=_seen_in_other_reports(account, sheets[0].row, book.entries),
+    )
+    counts = sheets[0].row.state == StatementState.POSTED
+    posted, observations = Posted(), []
+    for (sheet, one), index in zip(shown, assignment.found, strict=True):
+        if index is None:
+            entry = _new_entry(account, sheet.row, one, now=now)
+            book.identify(entry)
+            posted.new.append(entry)
+        else:
+            entry = book.entries[index]
+            if counts and _learn(entry, one, sheet.row, now=now):
+                book.identify(entry)
+                posted.changed.append(entry)
+        observations.append(
+            EntryObservation(
+                entry=entry, statement=sheet.row, status=one.status, locator=one.locator
+            )
+        )
+    joined = _join_doubles(book, assignment.doubles, observations) if counts else []
+    rows.insert(posted.new)
+    changed = {entry.pk: entry for entry in (*posted.changed, *joined)}
+    rows.update(list(changed.values()), _CHANGING)
+    rows.insert(observations)
+    posted.changes = _settle(account, sheets, [*changed, *(one.entry_id for one in observations)])
+    _refresh_states(posted)
+    return posted
+
+
+def _entries_around(account: BankAccount, sightings: Sequence[Sighting]) -> list[BankEntry]:
+    """Read, once, every entry that a sighting could be of."""
+    if not sightings:
+        return []
+    days = [day for one in sightings for day in (one.marks.booking_date, one.marks.value_date)]
+    window = (min(days) - timedelta(days=WINDOW_DAYS), max(days) + timedelta(days=WINDOW_DAYS))
+    near = Q(value_date__range=window) | Q(booking_date__range=window)
+    uetrs = [one.marks.uetr for one in sightings if one.marks.uetr]
+    if uetrs:
+        near |= Q(uetr__in=uetrs)
+    found = BankEntry.objects.filter(near, account=account).exclude(state=EntryState.MERGED)
+    return list(found.order_by("id"))
+
+
+def _seen_in_other_reports(
+    account: BankAccount, statement: Statement, entries: Sequence[BankEntry]
+) -> set[int]:
+    """Return the positions of entries that a bank sending only news cannot be repeating."""
+    if account.intraday_mode != IntradayMode.DELTA or statement.source not in _INTRADAY:
+        return set()
+    seen = set(
+        EntryObservation.objects.filter(
+            entry__in=[entry.pk for entry in entries],
+            statement__source__in=_INTRADAY,
+            statement__state=StatementState.POSTED,
+        )
+        .exclude(statement__statement_ref=statement.statement_ref)
+        .values_list("entry_id", flat=True)
+    )
+    return {position for position, entry in enumerate(entries) if entry.pk in seen}
+
+
+def _new_entry(
+    account: BankAccount, statement: Statement, one: Sighting, *, now: datetime
+) -> BankEntry:
+    held = statement.state != StatementState.POSTED
+    return BankEntry(
+        account=account,
+        amount=one.marks.amount,
+        booking_date=one.marks.booking_date,
+        value_date=one.marks.value_date,
+        status=one.status,
+        state=EntryState.HELD if held else EntryState.COUNTED,
+        best_source=statement.source,
+        is_reversal=one.is_reversal,
+        bank_reference=one.marks.bank_reference,
+        end_to_end_id=one.marks.end_to_end_id,
+        uetr=one.marks.uetr,
+        transaction_code=one.transaction_code,
+        counterparty=one.counterparty,
+        remittance=one.remittance,
+        return_reason=one.return_reason,
+        statement=statement,
+        locator=one.locator,
+        first_seen_at=now,
+        announced_at=statement.bank_created_at or now,
+    )
+
+
+def _learn(entry: BankEntry, one: Sighting, statement: Statement, *, now: datetime) -> bool:
+    """Take over what a better source says, fill in what is missing; return whether it changed."""
+    before = [getattr(entry, name) for name in _FACTS]
+    is_better = RANKS[statement.source] >= RANKS[entry.best_source]
+    is_booked_now = STATUS_ORDER.index(one.status) > STATUS_ORDER.index(entry.status)
+    if is_better or is_booked_now:
+        entry.booking_date, entry.value_date = one.marks.booking_date, one.marks.value_date
+    if is_booked_now:
+        entry.status = one.status
+    if is_better:
+        entry.is_reversal = one.is_reversal
+        entry.remittance = one.remittance
+        entry.statement, entry.locator = statement, one.locator
+        entry.best_source = statement.source
+    for name, value in _texts(one):
+        if value and (is_better or not getattr(entry, name)):
+            setattr(entry, name, value)
+    entry.announced_at = min(entry.announced_at, statement.bank_created_at or now)
+    return before != [getattr(entry, name) for name in _FACTS]
+
+
+_FACTS: Final = tuple(
+    name
+    for name in (*_CHANGING, "statement_id")
+    if name not in {"identity", "identity_rule", "occurrence", "state", "statement", "merged_into"}
+)
+
+
+def _texts(one: Sighting) -> Iterable[tuple[str, str]]:
+    return (
+        ("bank_reference", one.marks.bank_reference),
+        ("uetr", one.marks.uetr),
+        ("end_to_end_id", one.marks.end_to_end_id),
+        ("transaction_code", one.transaction_code),
+        ("counterparty", one.counterparty),
+        ("return_reason", one.return_reason),
+    )
+
+
+def _join_doubles(
+    book: _Book,
+    doubles: Iterable[tuple[int, int]],
+    observations: Sequence[EntryObservation],
+) -> list[BankEntry]:
+    """Join entries that the new source shows to be one, unless one source ever showed both."""
+    pairs = [(book.entries[kept], book.entries[doubled]) for kept, doubled in doubles]
+    if not pairs:
+        return []
+    together = _statements_of([entry.pk for pair in pairs for entry in pair], observations)
+    joined: dict[UUID, BankEntry] = {}
+    for kept, doubled in pairs:
+        if (
+            EntryState.MERGED in (kept.state, doubled.state)
+            or together[kept.pk] & together[doubled.pk]
+        ):
+            continue
+        together[kept.pk] |= together[doubled.pk]
+        _fold(doubled, into=kept)
+        ExpectedFlow.objects.filter(matched_entry=doubled).update(matched_entry=kept)
+        book.identify(kept)
+        joined.update({kept.pk: kept, doubled.pk: doubled})
+    return list(joined.values())
+
+
+def _statements_of(
+    entries: list[UUID], observations: Sequence[EntryObservation]
+) -> dict[UUID, set[UUID]]:
+    found: dict[UUID, set[UUID]] = defaultdict(set)
+    rows_seen = EntryObservation.objects.filter(
+        Q(entry__in=entries) | Q(entry__merged_into__in=entries)
+    ).values_list("entry_id", "entry__merged_into_id", "statement_id")
+    for entry, survivor, statement in rows_seen:
+        found[survivor or entry].add(statement)
+    for one in observations:
+        found[one.entry_id].add(one.statement_id)
+    return found
+
+
+def _fold(doubled: BankEntry, *, into: BankEntry) -> None:
+    """Keep one of two entries that are the same; the other points to it and counts no more."""
+    if RANKS[doubled.best_source] > RANKS[into.best_source]:
+        for name in (
+            "booking_date",
+            "value_date",
+            "remittance",
+            "is_reversal",
+            "statement",
+            "locator",
+            "best_source",
+        ):
+            setattr(into, name, getattr(doubled, name))
+    for name in (
+        "bank_reference",
+        "uetr",
+        "end_to_end_id",
+        "transaction_code",
+        "counterparty",
+        "return_reason",
+    ):
+        if not getattr(into, name):
+            setattr(into, name, getattr(doubled, name))
+    into.status = max(into.status, doubled.status, key=STATUS_ORDER.index)
+    into.announced_at = min(into.announced_at, doubled.announced_at)
+    doubled.state, doubled.merged_into = EntryState.MERGED, into
+    doubled.identity = sha256(f"MERGED|{doubled.pk}".encode()).hexdigest()
+    doubled.identity_rule, doubled.occurrence = "MERGED", 1
+
+
+def _settle(account: BankAccount, sheets: Sequence[Sheet], touched: list[UUID]) -> list[Change]:
+    """Settle the days this statement speaks for, and the entries it touched."""
+    first: date = min(sheet.row.period_start for sheet in sheets)
+    last: date = max(sheet.row.period_end for sheet in sheets)
+    if sheets[0].row.source not in END_OF_DAY:
+        # Yesterday's sightings may be replaced by this report too: its whole day is settled.
+        first = last = sheets[0].row.statement_date
+    return settle(account_id=account.pk, start=first, end=last, touched=touched)
+
+
+def _refresh_states(posted: Posted) -> None:
+    settled = {change.entry_id: change.after for change in posted.changes}
+    for entry in (*posted.new, *posted.changed):
+        entry.state = settled.get(entry.pk, entry.state)

@@ -1,0 +1,257 @@
+"""Propose to move money between own accounts: create, submit, amend, withdraw."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals import selectors as approvals
+from approvals import services as approval_services
+from core import clock
+from core.errors import Forbidden, Invalid, NotFound
+from core.identity.models import User
+from core.identity.roles import DEALER, INTEGRATION, TREASURY_MAKER, TREASURY_MANAGER
+from core.money import Money, smallest_unit
+from treasury.engine.rails import profile, rail_for
+from treasury.errors import CutoffPassed, NotTheMaker
+from treasury.models import BankAccount, Proposal, ProposalState, Purpose
+from treasury.selectors import movement as reads
+from treasury.selectors.accounts import usd_equivalent
+from treasury.services.news import tell_status
+from treasury.services.references import next_reference
+
+SUBJECT = "treasury.proposal"
+ACTION = "fund_movement"
+MAKERS = (TREASURY_MAKER, TREASURY_MANAGER, DEALER, INTEGRATION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalIn:
+    """What a maker asks for. Without rail and value date the earliest that still lands is taken."""
+
+    debit_account: UUID
+    credit_account: UUID
+    amount: Decimal
+    why: str
+    purpose: str = Purpose.MANUAL
+    rail: str = ""
+    value_date: date | None = None
+
+
+@transaction.atomic
+def create_proposal(*, draft: ProposalIn, maker: User | None, maker_label: str = "") -> Proposal:
+    """Create a draft. After today's cut-off it is born with the next business day.
+
+    Raises:
+        Forbidden: this person may not make proposals.
+        NotFound: an account is not ours.
+        Invalid: amount, accounts, rail or value date do not fit; names the field.
+    """
+    _require_maker(maker)
+    debit, credit = (
+        _account(draft.debit_account, "debit_account"),
+        _account(draft.credit_account, "credit_account"),
+    )
+    fields = _routed(draft, debit, credit)
+    return Proposal.objects.create(
+        reference=next_reference(kind="FMP"),
+        purpose=draft.purpose,
+        maker=maker,
+        maker_label=maker_label or (maker.display_name if maker else "system"),
+        created_at=clock.now(),
+        **fields,
+    )
+
+
+@transaction.atomic
+def submit_proposal(*, proposal_id: UUID, actor: User | None) -> Proposal:
+    """Put a draft before its checkers.
+
+    Raises:
+        NotTheMaker: somebody else's draft.
+        CutoffPassed: it can no longer land on its value date.
+        NobodyEligible: too few other people may check it (from the approvals room).
+    """
+    proposal = _locked(proposal_id)
+    _require_own(proposal, actor)
+    _require_time(proposal)
+    before = proposal.state
+    proposal.submit(at=clock.now())
+    _ask_for_approval(proposal)
+    tell_status(proposal=proposal, from_state=before)
+    return proposal
+
+
+@transaction.atomic
+def amend_proposal(*, proposal_id: UUID, draft: ProposalIn, actor: User) -> Proposal:
+    """Change what is proposed: a new version; decisions on the old one do not count any more.
+
+    Raises:
+        NotTheMaker: somebody else's proposal.
+        CutoffPassed: the new terms cannot land.
+    """
+    proposal = _locked(proposal_id)
+    _require_own(proposal, actor)
+    debit, credit = (
+        _account(draft.debit_account, "debit_account"),
+        _account(draft.credit_account, "credit_account"),
+    )
+    for name, value in _routed(draft, debit, credit).items():
+        setattr(proposal, name, value)
+    _require_time(proposal)
+    proposal.amend(at=clock.now())
+    _ask_for_approval(proposal)
+    tell_status(proposal=proposal, from_state=ProposalState.PENDING, reason="amended")
+    return proposal
+
+
+@transaction.atomic
+def withdraw_proposal(*, proposal_id: UUID, actor: User, reason: str) -> Proposal:
+    """Take a proposal back before anything was sent.
+
+    Raises:
+        NotTheMaker: somebody else's proposal.
+        Invalid: no reason.
+    """
+    if not reason.strip():
+        raise Invalid("Say why it is withdrawn.", field="reason")
+    proposal = _locked(proposal_id)
+    _require_own(proposal, actor)
+    request = approvals.request_of(
+        subject_type=SUBJECT, subject_id=proposal.pk, subject_version=proposal.version
+    )
+    if proposal.state == ProposalState.DRAFT or request is None:
+        close_proposal(proposal_id=proposal.pk, outcome="cancel", reason=reason)
+    else:
+        approval_services.cancel(request_id=request.pk, actor=actor, reason=reason)
+    return _locked(proposal_id)
+
+
+@transaction.atomic
+def close_proposal(*, proposal_id: UUID, outcome: str, reason: str) -> Proposal:
+    """Close a proposal that will not be sent: `reject`, `cancel` or `expire`."""
+    proposal = _locked(proposal_id)
+    before, at = proposal.state, clock.now()
+    match outcome:
+        case "reject":
+            proposal.reject(at=at, reason=reason)
+        case "expire":
+            proposal.expire(at=at)
+        case _:
+            proposal.cancel(at=at, reason=reason)
+    proposal.save(update_fields=["state", "closed_at", "closing_reason"])
+    tell_status(proposal=proposal, from_state=before, reason=reason)
+    return proposal
+
+
+def _ask_for_approval(proposal: Proposal) -> None:
+    worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
+    proposal.usd_equivalent = worth.amount
+    proposal.save()
+    approval_services.submit(
+        submission=approval_services.Submission(
+            action=ACTION,
+            subject_type=SUBJECT,
+            subject_id=proposal.pk,
+            subject_version=proposal.version,
+            title=f"{proposal.reference}: {Money(proposal.amount, proposal.currency)} to"
+            f" {proposal.credit_account.label}",
+            content=reads.content_of(proposal.pk),
+            maker=proposal.maker,
+            maker_label=proposal.maker_label,
+            amount=Money(proposal.amount, proposal.currency),
+            rail=proposal.rail,
+            usd_equivalent=worth.amount,
+            usd_rate=worth.rate,
+            usd_rate_at=worth.as_of,
+            cutoff_at=proposal.cutoff_at,
+        )
+    )
+    proposal.refresh_from_db(fields=["content_hash"])
+
+
+def _routed(draft: ProposalIn, debit: BankAccount, credit: BankAccount) -> dict[str, object]:
+    """Check the terms and find rail, value date and cut-off."""
+    _check_amount(draft, debit, credit)
+    rail = draft.rail or rail_for(
+        currency=debit.currency, same_bank=debit.bank_id == credit.bank_id
+    )
+    terms = profile(rail)
+    window = reads.window_for(rail=rail, account=debit, now=clock.now())
+    if draft.value_date is not None and draft.value_date != window.value_date:
+        raise Invalid(
+            f"The earliest value date on {rail} is {window.value_date}; later ones are proposed"
+            " on their day.",
+            field="value_date",
+        )
+    return {
+        "debit_account": debit,
+        "credit_account": credit,
+        "amount": draft.amount,
+        "currency": debit.currency,
+        "rail": rail,
+        "charge_bearer": terms.charge_bearer,
+        "value_date": window.value_date,
+        "cutoff_at": window.cutoff_at,
+        "why": draft.why,
+    }
+
+
+def _check_amount(draft: ProposalIn, debit: BankAccount, credit: BankAccount) -> None:
+    if debit.pk == credit.pk:
+        raise Invalid("Debit and credit account are the same.", field="credit_account")
+    if debit.currency != credit.currency:
+        raise Invalid(
+            f"{debit.label} holds {debit.currency}, {credit.label} holds {credit.currency}:"
+            " a conversion is an FX deal.",
+            field="credit_account",
+        )
+    if not draft.amount.is_finite() or draft.amount <= 0:
+        raise Invalid("The amount is positive.", field="amount")
+    if draft.amount != draft.amount.quantize(smallest_unit(debit.currency)):
+        raise Invalid(f"{debit.currency} has fewer decimals than {draft.amount}.", field="amount")
+    if not draft.why.strip():
+        raise Invalid("Say why: it is what the checker reads first.", field="why")
+
+
+def _account(account_id: UUID, field: str) -> BankAccount:
+    found = (
+        BankAccount.objects.select_related("bank", "entity")
+        .filter(pk=account_id, is_active=True)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such active account.", field=field)
+    return found
+
+
+def _locked(proposal_id: UUID) -> Proposal:
+    found = (
+        Proposal.objects.select_for_update(of=("self",))
+        .select_related("debit_account__bank", "credit_account__bank")
+        .filter(pk=proposal_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such proposal.", field="proposal")
+    return found
+
+
+def _require_maker(maker: User | None) -> None:
+    if maker is not None and not maker.has_role(*MAKERS):
+        raise Forbidden("Making proposals takes the role treasury_maker.", field="maker")
+
+
+def _require_own(proposal: Proposal, actor: User | None) -> None:
+    if actor is not None and proposal.maker_id != actor.pk:
+        raise NotTheMaker("Only its maker may do this.", proposal=proposal.reference)
+
+
+def _require_time(proposal: Proposal) -> None:
+    if clock.now() >= proposal.cutoff_at:
+        raise CutoffPassed(
+            f"The cut-off for value {proposal.value_date} on {proposal.rail} has passed.",
+            cutoff_at=proposal.cutoff_at,
+        )

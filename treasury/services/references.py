@@ -1,0 +1,23 @@
+"""References of our own, numbered without gaps or twins."""
+
+from core.errors import Invalid
+from treasury.models import ReferenceCounter
+
+_KINDS = {"FMP": "fund-movement proposals"}
+
+
+def next_reference(*, kind: str) -> str:
+    """Return the next reference of `kind`, like FMP-000017; at most 35 characters (Max35Text).
+
+    The counter's row stays locked until the transaction ends, so numbers come in commit order.
+
+    Raises:
+        Invalid: an unknown kind.
+    """
+    if kind not in _KINDS:
+        raise Invalid(f"{kind} is not a kind of reference.", field="kind")
+    ReferenceCounter.objects.bulk_create([ReferenceCounter(kind=kind)], ignore_conflicts=True)
+    counter = ReferenceCounter.objects.select_for_update().get(kind=kind)
+    counter.last += 1
+    counter.save(update_fields=["last"])
+    return f"{kind}-{counter.last:06d}"

@@ -1,0 +1,292 @@
+"""Carry an approved transfer to its bank, in three steps, and record what became of it.
+
+The intent commits here with its identifiers, the integrations room calls the bank outside any
+transaction, the outcome commits here again.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from calendars import selectors as calendars
+from core import clock
+from core.errors import DomainError, Forbidden, NotFound
+from core.identity.models import User
+from core.ids import uetr
+from core.tenancy import bound
+from integrations import services as lines
+from treasury.engine.rails import BOOK, profile
+from treasury.errors import NotRetriable
+from treasury.models import FlowSource, Proposal, ProposalState, Transfer
+from treasury.selectors import positions
+from treasury.services import flows, orders
+from treasury.services.news import raise_alert, tell_status
+from treasury.services.proposals import MAKERS, close_proposal
+
+logger = structlog.get_logger(__name__)
+
+_STATE_AND_CLOSING = ["state", "closed_at", "closing_reason"]
+FUNDS_MISSING = "FUNDS"
+
+
+@transaction.atomic
+def release(*, proposal_id: UUID) -> Transfer:
+    """Set the transfer of a just approved proposal free; the money is reserved from here on."""
+    proposal = lock(proposal_id)
+    before = proposal.state
+    proposal.approve()
+    proposal.save(update_fields=["state"])
+    made = Transfer.objects.create(
+        proposal=proposal,
+        end_to_end_id=proposal.reference,
+        uetr=uetr(),
+        created_at=clock.now(),
+    )
+    _expect_both_sides(made)
+    tell_status(proposal=proposal, from_state=before)
+    return made
+
+
+def execute_due(*, tenant: UUID) -> int:
+    """Take every approved transfer to the bank's line, each in its own transaction."""
+    with bound(tenant, actor="system:treasury.execute"):
+        due = list(
+            Proposal.objects.filter(state=ProposalState.APPROVED)
+            .order_by("cutoff_at")
+            .values_list("pk", flat=True)
+        )
+    started = 0
+    for proposal_id in due:
+        try:
+            with bound(tenant, actor="system:treasury.execute"):
+                started += execute(proposal_id=proposal_id)
+        except DomainError as error:
+            logger.warning("transfer_not_started", proposal=str(proposal_id), code=error.code)
+    return started
+
+
+@transaction.atomic
+def execute(*, proposal_id: UUID) -> bool:
+    """Queue the payment order of one approved proposal. Return whether it was queued.
+
+    Past the cut-off it expires; without the money it waits and a person is told; an order that
+    the bank would refuse fails here with the reasons in words.
+    """
+    proposal = lock(proposal_id)
+    if proposal.state != ProposalState.APPROVED:
+        return False
+    if clock.now() >= proposal.cutoff_at:
+        close_proposal(proposal_id=proposal.pk, outcome="expire", reason="The cut-off passed.")
+        cancel_flows(proposal)
+        return False
+    return _funds_are_there(proposal) and _start_attempt(proposal)
+
+
+@transaction.atomic
+def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
+    """Try a definitely failed transfer again: new message id, same end-to-end id and UETR.
+
+    Raises:
+        Forbidden: this person may not.
+        NotRetriable: it has not failed, or its cut-off has passed.
+    """
+    if not actor.has_role(*MAKERS) or actor.is_service:
+        raise Forbidden("Trying again takes a person with the role treasury_maker.")
+    found = Transfer.objects.filter(pk=transfer_id).first()
+    if found is None:
+        raise NotFound("There is no such transfer.", field="transfer")
+    proposal = lock(found.proposal_id)
+    if proposal.state != ProposalState.FAILED or clock.now() >= proposal.cutoff_at:
+        raise NotRetriable(
+            "Only a failed transfer whose cut-off has not passed can be tried again.",
+            state=proposal.state,
+        )
+    _expect_both_sides(found)
+    _start_attempt(proposal)
+    return Transfer.objects.get(pk=transfer_id)
+
+
+@transaction.atomic
+def mark_sent(*, reference: str, bank_reference: str) -> None:
+    """Record that the bank has the payment; its confirmation clock starts."""
+    held = find(reference=reference)
+    if held is None:
+        return
+    proposal = lock(held.proposal_id)
+    if proposal.state != ProposalState.EXECUTING:
+        return
+    before = proposal.state
+    proposal.mark_sent()
+    proposal.save(update_fields=["state"])
+    held.sent_at = clock.now()
+    held.outcome_unknown_since = None
+    held.sla_due_at = _sla_due(proposal, held.sent_at)
+    held.bank_reference = bank_reference[:70] or held.bank_reference
+    held.save()
+    tell_status(proposal=proposal, from_state=before)
+
+
+@transaction.atomic
+def mark_unknown(*, reference: str, reason: str) -> None:
+    """Record that nobody knows whether the bank has it. It is asked, never sent again."""
+    held = find(reference=reference)
+    if held is None:
+        return
+    proposal = lock(held.proposal_id)
+    if proposal.state != ProposalState.EXECUTING or held.outcome_unknown_since:
+        return
+    held.outcome_unknown_since = clock.now()
+    held.save(update_fields=["outcome_unknown_since"])
+    raise_alert(
+        kind="outcome_unknown",
+        severity="high",
+        subject_type="transfer",
+        subject_id=held.pk,
+        title=f"{reference}: the bank's answer is missing",
+        detail=f"{reason} The bank is being asked; it will not be sent again.",
+    )
+
+
+@transaction.atomic
+def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
+    """Record a definite refusal: the reservation on both accounts ends in the same transaction."""
+    held = find(reference=reference)
+    if held is None:
+        return
+    proposal = lock(held.proposal_id)
+    if proposal.state not in (ProposalState.EXECUTING, ProposalState.SENT):
+        return
+    before = proposal.state
+    proposal.fail(at=clock.now(), reason=reason)
+    proposal.save(update_fields=_STATE_AND_CLOSING)
+    held.outcome_unknown_since = None
+    held.reason_code = reason_code[:10]
+    held.save()
+    cancel_flows(proposal)
+    tell_status(proposal=proposal, from_state=before, reason=reason)
+    raise_alert(
+        kind="transfer_failed",
+        severity="high",
+        subject_type="transfer",
+        subject_id=held.pk,
+        title=f"{reference} failed",
+        detail=reason,
+    )
+
+
+def cancel_flows(proposal: Proposal) -> None:
+    """Take the expected flows of a transfer off both accounts."""
+    for account_id in (proposal.debit_account_id, proposal.credit_account_id):
+        flows.cancel_flow(
+            account_id=account_id, source=FlowSource.TRANSFER, source_ref=proposal.reference
+        )
+
+
+def find(*, reference: str) -> Transfer | None:
+    """Return the transfer with this end-to-end id, if it is one of ours."""
+    return Transfer.objects.select_related("proposal").filter(end_to_end_id=reference).first()
+
+
+def lock(proposal_id: UUID) -> Proposal:
+    """Hold a proposal (and with it its transfer) until the transaction ends."""
+    return (
+        Proposal.objects.select_for_update(of=("self",))
+        .select_related(
+            "debit_account__bank",
+            "debit_account__entity",
+            "credit_account__bank",
+            "credit_account__entity",
+        )
+        .get(pk=proposal_id)
+    )
+
+
+def _start_attempt(proposal: Proposal) -> bool:
+    held = Transfer.objects.select_for_update().get(proposal=proposal)
+    before = proposal.state
+    proposal.execute()
+    proposal.closed_at, proposal.closing_reason = None, ""
+    proposal.save(update_fields=_STATE_AND_CLOSING)
+    held.proposal = proposal
+    held.attempt += 1
+    held.bank_status, held.bank_status_rank, held.reason_code = "", 0, ""
+    held.save()
+    tell_status(proposal=proposal, from_state=before)
+    try:
+        with transaction.atomic():
+            message = lines.queue_payment(
+                instruction=orders.instruction_for(held),
+                rail=proposal.rail,
+                connection_code=proposal.debit_account.bank.connection,
+                not_after=proposal.cutoff_at,
+            )
+    except DomainError as refusal:
+        mark_failed(reference=held.end_to_end_id, reason=refusal.message, reason_code="PREFLIGHT")
+        return False
+    held.message_id = message.pk
+    held.save(update_fields=["message_id"])
+    return True
+
+
+def _funds_are_there(proposal: Proposal) -> bool:
+    """Look at the debit account again; its own reservation is already inside `available`."""
+    now = clock.now()
+    left = positions.available(
+        account_id=proposal.debit_account_id, on=proposal.value_date, now=now
+    ).amount
+    limit = proposal.debit_account.overdraft_limit
+    held = Transfer.objects.get(proposal=proposal)
+    if left >= -limit:
+        return True
+    if held.reason_code != FUNDS_MISSING:
+        held.reason_code = FUNDS_MISSING
+        held.save(update_fields=["reason_code"])
+        raise_alert(
+            kind="funds_missing",
+            severity="high",
+            subject_type="transfer",
+            subject_id=held.pk,
+            title=f"{proposal.reference} waits: {proposal.debit_account.label} lacks the money",
+            detail=f"It would stand {-left:,.2f} {proposal.currency} below its floor.",
+        )
+    return False
+
+
+def _expect_both_sides(made: Transfer) -> None:
+    proposal = made.proposal
+    sides = (
+        (proposal.debit_account, -proposal.amount, f"to {proposal.credit_account.label}"),
+        (proposal.credit_account, proposal.amount, f"from {proposal.debit_account.label}"),
+    )
+    for account, amount, direction in sides:
+        flows.put_expected_flow(
+            flow=flows.FlowIn(
+                account_id=account.pk,
+                source=FlowSource.TRANSFER,
+                source_ref=proposal.reference,
+                amount=amount,
+                value_date=proposal.value_date,
+                description=f"{proposal.reference} {direction}"[:140],
+                end_to_end_id=made.end_to_end_id,
+            )
+        )
+
+
+def _sla_due(proposal: Proposal, sent_at: datetime) -> datetime | None:
+    """Return when the confirmation is due; the clock starts with the rail's next opening."""
+    minutes = profile(proposal.rail).sla_minutes
+    if minutes is None:
+        return proposal.cutoff_at
+    starts = sent_at
+    if proposal.rail != BOOK:
+        status = calendars.rail_status(
+            rail=proposal.rail,
+            now=sent_at,
+            bank=proposal.debit_account.bank.bic,
+            currency=proposal.currency,
+        )
+        if not status.is_open and status.opens_at and status.opens_at > sent_at:
+            starts = status.opens_at
+    return starts + timedelta(minutes=minutes)

@@ -1,0 +1,22 @@
+"""What beat wakes in the treasury; the rows say what is due."""
+
+from celery import shared_task
+
+from core import clock
+from core.tenancy import bound, tenant_ids
+from treasury.services import sla, transfers
+
+
+@shared_task(name="treasury.execute", ignore_result=True)
+def execute() -> None:
+    """Take approved transfers to their banks."""
+    for tenant in tenant_ids():
+        transfers.execute_due(tenant=tenant)
+
+
+@shared_task(name="treasury.sla", ignore_result=True)
+def mark_breaches() -> None:
+    """Mark overdue confirmations."""
+    for tenant in tenant_ids():
+        with bound(tenant, actor="system:treasury.sla"):
+            sla.mark_breaches(now=clock.now())

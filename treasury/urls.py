@@ -1,0 +1,23 @@
+"""Pages of the treasury."""
+
+from django.urls import path
+
+from treasury.views import movement, position
+
+app_name = "treasury"
+
+urlpatterns = [
+    path("position", position.overview, name="position"),
+    path("position/panel", position.panel, name="position-panel"),
+    path("accounts/<uuid:account_id>", position.account_page, name="account"),
+    path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
+    path("proposals", movement.proposal_board, name="proposals"),
+    path("proposals/new", movement.new_proposal, name="new-proposal"),
+    path("proposals/panel", movement.movements_panel, name="movements-panel"),
+    path("proposals/<uuid:proposal_id>", movement.proposal_page, name="proposal"),
+    path("proposals/<uuid:proposal_id>/instruction", movement.instruction, name="instruction"),
+    path("proposals/<uuid:proposal_id>/submit", movement.submit, name="submit"),
+    path("proposals/<uuid:proposal_id>/withdraw", movement.withdraw, name="withdraw"),
+    path("proposals/<uuid:proposal_id>/retry", movement.retry, name="retry"),
+    path("transfers", movement.transfer_board, name="transfers"),
+]

@@ -1,0 +1,253 @@
+"""Boards of proposals and transfers, one proposal in full, and the form for a new one."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core import clock
+from core.api.actor import actor
+from core.errors import DomainError, Forbidden, Invalid
+from core.identity.models import User
+from core.ids import uuid7
+from core.money import parse_amount
+from integrations import selectors as lines
+from integrations.codecs.pain001 import write_pain001
+from integrations.downloads import ROLES_FOR_BYTES
+from treasury.models import BankAccount, Proposal, ProposalState, Transfer
+from treasury.selectors import accounts, movement
+from treasury.services import orders, proposals, transfers
+from treasury.views.timeline import story
+
+LISTED_MAX: Final = 100
+PANEL_MAX: Final = 8
+OPEN_STATES: Final = (
+    ProposalState.DRAFT,
+    ProposalState.PENDING,
+    ProposalState.APPROVED,
+    ProposalState.EXECUTING,
+    ProposalState.SENT,
+    ProposalState.CONFIRMED,
+)
+SENT_FORMS: Final = "sent_proposal_forms"
+# Replaced at sending; shown so that the rest of the message can be checked before.
+UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
+
+
+class ProposalForm(forms.Form):
+    """What a maker types; the service decides everything else."""
+
+    debit_account = forms.UUIDField()
+    credit_account = forms.UUIDField()
+    amount = forms.CharField(max_length=24)
+    why = forms.CharField(max_length=500)
+
+
+def _shown(request: HttpRequest, states: str) -> dict[str, Any]:
+    show = request.GET.get("show")
+    return {"show": show if show in ("closed", "all") else states}
+
+
+def _proposals(show: str) -> QuerySet[Proposal]:
+    rows = movement.proposals()
+    if show == "open":
+        return rows.filter(state__in=OPEN_STATES)
+    return rows.exclude(state__in=OPEN_STATES) if show == "closed" else rows
+
+
+def _transfers(show: str) -> QuerySet[Transfer]:
+    rows = movement.transfers()
+    if show == "open":
+        return rows.filter(proposal__state__in=OPEN_STATES)
+    return rows.exclude(proposal__state__in=OPEN_STATES) if show == "closed" else rows
+
+
+@require_safe
+@login_required
+def proposal_board(request: HttpRequest) -> HttpResponse:
+    """List proposals; those that still can change stand first."""
+    context = _shown(request, "open")
+    context["rows"] = _proposals(context["show"])[:LISTED_MAX]
+    context["may_propose"] = actor(request).has_role(*proposals.MAKERS)
+    whole = request.headers.get("HX-Request") != "true"
+    page = "treasury/proposals.html" if whole else "treasury/proposals_table.html"
+    return render(request, page, context)
+
+
+@require_safe
+@login_required
+def transfer_board(request: HttpRequest) -> HttpResponse:
+    """List transfers with what the banks said about them."""
+    context = _shown(request, "open")
+    context["rows"] = _transfers(context["show"])[:LISTED_MAX]
+    whole = request.headers.get("HX-Request") != "true"
+    page = "treasury/transfers.html" if whole else "treasury/transfers_table.html"
+    return render(request, page, context)
+
+
+@require_safe
+@login_required
+def movements_panel(request: HttpRequest) -> HttpResponse:
+    """Show what moves now, for the front page; when nothing does, what moved last."""
+    moving = list(_proposals("open").order_by("cutoff_at")[:PANEL_MAX])
+    recent = list(_proposals("closed")[: PANEL_MAX - len(moving)])
+    return render(request, "treasury/movements_panel.html", {"rows": moving + recent})
+
+
+def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
+    found = movement.proposal(proposal_id)
+    person = actor(request)
+    transfer = getattr(found, "transfer", None)
+    return {
+        "proposal": found,
+        "transfer": transfer,
+        "story": story(found),
+        "may_submit": found.state == ProposalState.DRAFT and found.maker_id == person.pk,
+        "may_withdraw": _may_withdraw(found, person),
+        "may_retry": found.state == ProposalState.FAILED
+        and clock.now() < found.cutoff_at
+        and person.has_role(*proposals.MAKERS),
+        "may_read_bytes": person.has_role(*ROLES_FOR_BYTES),
+    }
+
+
+def _may_withdraw(found: Proposal, person: User) -> bool:
+    early = (ProposalState.DRAFT, ProposalState.PENDING, ProposalState.APPROVED)
+    return found.state in early and found.maker_id == person.pk
+
+
+@require_safe
+@login_required
+def proposal_page(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
+    """Show one proposal with its whole story."""
+    context = _whole(request, proposal_id)
+    whole = request.headers.get("HX-Request") != "true"
+    page = "treasury/proposal.html" if whole else "treasury/proposal_story.html"
+    return render(request, page, context)
+
+
+@require_safe
+@login_required
+def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
+    """Show the bank message: the archived one if it exists, else as it would leave now."""
+    if not actor(request).has_role(*ROLES_FOR_BYTES):
+        raise Forbidden("Your roles do not allow reading messages of the banks.")
+    found = movement.proposal(proposal_id)
+    transfer = getattr(found, "transfer", None)
+    if transfer is not None and transfer.message_id:
+        body, is_archived = lines.message_bytes(transfer.message_id), True
+    else:
+        body, is_archived = write_pain001([orders.instruction_for(_draft(found, transfer))]), False
+    context = {"text": body.decode("utf-8", "replace"), "is_archived": is_archived}
+    return render(request, "treasury/instruction.html", context)
+
+
+def _draft(found: Proposal, transfer: Transfer | None) -> Transfer:
+    """Return the transfer as it would be made; nothing is stored."""
+    if transfer is not None:
+        transfer.proposal = found
+        transfer.attempt += 1
+        return transfer
+    return Transfer(proposal=found, end_to_end_id=found.reference, uetr=UETR_TO_COME, attempt=1)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def new_proposal(request: HttpRequest) -> HttpResponse:
+    """Take a manual proposal and put it before its checkers."""
+    person = actor(request)
+    if not person.has_role(*proposals.MAKERS):
+        raise Forbidden("Making proposals takes the role treasury_maker.")
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        form_id = request.POST.get("form_id", "")
+        before = request.session.get(SENT_FORMS, {})
+        if form_id in before:
+            return redirect("treasury:proposal", proposal_id=before[form_id])
+        try:
+            made = _propose(request, person)
+        except DomainError as refusal:
+            errors[str(refusal.context.get("field", "form"))] = refusal.message
+        else:
+            request.session[SENT_FORMS] = {form_id: str(made.pk)}
+            messages.success(request, f"{made.reference} waits for its checkers.")
+            return redirect("treasury:proposal", proposal_id=made.pk)
+    context = {
+        "accounts": accounts.accounts(),
+        "errors": errors,
+        "given": request.POST,
+        "form_id": request.POST.get("form_id") or uuid7().hex,
+    }
+    return render(request, "treasury/new_proposal.html", context)
+
+
+def _propose(request: HttpRequest, person: User) -> Proposal:
+    form = ProposalForm(request.POST)
+    if not form.is_valid():
+        field = next(iter(form.errors))
+        raise Invalid("Please fill this in.", field=field)
+    given = form.cleaned_data
+    debit: BankAccount = accounts.account(given["debit_account"])
+    amount = parse_amount(given["amount"].replace(",", "").strip(), debit.currency)
+    draft = proposals.ProposalIn(
+        debit_account=given["debit_account"],
+        credit_account=given["credit_account"],
+        amount=amount,
+        why=given["why"],
+    )
+    with transaction.atomic():
+        made = proposals.create_proposal(draft=draft, maker=person)
+        return proposals.submit_proposal(proposal_id=made.pk, actor=person)
+
+
+@require_POST
+@login_required
+def submit(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
+    """Put one's own draft before its checkers."""
+    try:
+        done = proposals.submit_proposal(proposal_id=proposal_id, actor=actor(request))
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"{done.reference} waits for its checkers.")
+    return redirect("treasury:proposal", proposal_id=proposal_id)
+
+
+@require_POST
+@login_required
+def withdraw(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
+    """Take one's own proposal back."""
+    try:
+        done = proposals.withdraw_proposal(
+            proposal_id=proposal_id,
+            actor=actor(request),
+            reason=request.POST.get("reason", ""),
+        )
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"{done.reference} is withdrawn.")
+    return redirect("treasury:proposal", proposal_id=proposal_id)
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
+    """Try a definitely failed transfer again."""
+    transfer = getattr(movement.proposal(proposal_id), "transfer", None)
+    try:
+        if transfer is None:
+            raise Invalid("There is no transfer to try again.")
+        transfers.retry_transfer(transfer_id=transfer.pk, actor=actor(request))
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "It is on its way again, with the same references.")
+    return redirect("treasury:proposal", proposal_id=proposal_id)
