@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 from uuid import UUID
 
 from core.events import Event
@@ -30,6 +30,13 @@ class RequestEvent(Event):
     def aggregate(self) -> str:
         """Order events per subject."""
         return f"{self.subject_type}:{self.proposal_id}"
+
+    def payload(self) -> dict[str, Any]:
+        """Name the subject's version `version`, as the contract does."""
+        # Not super(): a dataclass with slots is made anew, and its cell would name the old class.
+        wire = Event.payload(self)
+        wire["version"] = wire.pop("proposal_version")
+        return wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

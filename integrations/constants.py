@@ -16,9 +16,10 @@ ENQUIRE_BATCH_MAX: Final = 50
 COLLECT_FILES_MAX: Final = 200
 
 # A worker that holds a message may still start the call this long after it took it.
-LEASE_START_SECONDS: Final = 10
+LEASE_START_SECONDS: Final = 5
 # On top of the line's own timeouts, for the answer to be written down.
-LEASE_MARGIN_SECONDS: Final = 15
+LEASE_MARGIN_SECONDS: Final = 10
+FOLDER_CALL_SECONDS: Final = 5
 COLLECT_LEASE_SECONDS: Final = 60
 
 BACKOFF_FIRST_SECONDS: Final = 2.0

@@ -19,8 +19,8 @@ class MessageReceived(Event):
     sha256: str
 
     def aggregate(self) -> str:
-        """Messages of one connection arrive in the order in which they were archived."""
-        return f"connection:{self.connection}"
+        """Order per message: one that cannot be read must not hold up the others."""
+        return f"message:{self.message_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ class Event:
         """Return what this event is about; events of one aggregate arrive in order."""
         return ""
 
+    def payload(self) -> dict[str, Any]:
+        """Return the wire form of the fields; override where a key of the contract is no field."""
+        return {field.name: jsonable(getattr(self, field.name)) for field in fields(self)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
@@ -113,7 +117,7 @@ def publish(event: Event) -> UUID:
         topic=event.topic,
         version=event.version,
         aggregate=event.aggregate(),
-        payload={field.name: jsonable(getattr(event, field.name)) for field in fields(event)},
+        payload=event.payload(),
         occurred_at=moment,
         correlation_id=cause.correlation_id if cause else event_id,
         causation_id=cause.event_id if cause else None,

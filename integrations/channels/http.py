@@ -43,7 +43,7 @@ _UNCERTAIN: Final = frozenset({408, 409, 425})
 _RETRY_FIRST_SECONDS: Final = 0.2
 _RETRY_AFTER_SECONDS_MAX: Final = 300.0
 _PAGES_MAX: Final = 100
-_BODY_SECONDS_FACTOR: Final = 3
+_BODY_SECONDS_FACTOR: Final = 2
 
 
 class HttpChannel:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from integrations.sandbox_bank.accounts_file import DEMO_ACCOUNTS, load_accounts
 from integrations.sandbox_bank.book import Book
@@ -29,6 +30,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m integrations.sandbox_bank", description=DESCRIPTION
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_serve(commands)
+    _add_history(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
     running = commands.add_parser(
         "serve", help="run the bank", description="Run the bank until it is told to stop."
     )
@@ -74,6 +81,9 @@ def build_parser() -> argparse.ArgumentParser:
     running.add_argument(
         "--follow-parent", action="store_true", help="stop when the starting process is gone"
     )
+
+
+def _add_history(commands: Any) -> None:
     past = commands.add_parser(
         "history", help="write a past", description="Write statements for the days gone by."
     )
@@ -105,7 +115,6 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         help="write the accounts as they stand after, as an accounts file",
     )
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from integrations.sandbox_bank.records import Account, BankError
 
 ACCOUNTS_MAX = 5_000
 TEXT_CHARACTERS_MAX = 140
+SEQUENCE_MAX = 1_000_000
 CHANNELS = ("folder", "http")
 STATEMENT_FORMATS = ("camt.053.001.08", "camt.053.001.02", "MT940")
 DEMO_ACCOUNTS = Path(__file__).with_name("demo_accounts.json")
@@ -60,7 +61,11 @@ def _parse_one(item: object, place: int) -> Account:
     bank_date = _date(item, place)
     sequence = item.get("statement_seq", 0)
     profile = item.get("profile", {})
-    if not isinstance(sequence, int) or sequence < 0 or not isinstance(profile, dict):
+    if (
+        not isinstance(sequence, int)
+        or not 0 <= sequence <= SEQUENCE_MAX
+        or not isinstance(profile, dict)
+    ):
         raise _refused(place, "statement_seq must be a number from 0, profile an object")
     account = Account(
         bank_bic=_text(item, "bank_bic", place),

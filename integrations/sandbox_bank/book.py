@@ -5,7 +5,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,3 @@ def account_from(row: sqlite3.Row) -> Account:
     values["bank_date"] = date.fromisoformat(values["bank_date"])
     values["profile"] = json.loads(values["profile"])
     return Account(**values)
-
-
-def names_of(rows: Sequence[sqlite3.Row], column: str) -> list[Any]:
-    return [row[column] for row in rows]

@@ -11,7 +11,6 @@ from integrations.sandbox_bank.answers import utc_text
 from integrations.sandbox_bank.currencies import to_text
 from integrations.sandbox_bank.records import Account, Entry, Statement
 
-VERSIONS = ("08", "02")
 REMITTANCE_CHARACTERS_MAX = 140
 Element = Any
 _BODIES = {

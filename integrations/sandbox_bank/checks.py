@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from integrations.sandbox_bank import currencies, identifiers
 from integrations.sandbox_bank.rails import RAILS
@@ -50,7 +50,7 @@ def _control_sum_fault(stated: str, orders: Sequence[PaymentOrder]) -> Finding |
         counted = sum((Decimal(order.amount_text) for order in orders), Decimal(0))
         if Decimal(stated) == counted:
             return None
-    except InvalidOperation:
+    except ArithmeticError:
         return Finding(code="AM10", text="CtrlSum or an amount is not a number")
     return Finding(code="AM10", text=f"CtrlSum says {stated}, the amounts add up to {counted}")
 
@@ -69,6 +69,9 @@ def _references(subject: Subject) -> Finding | None:
         return Finding(
             code="FF01", text="EndToEndId is empty, too long or has characters outside the set"
         )
+    others = (order.payment_information_id, order.instruction_id or "none")
+    if not all(_REFERENCE.fullmatch(reference) for reference in others):
+        return Finding(code="FF01", text="PmtInfId or InstrId is too long or malformed")
     if order.uetr and not identifiers.uuid4_is_valid(order.uetr):
         return Finding(code="FF01", text="UETR is not a version 4 UUID in lower case")
     if order.method != "TRF" or order.charge_bearer not in _BEARERS:

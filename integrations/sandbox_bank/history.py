@@ -34,7 +34,6 @@ class Life:
     account: Account
     balance: int
     sequence: int
-    bank_date: date
     lines: list[Planned] = field(default_factory=list)
 
 
@@ -63,10 +62,7 @@ def write_history(
 ) -> tuple[int, list[Account]]:
     """Write one file per account and bank day; return how many, and the accounts after it."""
     folder.mkdir(parents=True, exist_ok=True)
-    lives = [
-        Life(account=one, balance=one.opening, sequence=one.statement_seq, bank_date=span.first)
-        for one in accounts
-    ]
+    lives = [Life(account=one, balance=one.opening, sequence=one.statement_seq) for one in accounts]
     written = 0
     for statement in live_through(lives, span):
         (folder / file_name(statement)).write_bytes(render_statement(statement))
@@ -167,7 +163,7 @@ def _evening(life: Life, day: date, span: Span) -> Statement:
         life.balance += amount
         entries.append(_entry(line, amount, day, f"{prefix}{len(entries) + 1:03d}"))
     life.sequence += 1
-    statement = Statement(
+    return Statement(
         account=life.account,
         message_id=f"H{digest[:10].upper()}-{day:%Y%m%d}",
         statement_id=f"{life.account.name[-12:]}-{day:%Y%m%d}-{life.sequence}",
@@ -179,8 +175,6 @@ def _evening(life: Life, day: date, span: Span) -> Statement:
         available=life.balance + life.account.credit_line,
         entries=tuple(entries),
     )
-    life.bank_date = day
-    return statement
 
 
 def _payable(life: Life, line: Planned) -> int:

@@ -60,13 +60,14 @@ class Request:
             BankError: not JSON, duplicate keys, or NaN and its kin.
         """
         try:
-            return json.loads(
-                self.body or b"{}",
-                object_pairs_hook=_unique_keys,
-                parse_constant=_refuse_constant,
+            content = json.loads(
+                self.body or b"{}", object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
             )
+            # Half a surrogate pair is legal in JSON but is no text: nothing could store it.
+            json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise BankError("json_invalid", f"the body is not strict JSON: {error}") from error
+        return content
 
     def fields(self, *allowed: str) -> dict[str, Any]:
         """Return the body as an object with no other than these fields.

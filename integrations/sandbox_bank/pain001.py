@@ -111,12 +111,11 @@ def _local(element: Element) -> str:
 
 
 def _structure(initiation: Element) -> list[Finding]:
-    findings: list[Finding] = []
     for element in initiation.iter():
         name = _local(element)
         if name in _ORDERED and (finding := _sequence_fault(element, name)):
-            findings.append(finding)
-    return findings
+            return [finding]
+    return []
 
 
 def _sequence_fault(element: Element, name: str) -> Finding | None:

@@ -12,6 +12,7 @@ from integrations.sandbox_bank.office import Letter, Office
 from integrations.sandbox_bank.rails import RAILS, next_slot
 from integrations.sandbox_bank.records import Account, Finding
 
+REFERENCE_CHARACTERS_MAX = 35
 _SELECT = (
     "SELECT payment.*, incoming.message_id AS original_message_id, incoming.door AS door"
     " FROM payment JOIN incoming ON incoming.id = payment.incoming_id"
@@ -87,9 +88,9 @@ def answer(
 
 def _order_status(payment: sqlite3.Row, at: datetime, bank_reference: str) -> OrderStatus:
     return OrderStatus(
-        payment_information_id=payment["payment_information_id"],
-        instruction_id=payment["instruction_id"],
-        end_to_end_id=payment["end_to_end_id"],
+        payment_information_id=payment["payment_information_id"][:REFERENCE_CHARACTERS_MAX],
+        instruction_id=payment["instruction_id"][:REFERENCE_CHARACTERS_MAX],
+        end_to_end_id=payment["end_to_end_id"][:REFERENCE_CHARACTERS_MAX],
         uetr=payment["uetr"],
         status=payment["status"],
         reason_code=payment["reason_code"],

@@ -65,6 +65,8 @@ def serve(wishes: Wishes) -> None:
     Raises:
         BankError: the book is in use, the accounts are unusable, or the port is taken.
     """
+    # Read before anybody hears from us: later the parent may already be gone and replaced.
+    parent = os.getppid() if wishes.follow_parent else None
     with sole_keeper(wishes.home):
         office = Office(
             book=Book(wishes.home),
@@ -84,9 +86,10 @@ def serve(wishes: Wishes) -> None:
         address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
         sys.stdout.write(json.dumps({"listening": address, "pid": os.getpid()}) + "\n")
         sys.stdout.flush()
-        _keep_going(bank, door, server, follow_parent=wishes.follow_parent)
+        _keep_going(bank, door, server, parent=parent)
         server.stopping.set()
         server.shutdown()
+        server.server_close()
         office.book.close()
 
 
@@ -99,8 +102,7 @@ def _listen(wishes: Wishes, bank: Bank) -> BankServer:
         ) from error
 
 
-def _keep_going(bank: Bank, door: FolderDoor, server: BankServer, *, follow_parent: bool) -> None:
-    parent = os.getppid()
+def _keep_going(bank: Bank, door: FolderDoor, server: BankServer, *, parent: int | None) -> None:
     while not server.asked_to_stop:
         try:
             work = door.take_in() + bank.tick() + door.hand_out()
@@ -109,7 +111,7 @@ def _keep_going(bank: Bank, door: FolderDoor, server: BankServer, *, follow_pare
             log.exception("round failed, trying again")
             server.stopping.wait(TROUBLE_PAUSE_SECONDS)
             continue
-        if follow_parent and os.getppid() != parent:
+        if parent is not None and os.getppid() != parent:
             log.warning("the parent process is gone, closing")
             return
         if not work:

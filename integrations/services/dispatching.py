@@ -140,8 +140,7 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
 
 def _claim(message: Message, now: datetime) -> Claim:
     line = lines.settings_of(message.connection)
-    call_seconds = line.connect_timeout_seconds + 2 * line.read_timeout_seconds
-    lease_seconds = LEASE_START_SECONDS + call_seconds + LEASE_MARGIN_SECONDS
+    lease_seconds = LEASE_START_SECONDS + lines.call_seconds(line) + LEASE_MARGIN_SECONDS
     message.claim(until=now + timedelta(seconds=lease_seconds))
     message.save(update_fields=["state", "locked_until", "fence", "attempts"])
     return Claim(

@@ -99,9 +99,8 @@ def _next_question(tenant: UUID, held_back: set[UUID]) -> Question | None:
 
 def _lease(message: Message) -> Question:
     line = lines.settings_of(message.connection)
-    calls = line.get_retries_max + 1
-    call_seconds = calls * (line.connect_timeout_seconds + 2 * line.read_timeout_seconds)
-    message.locked_until = clock.now() + timedelta(seconds=call_seconds + LEASE_MARGIN_SECONDS)
+    seconds = (line.get_retries_max + 1) * lines.call_seconds(line) + LEASE_MARGIN_SECONDS
+    message.locked_until = clock.now() + timedelta(seconds=seconds)
     message.fence += 1
     message.enquiries += 1
     message.save(update_fields=["locked_until", "fence", "enquiries"])

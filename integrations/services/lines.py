@@ -13,7 +13,7 @@ from core.errors import Forbidden
 from core.identity.models import User
 from core.tenancy import bound
 from integrations.channels import LineSettings, Unreachable, opened
-from integrations.constants import NOTES_PER_LINE_MAX, REASON_CHARS_MAX
+from integrations.constants import FOLDER_CALL_SECONDS, NOTES_PER_LINE_MAX, REASON_CHARS_MAX
 from integrations.engine.line import Admission, Line, admit, after_failure, after_success
 from integrations.errors import CalledInsideTransaction, ConnectionUnknown, LineMisconfigured
 from integrations.events import CircuitChanged
@@ -110,6 +110,13 @@ def settings_of(connection: BankConnection) -> LineSettings:
         connect_timeout_seconds=connection.connect_timeout_seconds,
         read_timeout_seconds=connection.read_timeout_seconds,
     )
+
+
+def call_seconds(line: LineSettings) -> float:
+    """Return how long one call may take at the most."""
+    if line.kind == ConnectionKind.FOLDER:
+        return FOLDER_CALL_SECONDS
+    return line.connect_timeout_seconds + 2 * line.read_timeout_seconds
 
 
 def refuse_inside_transaction() -> None:

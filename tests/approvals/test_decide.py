@@ -54,7 +54,7 @@ def test_one_checker_approves(desk: Subject, maker: User, checker: User) -> None
         "action": "fund_movement",
         "subject_type": "test.thing",
         "proposal_id": str(request.subject_id),
-        "proposal_version": 1,
+        "version": 1,
         "content_hash": request.content_hash,
         "usd_equivalent": "2750000.0000",
         "approvals": [],

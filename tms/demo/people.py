@@ -6,6 +6,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from core.identity.models import User
 from core.identity.services import create_user
 
 PASSWORD_WORDS: Final = 5
+DEMO_DAY: Final = timedelta(hours=24)
 _WORDS: Final = (
     "amber", "anchor", "apple", "arrow", "autumn", "badger", "bamboo", "basil", "beacon", "birch",
     "bridge", "bronze", "canyon", "cedar", "cherry", "cliff", "clover", "cobalt", "copper", "coral",
@@ -45,11 +47,7 @@ PARTS: Final = (
     Part(name="maker", display_name="Treasury Maker", roles=(roles.TREASURY_MAKER,)),
     Part(name="checker1", display_name="Checker One", roles=(roles.TREASURY_CHECKER,)),
     Part(name="checker2", display_name="Checker Two", roles=(roles.TREASURY_CHECKER,)),
-    Part(
-        name="manager",
-        display_name="Treasury Manager",
-        roles=(roles.TREASURY_MANAGER, roles.TREASURY_CHECKER),
-    ),
+    Part(name="manager", display_name="Treasury Manager", roles=(roles.TREASURY_MANAGER,)),
     Part(name="dealer", display_name="Dealer", roles=(roles.DEALER,)),
     Part(name="backoffice", display_name="Back Office", roles=(roles.BACK_OFFICE,)),
     Part(name="recon", display_name="Reconciliation Analyst", roles=(roles.RECON_ANALYST,)),
@@ -68,7 +66,7 @@ PARTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """How one of them signs in; the refresh token lasts a day and renews the access token."""
+    """How one of them signs in; both tokens last a demo day."""
 
     username: str
     display_name: str
@@ -99,15 +97,23 @@ def _create(part: Part, *, seed: int) -> Credentials:
         person_number=f"D-{part.name}",
         is_service=part.is_service,
     )
+    access, refresh = _tokens(user)
     return Credentials(
         username=user.username,
         display_name=user.display_name,
         roles=part.roles,
         password=password,
         totp_secret="" if part.is_service else _give_authenticator(user, material),
-        access=str(access_token(user)),
-        refresh=str(refresh_token(user)),
+        access=access,
+        refresh=refresh,
     )
+
+
+def _tokens(user: User) -> tuple[str, str]:
+    """Return an access token for a whole demo day, and a refresh token."""
+    access = access_token(user)
+    access.set_exp(lifetime=DEMO_DAY)
+    return str(access), str(refresh_token(user))
 
 
 def _material(purpose: str) -> bytes:
@@ -133,4 +139,4 @@ def _give_authenticator(user: User, material: bytes) -> str:
 def fresh_tokens(usernames: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return new tokens (access, refresh) of users of the bound tenant."""
     found = User.objects.filter(username__in=usernames, is_active=True)
-    return {user.username: (str(access_token(user)), str(refresh_token(user))) for user in found}
+    return {user.username: _tokens(user) for user in found}

@@ -43,7 +43,7 @@ ENTRIES: Final = (
         keys="g a",
         badge="approvals:waiting-count",
     ),
-    Entry(heading="Today", title="Alerts", url_name="treasury:alerts", icon="bell", keys="g l"),
+    Entry(heading="Today", title="Alerts", url_name="alerts", icon="bell", keys="g l"),
     Entry(
         heading="Cash",
         title="Position",

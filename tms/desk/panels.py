@@ -75,8 +75,8 @@ PANELS: Final = (
     Panel(
         title="Alerts",
         icon="bell",
-        url_name="treasury:alerts-panel",
-        page_url_name="treasury:alerts",
+        url_name="alerts-panel",
+        page_url_name="alerts",
         topics="risk.alert ops.* forecast.rda.shortfall maker_checker.proposal.escalated",
         width=4,
     ),

@@ -2,11 +2,14 @@
 
 from django.urls import include, path
 
-from tms.desk import audit, views
+from tms.desk import alerts, audit, views
 
 urlpatterns = [
     path("", include("calendars.urls")),
     path("", include("approvals.urls")),
+    path("", include("treasury.urls")),
+    path("alerts", alerts.page, name="alerts"),
+    path("alerts/panel", alerts.panel, name="alerts-panel"),
     path("audit", audit.trail, name="audit-trail"),
     path("audit/check", audit.check, name="audit-check"),
     path("", views.home, name="desk"),

@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
 from core.errors import DomainError
 from treasury.models import (
@@ -37,20 +38,8 @@ _LABELS = {
 }
 
 
-class ReadOnly(ModelAdmin):
-    """Nothing is added, edited or deleted here; buttons call services."""
-
-    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
+class ReadOnly(ReadOnlyAdmin):
+    """Read-only, with buttons whose refusals become messages."""
 
     def _press(self, request: HttpRequest, done: str, act: Any) -> None:
         """Call a service; a refusal becomes a message."""

@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from core import clock
 from treasury.engine.positions import (
@@ -219,7 +218,7 @@ def position_ladder(*, account_id: UUID | str, start: date, days: int) -> list[P
     )
 
 
-def positions(*, on: date, accounts: QuerySet[BankAccount] | None = None) -> list[AccountPosition]:
+def positions(*, on: date, accounts: Iterable[BankAccount] | None = None) -> list[AccountPosition]:
     """Return the position of every account (or of those given) at the end of `on`."""
     now = clock.now()
     listed = list(account_selectors.accounts() if accounts is None else accounts)

@@ -248,7 +248,7 @@ def _propose(
                 maker=triggered_by,
                 maker_label="" if triggered_by else AGENT,
             )
-            submit_proposal(proposal_id=proposal.pk, actor=triggered_by)
+            proposal = submit_proposal(proposal_id=proposal.pk, actor=triggered_by)
     except DomainError as refusal:
         _note_problem(request, account, refusal.message)
         return

@@ -219,6 +219,7 @@ def test_a_hung_answer_outlasts_the_customers_patience(
         ("POST", "/faults", b'{"kind":"late","seconds":NaN}', 400, "json_invalid"),
         ("POST", "/faults", b"[" * 100_000, 400, "json_invalid"),
         ("POST", "/faults", b"\xff\xfe", 400, "json_invalid"),
+        ("POST", "/faults", b'{"kind":"\\ud800"}', 400, "json_invalid"),
         ("POST", "/clock/advance", b'{"seconds":"many"}', 422, "clock_step_refused"),
         ("POST", "/clock/advance", b'{"to":"2026-11-24T00:00:00"}', 422, "clock_step_refused"),
         ("POST", "/clock/advance", b'{"to":"tomorrow"}', 422, "clock_step_refused"),

@@ -89,6 +89,7 @@ WRONG_ORDERS: list[tuple[str, dict[str, str]]] = [
     ("DT01", {"day": "2026-11-22"}),
     ("DT01", {"day": "2027-12-31"}),
     ("FF01", {"uetr": "018f3c1e-7b5a-7c3d-8e9f-0a1b2c3d4e5f"}),
+    ("FF01", {"end_to_end_id": "F" * 36}),
     ("RC01", {"creditor_bic": "NOTABIC"}),
 ]
 
@@ -100,8 +101,8 @@ def test_a_wrong_order_is_refused_with_its_reason_and_moves_nothing(
     customer.send(replace(order(), **change))
     customer.pass_time(days=1)
 
-    report = customer.messages("pain.002")[0]
-    assert customer.statuses("FMP-1") == ["RJCT"]
+    (report,) = customer.messages("pain.002")
+    assert report.findtext(".//{*}TxSts") == "RJCT"
     assert report.findtext(".//{*}GrpSts") == "RJCT"
     assert report.findtext(".//{*}Rsn/{*}Cd") == code
     assert len(report.findtext(".//{*}AddtlInf")) > 10
@@ -110,7 +111,12 @@ def test_a_wrong_order_is_refused_with_its_reason_and_moves_nothing(
 
 @pytest.mark.parametrize(
     ("code", "wrong"),
-    [("AM18", {"count": "2"}), ("AM10", {"total": "2750000.01"}), ("AM10", {"total": "many"})],
+    [
+        ("AM18", {"count": "2"}),
+        ("AM10", {"total": "2750000.01"}),
+        ("AM10", {"total": "many"}),
+        ("AM10", {"total": "1e999999999"}),
+    ],
 )
 def test_a_file_whose_totals_are_wrong_is_refused_whole(
     customer: Any, order: Any, code: str, wrong: dict[str, str]

@@ -36,11 +36,11 @@ NEW_TRANSFER = (
 )
 OUTBOUND = (
     "INSERT INTO integrations_message (id, tenant_id, direction, connection_id, kind, name, body,"
-    " sha256, size_bytes, state, reason, reference, message_reference, rail, attempt, attempts,"
-    " fence, seen_count, due_at, created_at, bank_reference, bank_receipt)"
-    " SELECT gen_random_uuid(), tenant_id, 'OUT', id, 'pain.001', 'x', 'x', repeat('0', 64), 1,"
-    " 'QUEUED', '', %(reference)s, 'x', 'BOOK', 1, 0, 0, 0, now(), now(), '', '{}'"
-    " FROM integrations_bankconnection LIMIT 1"
+    " sha256, size_bytes, state, reason, created_at, seen_count, put_away, rail, reference,"
+    " message_reference, attempt, attempts, enquiries, fence, due_at, bank_receipt)"
+    " SELECT gen_random_uuid(), tenant_id, 'OUT', id, 'pain.001', 'x', 'x',"
+    " encode(sha256('x'), 'hex'), 1, 'QUEUED', '', now(), 1, '', 'BOOK', %(reference)s, 'x', 1, 0,"
+    " 0, 0, now(), '{}' FROM integrations_bankconnection LIMIT 1"
 )
 COPY_PROPOSAL = (
     "INSERT INTO treasury_proposal SELECT (jsonb_populate_record(p, jsonb_build_object("

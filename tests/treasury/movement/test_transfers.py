@@ -72,6 +72,7 @@ def _booked(account: BankAccount, proposal: Proposal, amount: Decimal, **more: s
         end_to_end_id=proposal.reference,
         statement=Statement.objects.filter(account=account)[0],
         first_seen_at=clock.now(),
+        announced_at=clock.now(),
         **more,
     )
     answers.apply_entries(entries=[entry])

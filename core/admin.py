@@ -1,0 +1,207 @@
+"""The ground floor in the admin: people, policies, audit trail, events and dead letters."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from core import policies
+from core.api.actor import actor
+from core.audit.models import AuditEntry
+from core.errors import DomainError
+from core.events.drain import replay_dead_letters
+from core.events.models import Delivery, OutboxEvent
+from core.idempotency import IdempotencyKey
+from core.identity.models import User
+from core.identity.roles import TENANT_ADMIN
+from core.identity.services import revoke_tokens
+from core.policies.models import PolicyVersion
+from core.tenancy import Tenant
+
+admin.site.unregister(Group)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Nothing is added, edited or deleted here; buttons call services."""
+
+    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(Tenant)
+class TenantAdmin(ReadOnlyAdmin):
+    """The organisation itself."""
+
+    list_display = ("name", "slug", "created_at")
+
+
+@admin.register(Group)
+class RoleAdmin(ReadOnlyAdmin):
+    """Roles: fixed in code, given to people by a tenant administrator."""
+
+    list_display = ("name",)
+    search_fields = ("name",)
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyAdmin):
+    """People and service accounts; switching one off takes effect with the next request."""
+
+    list_display = ("username", "display_name", "shown_roles", "is_service", "is_active")
+    list_filter = ("is_active", "is_service", "groups")
+    search_fields = ("username", "display_name", "person_number")
+    exclude = ("password", "user_permissions", "is_superuser")
+    actions = ("switch_off", "switch_on", "revoke")
+
+    @display(description="roles")
+    def shown_roles(self, user: User) -> str:
+        """Show the roles in one line."""
+        return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the tenant's users with their roles."""
+        return User.objects.prefetch_related("groups")
+
+    def has_switch_permission(self, request: HttpRequest) -> bool:
+        """Return whether the caller administers people."""
+        return actor(request).has_role(TENANT_ADMIN)
+
+    @action(description="Switch off", permissions=["switch"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Switch accounts off and end their tokens; one's own stays."""
+        for user in queryset.exclude(pk=actor(request).pk):
+            user.is_active = False
+            user.save(update_fields=["is_active"])
+            revoke_tokens(user=user)
+        messages.success(request, "Switched off: their next request is refused.")
+
+    @action(description="Switch on", permissions=["switch"])
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Switch accounts on again."""
+        queryset.update(is_active=True)
+        messages.success(request, "Switched on.")
+
+    @action(description="Revoke API tokens", permissions=["switch"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """End every API token issued so far."""
+        for user in queryset:
+            revoke_tokens(user=user)
+        messages.success(request, "All their API tokens are worthless now.")
+
+
+class PolicyForm(forms.ModelForm[PolicyVersion]):
+    """A new value for a policy, with the reason; checked by the policy's own type and bounds."""
+
+    key = forms.ChoiceField()
+    value = forms.CharField()
+
+    class Meta:
+        model = PolicyVersion
+        fields = ("key", "value", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "key" not in self.fields:
+            return
+        field = self.fields["key"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [
+                (policy.key, f"{policy.key} — {policy.help}")
+                for policy in policies.defined().values()
+            ]
+
+    def clean(self) -> dict[str, Any]:
+        """Let the policy itself judge the value."""
+        given = super().clean() or {}
+        try:
+            policies.parse(policies.named(given.get("key", "")), given.get("value"))
+        except DomainError as refusal:
+            raise forms.ValidationError(refusal.message) from refusal
+        return given
+
+
+@admin.register(PolicyVersion)
+class PolicyAdmin(ReadOnlyAdmin):
+    """Policies: every change is a new version; the newest of a key is in force."""
+
+    form = PolicyForm
+    list_display = ("key", "version", "value", "reason", "changed_by", "changed_at")
+    list_filter = ("key",)
+    ordering = ("key", "-version")
+
+    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
+        """Return whether the caller administers the tenant."""
+        return actor(request).has_role(TENANT_ADMIN)
+
+    def save_model(self, request: HttpRequest, obj: PolicyVersion, *_args: Any) -> None:
+        """Change the policy through its service, which announces it."""
+        made = policies.change(
+            policy=policies.named(obj.key),
+            value=obj.value,
+            actor=actor(request),
+            reason=obj.reason,
+        )
+        obj.pk, obj.version = made.pk, made.version
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """The audit trail, as the database wrote it."""
+
+    list_display = ("at", "actor", "action", "table_name", "row_id", "request")
+    list_filter = ("action", "table_name")
+    search_fields = ("row_id", "actor", "request")
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(ReadOnlyAdmin):
+    """Every event, in the order in which it was committed."""
+
+    list_display = ("sequence", "topic", "aggregate", "occurred_at", "producer", "relayed_at")
+    list_filter = ("topic", "producer")
+    search_fields = ("aggregate", "correlation_id")
+    show_full_result_count = False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Who got which event; dead letters can be put back to work."""
+
+    list_display = ("consumer", "event", "state", "attempts", "due_at", "done_at", "last_error")
+    list_filter = ("state", "consumer")
+    list_select_related = ("event",)
+    show_full_result_count = False
+    actions_list = ("replay",)
+
+    @action(description="Replay all dead letters", permissions=["core.view_delivery"])
+    def replay(self, request: HttpRequest) -> Any:
+        """Put the dead letters back to work."""
+        from django.shortcuts import redirect
+
+        count = replay_dead_letters()
+        messages.success(request, f"{count} dead letters are back to work.")
+        return redirect("admin:core_delivery_changelist")
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    """Which request keys were used, by whom, with which outcome."""
+
+    list_display = ("key", "actor", "status", "created_at")
+    search_fields = ("key", "actor")

@@ -1,0 +1,51 @@
+"""The world of the promises: two tenants, committed once for the whole folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from core import clock
+from tests.promises.realm import TUESDAY, Realm, build_realm
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`ours` asks; `theirs` is the other tenant."""
+
+    ours: Realm
+    theirs: Realm
+
+
+@pytest.fixture(scope="package")
+def world(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Two committed tenants; emptied by the owner afterwards."""
+    with django_db_blocker.unblock():
+        try:
+            with clock.frozen(TUESDAY):
+                yield World(
+                    ours=build_realm(
+                        slug="quokkavale", digit="4", folder=tmp_path_factory.mktemp("ours")
+                    ),
+                    theirs=build_realm(
+                        slug="wombatmoor", digit="8", folder=tmp_path_factory.mktemp("theirs")
+                    ),
+                )
+        finally:
+            connections.close_all()
+            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
+                owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+
+
+@pytest.fixture
+def at_work() -> Iterator[datetime]:
+    """Hold the clock on the world's Tuesday morning."""
+    with clock.frozen(TUESDAY):
+        yield TUESDAY

@@ -1,0 +1,349 @@
+"""Two tenants with something in every room, each under a mark that occurs nowhere else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.test import Client
+
+from approvals import selectors as approval_reads
+from approvals import services as approvals
+from calendars import services as calendars
+from calendars.engine.rails import WindowKind
+from calendars.errors import CalendarCoverageError
+from core import clock, policies
+from core.api.authentication import access_token
+from core.audit import chain
+from core.events.drain import drain
+from core.identity.models import User
+from core.identity.roles import ALL, INTEGRATION
+from core.identity.services import create_tenant
+from core.identity.views import BACKEND
+from core.middleware import TENANT_SESSION_KEY
+from core.tenancy import bound
+from integrations import services as lines
+from tests.conftest import make_user
+from tests.treasury.bank import paper
+from treasury.models import BankAccount, Proposal, Transfer
+from treasury.services import flows, ingest, prefunding, proposals, rates, static, transfers
+
+# A Tuesday morning in London; New York is asleep, Mumbai is at work.
+TUESDAY = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
+KNOB = policies.define("TEST_PROMISES_KNOB", 1, minimum=0, help="Only for tests.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Realm:
+    """One tenant: its mark, its people by role, and its objects by the word the routes use."""
+
+    tenant: UUID
+    mark: str
+    people: dict[str, User]
+    accounts: dict[str, BankAccount]
+    objects: dict[str, str]
+    secrets: tuple[str, ...]
+
+    def client(self, role: str) -> Client:
+        """Return a signed-in browser of the person with this role."""
+        return signed_in(self.people[role])
+
+
+def signed_in(person: User) -> Client:
+    """Return a browser whose session belongs to `person`."""
+    client = Client(raise_request_exception=False)
+    with bound(person.tenant_id, actor=person.pk):
+        client.force_login(person, backend=BACKEND)
+    session = client.session
+    session[TENANT_SESSION_KEY] = str(person.tenant_id)
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    return client
+
+
+def machine(person: User) -> Client:
+    """Return a caller that sends the bearer token of `person`."""
+    with bound(person.tenant_id, actor=person.pk):
+        token = access_token(person)
+    return Client(raise_request_exception=False, headers={"Authorization": f"Bearer {token}"})
+
+
+@contextmanager
+def _at_work(tenant: UUID, actor: User | None = None) -> Iterator[None]:
+    with bound(tenant, actor=actor.pk if actor else "system:test"):
+        yield
+
+
+def people_of(slug: str) -> dict[str, User]:
+    """Make one person for each role, and a second checker."""
+    made = {
+        role: make_user(role.replace("_", "-"), role, is_service=role == INTEGRATION) for role in ALL
+    }
+    made["second_checker"] = make_user("second-checker", "treasury_checker")
+    for person in made.values():
+        person.display_name = f"{slug.title()} {person.display_name}"
+        person.save(update_fields=["display_name"])
+    return made
+
+
+def _accounts(mark: str, digit: str, line: str) -> dict[str, BankAccount]:
+    entity = static.create_entity(
+        entity=static.EntityIn(
+            name=f"{mark} Remit Limited",
+            lei="5493001KJTIIGC8Y1R12",
+            town=f"{mark}",
+            country="GB",
+            street=f"{mark} Street",
+            building_number="1",
+            post_code="EC1A 1AA",
+        )
+    )
+    banks = {
+        "INR": static.create_bank(bic="SBNKINBBXXX", name=f"{mark} Mumbai Bank", connection=line),
+        "USD": static.create_bank(bic="SBNKUS33XXX", name=f"{mark} York Bank", connection=line),
+    }
+    opened = {}
+    for name, currency, code in (
+        ("payout", "INR", "SBNK0000001"),
+        ("collection", "INR", "SBNK0000001"),
+        ("dollars", "USD", "021000021"),
+        ("spare", "USD", "021000021"),
+    ):
+        zone = "Asia/Kolkata" if currency == "INR" else "America/New_York"
+        account = static.AccountIn(
+            entity=entity,
+            bank=banks[currency],
+            label=f"{mark} {name}",
+            currency=currency,
+            number=f"7{digit}3100000{len(opened)}",
+            clearing_code=code,
+            timezone=zone,
+        )
+        opened[name] = static.open_account(account=account)
+    return opened
+
+
+def _statements(realm_line: str, mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
+    """Let yesterday's statements arrive, with a movement each; one file is nonsense."""
+    objects = {}
+    day = TUESDAY.date() - timedelta(days=1)
+    for account in accounts.values():
+        entry = paper.E(
+            amount="1250.00",
+            ref=f"{mark}-{account.number[-2:]}",
+            text=f"{mark} invoice",
+            currency=account.currency,
+            booked=day,
+            value=day,
+        )
+        balances = tuple(
+            paper.B(code=code, amount=amount, on=day, currency=account.currency)
+            for code, amount in (("OPBD", "50000000.00"), ("CLBD", "50001250.00"))
+        )
+        sheet = paper.S(
+            id=f"S{account.number}",
+            number=account.number,
+            currency=account.currency,
+            created=f"{day}T23:00:00+01:00",
+            balances=balances,
+            entries=(entry,),
+        )
+        message = lines.archive_inbound(
+            connection_code=realm_line,
+            name=f"{mark}_{account.number}.xml",
+            data=paper.camt("053", sheet, message=f"{mark}{account.number}"[:35]),
+        )
+        result = ingest.ingest_message(message_id=message.pk)
+        assert result.entries_new == 1, result
+        objects["message"] = str(message.pk)
+        objects["statement"] = str(result.statements[0].pk)
+    aside = lines.archive_inbound(
+        connection_code=realm_line, name=f"{mark}_broken.xml", data=f"<{mark}".encode()
+    )
+    lines.set_aside(message_id=aside.pk, reason=f"{mark} is not a bank message")
+    objects["set_aside"] = str(aside.pk)
+    return objects
+
+
+def propose(realm_people: dict[str, User], accounts: dict[str, BankAccount], why: str) -> Proposal:
+    """Make a draft of the tenant's maker, from collection to payout."""
+    draft = proposals.ProposalIn(
+        debit_account=accounts["collection"].pk,
+        credit_account=accounts["payout"].pk,
+        amount=Decimal("2750.00"),
+        why=why,
+    )
+    return proposals.create_proposal(draft=draft, maker=realm_people["treasury_maker"])
+
+
+def approve(tenant: UUID, proposal: Proposal, checker: User) -> str:
+    """Approve the pending request of `proposal` and return its id."""
+    with bound(tenant, actor=checker.pk):
+        request = approval_reads.request_of(
+            subject_type="treasury.proposal",
+            subject_id=proposal.pk,
+            subject_version=proposal.version,
+        )
+        assert request is not None
+        approvals.decide(
+            request_id=request.pk,
+            checker=checker,
+            outcome="APPROVE",
+            content_hash=request.content_hash,
+            version=request.subject_version,
+            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+        )
+        return str(request.pk)
+
+
+def _movements(
+    tenant: UUID, mark: str, people: dict[str, User], accounts: dict[str, BankAccount]
+) -> dict[str, str]:
+    maker = people["treasury_maker"]
+    with _at_work(tenant, maker):
+        draft = propose(people, accounts, f"{mark} draft")
+        pending = propose(people, accounts, f"{mark} pending")
+        proposals.submit_proposal(proposal_id=pending.pk, actor=maker)
+        paid = propose(people, accounts, f"{mark} paid")
+        proposals.submit_proposal(proposal_id=paid.pk, actor=maker)
+    decided = approve(tenant, paid, people["treasury_checker"])
+    assert transfers.execute_due(tenant=tenant) == 1
+    with _at_work(tenant):
+        transfers.mark_sent(reference=paid.reference, bank_reference=f"{mark}-BANK")
+        request = approval_reads.request_of(
+            subject_type="treasury.proposal", subject_id=pending.pk, subject_version=1
+        )
+        assert request is not None
+        transfer = Transfer.objects.get(proposal=paid)
+        return {
+            "draft": str(draft.pk),
+            "proposal": str(pending.pk),
+            "paid": str(paid.pk),
+            "approval": str(request.pk),
+            "approval_hash": request.content_hash,
+            "decided": decided,
+            "transfer": str(transfer.pk),
+            "payment": str(transfer.message_id),
+        }
+
+
+def shortfall(account: BankAccount, missing: str, **more: Any) -> prefunding.Shortfall:
+    """Return a shortfall of the payout account."""
+    return prefunding.Shortfall(
+        event_id=more.pop("event_id", None) or uuid4(),
+        currency=account.currency,
+        account_id=account.pk,
+        need_date=TUESDAY.date(),
+        required=Decimal(60_000_000),
+        available=Decimal(60_000_000) - Decimal(missing),
+        shortfall=Decimal(missing),
+        occurred_at=clock.now(),
+    )
+
+
+def _prefunding(tenant: UUID, accounts: dict[str, BankAccount]) -> dict[str, str]:
+    with _at_work(tenant):
+        first = prefunding.handle_shortfall(shortfall=shortfall(accounts["payout"], "2500.00"))
+        later = prefunding.handle_shortfall(shortfall=shortfall(accounts["payout"], "9500.00"))
+        return {"prefunding": str(first.pk), "suppressed": str(later.pk)}
+
+
+def _calendar_rows(mark: str, people: dict[str, User]) -> None:
+    keeper = people["static_data"]
+    calendars.declare_closure(
+        closure=calendars.Closure(
+            calendar="FED", day=date(2026, 12, 8), name=f"{mark} storm", source="notice"
+        ),
+        actor=keeper,
+    )
+    calendars.set_bank_cutoff(
+        cutoff=calendars.BankCutoffIn(
+            rail="FEDWIRE",
+            bank="SBNKUS33XXX",
+            local_time=time(16, 0),
+            tz="America/New_York",
+            effective_from=date(2026, 1, 1),
+        ),
+        actor=keeper,
+    )
+    calendars.override_window(
+        request=calendars.OverrideRequest(
+            rail="FEDWIRE",
+            business_date=date(2026, 12, 9),
+            kind=WindowKind.CLOSE,
+            local_time=time(15, 0),
+            reason=f"{mark} maintenance",
+        ),
+        actor=keeper,
+    )
+    evening = datetime(2026, 11, 17, 21, 35, tzinfo=UTC)
+    while not calendars.raise_window_alerts(now=evening):
+        evening += timedelta(minutes=15)
+        if evening.date() > TUESDAY.date() + timedelta(days=1):
+            raise CalendarCoverageError("No rail closes within a day.")
+    calendars.publish_holiday_lookahead(today=date(2026, 12, 23))
+
+
+def _furniture(slug: str, mark: str, folder: Path) -> str:
+    calendars.install_reference_calendars(years=range(2026, 2028))
+    calendars.install_rails()
+    approvals.install_default_rules()
+    code = f"line-{slug}"
+    lines.save_connection(
+        wish=lines.ConnectionIn(code=code, name=f"{mark} line", kind="FOLDER", directory=str(folder))
+    )
+    rates.record_usd_rate(
+        currency="INR", usd_per_unit=Decimal("0.0117"), as_of=clock.now(), source="test"
+    )
+    return code
+
+
+Extra = Callable[[Realm], dict[str, str]]
+# Rooms above treasury add their own rows here, so that every table of theirs is walked as well.
+EXTRAS: list[Extra] = []
+
+
+def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
+    """Build and commit one tenant at the frozen present."""
+    mark = slug.capitalize()
+    tenant = create_tenant(slug=slug, name=f"{mark} Limited").id
+    with _at_work(tenant):
+        people = people_of(slug)
+        code = _furniture(slug, mark, folder)
+        accounts = _accounts(mark, digit, code)
+        objects = _statements(code, mark, accounts)
+        _calendar_rows(mark, people)
+        flows.put_expected_flow(
+            flow=flows.FlowIn(
+                account_id=accounts["payout"].pk,
+                source="MANUAL",
+                source_ref=f"{mark}-1",
+                amount=Decimal("-500.00"),
+                value_date=TUESDAY.date(),
+                description=f"{mark} rent",
+                expires_on=TUESDAY.date() + timedelta(days=9),
+            )
+        )
+        policies.change(policy=KNOB, value=3, actor=people["tenant_admin"], reason=f"{mark} wish")
+    objects |= _movements(tenant, mark, people, accounts)
+    objects |= _prefunding(tenant, accounts)
+    drain(tenant=tenant)
+    chain.seal(tenant=tenant)
+    objects |= {"line": code, "account": str(accounts["payout"].pk)}
+    numbers = tuple(account.number for account in accounts.values())
+    realm = Realm(
+        tenant=tenant,
+        mark=mark,
+        people=people,
+        accounts=accounts,
+        objects=objects,
+        secrets=(mark.lower(), str(tenant), *numbers, *objects.values()),
+    )
+    for extra in EXTRAS:
+        objects |= extra(realm)
+    return realm

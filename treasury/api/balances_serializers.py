@@ -1,0 +1,187 @@
+"""Balances, positions and entries on the wire: amounts as decimal strings, times in UTC."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from core.api.fields import AmountField
+from treasury.models import BankEntry, BookingStatus, EntryObservation, EntryState
+from treasury.selectors.positions import LADDER_DAYS_MAX
+
+BALANCE_TYPES = ("CLBD", "CLAV", "ITBD", "ITAV", "OPBD", "OPAV")
+
+
+class BalanceQuery(serializers.Serializer[Any]):
+    """Which balances, and for which day."""
+
+    currency = serializers.RegexField(r"^[A-Z]{3}$", required=False)
+    entity = serializers.UUIDField(required=False)
+    account = serializers.UUIDField(required=False)
+    on = serializers.DateField(required=False, help_text="Value date; today when left out.")
+
+
+class LinksOut(serializers.Serializer[Any]):
+    """Where a figure can be opened."""
+
+    ladder = serializers.CharField()
+    entries = serializers.CharField()
+    message = serializers.CharField(allow_null=True)
+
+
+class BalanceOut(serializers.Serializer[Any]):
+    """An account: what the bank stated last, what it comes to, and what may be spent."""
+
+    account_id = serializers.UUIDField()
+    label = serializers.CharField()
+    number_hint = serializers.CharField()
+    bank = serializers.CharField()
+    entity_id = serializers.UUIDField()
+    entity = serializers.CharField()
+    currency = serializers.CharField()
+    on = serializers.DateField()
+    balance = AmountField(allow_null=True)
+    balance_type = serializers.CharField(source="balance_code")
+    as_of = serializers.DateTimeField(source="balance_as_of", allow_null=True)
+    age_seconds = serializers.IntegerField(allow_null=True)
+    is_stale = serializers.BooleanField()
+    source = serializers.CharField()
+    flags = serializers.ListField(child=serializers.CharField())
+    statement_id = serializers.UUIDField(allow_null=True)
+    message_id = serializers.UUIDField(allow_null=True)
+    locator = serializers.CharField()
+    booked = AmountField()
+    pending = AmountField()
+    expected_in = AmountField()
+    expected_out = AmountField()
+    projected = AmountField()
+    available = serializers.SerializerMethodField()
+    floor = AmountField()
+    links = serializers.SerializerMethodField()
+
+    @extend_schema_field(AmountField)
+    def get_available(self, position: Any) -> str:
+        """Return what may be spent, floor and reservations taken off."""
+        found = self.context["available"][position.account_id]
+        return f"{found.amount:f}"
+
+    @extend_schema_field(LinksOut)
+    def get_links(self, position: Any) -> dict[str, str | None]:
+        """Return the way down to days, entries and the bank's own bytes."""
+        account = {"account_id": position.account_id}
+        return {
+            "ladder": reverse("account-ladder", kwargs=account),
+            "entries": reverse("account-entries", kwargs=account),
+            "message": message_path(position.message_id),
+        }
+
+
+def message_path(message_id: Any) -> str | None:
+    """Return the address of an archived message's bytes."""
+    return f"/api/v1/messages/{message_id}/content" if message_id else None
+
+
+class ReportedBalanceIn(serializers.Serializer[Any]):
+    """A balance that a bank reports."""
+
+    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]{1,40}$")
+    account = serializers.RegexField(
+        r"^[A-Za-z0-9 ./-]{1,42}$", help_text="IBAN or local account number."
+    )
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
+    balance_type = serializers.ChoiceField(choices=BALANCE_TYPES)
+    amount = AmountField()
+    as_of = serializers.DateTimeField(help_text="With its offset from UTC.")
+
+
+class RecordedOut(serializers.Serializer[Any]):
+    """What became of a reported balance."""
+
+    statement_id = serializers.UUIDField(source="statement.pk")
+    account_id = serializers.UUIDField(source="statement.account_id")
+    is_new = serializers.BooleanField()
+    is_newest = serializers.BooleanField()
+
+
+class LadderQuery(serializers.Serializer[Any]):
+    """From which day, and how many."""
+
+    start = serializers.DateField(required=False, help_text="Today when left out.")
+    days = serializers.IntegerField(min_value=1, max_value=LADDER_DAYS_MAX, default=14)
+
+
+class PositionDayOut(serializers.Serializer[Any]):
+    """One day of an account by value date; outflows are negative."""
+
+    day = serializers.DateField()
+    opening = AmountField()
+    booked = AmountField()
+    pending = AmountField()
+    expected_in = AmountField()
+    expected_out = AmountField()
+    closing = AmountField()
+
+
+class EntryQuery(serializers.Serializer[Any]):
+    """Which entries, by value date, state and references."""
+
+    start = serializers.DateField(required=False)
+    end = serializers.DateField(required=False)
+    state = serializers.ChoiceField(choices=EntryState.values, required=False)
+    status = serializers.ChoiceField(choices=BookingStatus.values, required=False)
+    end_to_end_id = serializers.CharField(max_length=70, required=False)
+
+
+class EntryOut(serializers.ModelSerializer[BankEntry]):
+    """A movement on an account, with the place in the message it was read from."""
+
+    amount = AmountField(read_only=True)
+    source = serializers.CharField(source="best_source")
+    message_id = serializers.UUIDField(source="statement.message_id", allow_null=True)
+    message = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BankEntry
+        fields = [
+            "id", "account", "amount", "booking_date", "value_date", "status", "state", "source",
+            "is_reversal", "bank_reference", "end_to_end_id", "uetr", "transaction_code",
+            "counterparty", "remittance", "return_reason", "statement", "message_id", "message",
+            "locator", "first_seen_at", "announced_at", "merged_into",
+        ]  # fmt: skip
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_message(self, entry: BankEntry) -> str | None:
+        """Return the address of the bytes it was read from."""
+        return message_path(entry.statement.message_id)
+
+
+class ObservationOut(serializers.ModelSerializer[EntryObservation]):
+    """One sighting of an entry."""
+
+    source = serializers.CharField(source="statement.source")
+    statement_ref = serializers.CharField(source="statement.statement_ref")
+    statement_state = serializers.CharField(source="statement.state")
+    message_id = serializers.UUIDField(source="statement.message_id", allow_null=True)
+
+    class Meta:
+        model = EntryObservation
+        fields = [
+            "id", "source", "status", "statement", "statement_ref", "statement_state",
+            "message_id", "locator",
+        ]  # fmt: skip
+
+
+class EntryDetailOut(EntryOut):
+    """A movement with every sighting of it."""
+
+    observations = serializers.SerializerMethodField()
+
+    class Meta(EntryOut.Meta):
+        fields = [*EntryOut.Meta.fields, "observations"]
+
+    @extend_schema_field(ObservationOut(many=True))
+    def get_observations(self, entry: BankEntry) -> Any:
+        """Return the sightings, those of joined doubles included."""
+        return ObservationOut(self.context["observations"], many=True).data

@@ -1,0 +1,116 @@
+"""Do the books balance? Read-only checks that must never find anything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from core import clock
+from treasury.selectors.positions import positions
+
+FINDINGS_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that does not balance; `code` is stable."""
+
+    code: str
+    message: str
+    subject_id: UUID
+
+
+# A proven statement, all pages together: opening plus what it showed as booked is its closing.
+_STATEMENTS: Final = """
+SELECT (array_agg(s.id ORDER BY s.page))[1],
+       (array_agg(s.closing ORDER BY s.page DESC))[1] - (array_agg(s.opening ORDER BY s.page))[1]
+           - coalesce(sum(shown.amount), 0) AS difference
+  FROM treasury_statement s
+  LEFT JOIN LATERAL (
+       SELECT sum(e.amount) AS amount FROM treasury_entryobservation o
+         JOIN treasury_bankentry seen ON seen.id = o.entry_id
+         JOIN treasury_bankentry e ON e.id = coalesce(seen.merged_into_id, seen.id)
+        WHERE o.statement_id = s.id AND o.status = 'BOOK') shown ON true
+ WHERE s.state = 'POSTED' AND s.proof = 'PROVEN'
+ GROUP BY s.account_id, s.source, s.statement_ref, s.version
+HAVING (array_agg(s.closing ORDER BY s.page DESC))[1] - (array_agg(s.opening ORDER BY s.page))[1]
+           <> coalesce(sum(shown.amount), 0)
+"""
+
+# Over an unbroken chain of end-of-day statements the counted entries are the change of balance.
+_CHAINS: Final = """
+WITH chain AS (
+    SELECT s.account_id, bool_or(s.flags && ARRAY['GAP']::varchar[]
+                OR s.proof <> 'PROVEN' OR s.opening IS NULL OR s.closing IS NULL) AS broken,
+           min(s.period_start) AS start, max(s.period_end) AS until,
+           (array_agg(s.opening ORDER BY s.statement_date, s.sequence, s.page))[1] AS opening,
+           (array_agg(s.closing ORDER BY s.statement_date DESC, s.sequence DESC NULLS LAST,
+                      s.page DESC))[1] AS closing
+      FROM treasury_statement s
+     WHERE s.state = 'POSTED' AND s.source = 'CAMT053'
+     GROUP BY s.account_id
+)
+SELECT chain.account_id, chain.closing - chain.opening - coalesce(sum(e.amount), 0)
+  FROM chain LEFT JOIN treasury_bankentry e
+    ON e.account_id = chain.account_id AND e.state = 'COUNTED' AND e.status = 'BOOK'
+   AND e.booking_date BETWEEN chain.start AND chain.until
+ WHERE NOT chain.broken
+ GROUP BY chain.account_id, chain.opening, chain.closing
+HAVING chain.closing - chain.opening <> coalesce(sum(e.amount), 0)
+"""
+
+_UNSEEN: Final = """
+SELECT e.id, e.amount FROM treasury_bankentry e
+ WHERE e.state = 'COUNTED' AND NOT EXISTS (
+       SELECT 1 FROM treasury_bankentry seen
+         JOIN treasury_entryobservation o ON o.entry_id = seen.id
+         JOIN treasury_statement s ON s.id = o.statement_id AND s.state = 'POSTED'
+        WHERE seen.id = e.id OR seen.merged_into_id = e.id)
+"""
+
+_FLOWS: Final = """
+SELECT f.id, f.amount FROM treasury_expectedflow f
+  LEFT JOIN treasury_bankentry e ON e.id = f.matched_entry_id
+ WHERE f.state = 'MATCHED'
+   AND (e.id IS NULL OR e.state <> 'COUNTED' OR e.account_id <> f.account_id)
+"""
+
+_MERGED: Final = """
+SELECT e.id, e.amount FROM treasury_bankentry e
+  JOIN treasury_bankentry kept ON kept.id = e.merged_into_id
+ WHERE kept.state = 'MERGED' OR kept.account_id <> e.account_id OR kept.amount <> e.amount
+"""
+
+_CHECKS: Final = (
+    ("statement_does_not_add_up", _STATEMENTS, "A proven statement is {} off its entries."),
+    ("position_is_not_the_sum", _CHAINS, "An account is {} off its counted entries."),
+    ("entry_was_never_seen", _UNSEEN, "An entry of {} counts, but no posted statement shows it."),
+    ("flow_without_entry", _FLOWS, "A flow of {} is matched to an entry that does not count."),
+    ("entry_joined_wrongly", _MERGED, "An entry of {} is joined to another that it cannot be."),
+)  # fmt: skip
+
+
+def invariants() -> list[Finding]:
+    """Return everything in the bound tenant's treasury that does not balance; empty is right."""
+    return [*_broken_sums(), *_overdrawn()]
+
+
+def _broken_sums() -> Iterator[Finding]:
+    for code, query, words in _CHECKS:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{query} LIMIT %s", [FINDINGS_MAX])
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        for subject_id, amount in found:
+            yield Finding(code=code, message=words.format(amount), subject_id=subject_id)
+
+
+def _overdrawn() -> Iterator[Finding]:
+    """Find accounts that are further below zero than their overdraft allows."""
+    for one in positions(on=clock.now().date()):
+        if one.booked < -one.overdraft_limit:
+            words = (
+                f"{one.label} stands at {one.booked} {one.currency} without an overdraft for it."
+            )
+            yield Finding(code="account_overdrawn", message=words, subject_id=one.account_id)

@@ -1,0 +1,87 @@
+"""From a figure down to the bytes it was read in: entries, their sightings, statements."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from core.errors import NotFound
+from treasury.models import (
+    BankEntry,
+    BookingStatus,
+    EntryObservation,
+    EntryState,
+    Statement,
+    StatementBalance,
+)
+from treasury.selectors.ledger import Base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a figure can be read: the archived message, and the place in it."""
+
+    message_id: UUID | None
+    locator: str
+    source: str
+    statement_id: UUID
+
+
+def statement(statement_id: UUID) -> Statement:
+    """Return one statement with its account.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = Statement.objects.select_related("account").filter(pk=statement_id).first()
+    if found is None:
+        raise NotFound("There is no such statement.", id=str(statement_id))
+    return found
+
+
+def statements_of(account_id: UUID) -> QuerySet[Statement]:
+    """Return an account's statements, newest first."""
+    return Statement.objects.filter(account_id=account_id)
+
+
+def balances_of(statement_id: UUID) -> QuerySet[StatementBalance]:
+    """Return the balances a statement states."""
+    return StatementBalance.objects.filter(statement_id=statement_id).order_by("as_of", "code")
+
+
+def entries_of(account_id: UUID) -> QuerySet[BankEntry]:
+    """Return an account's entries, newest first, each with its statement."""
+    return BankEntry.objects.filter(account_id=account_id).select_related("statement")
+
+
+def counted_entries(
+    account_id: UUID, *, start: date | None = None, end: date | None = None
+) -> QuerySet[BankEntry]:
+    """Return the booked entries that count, by value date: what a position is made of."""
+    found = entries_of(account_id).filter(state=EntryState.COUNTED, status=BookingStatus.BOOK)
+    if start is not None:
+        found = found.filter(value_date__gte=start)
+    return found if end is None else found.filter(value_date__lte=end)
+
+
+def entries_since(account_id: UUID, base: Base) -> QuerySet[BankEntry]:
+    """Return the entries that a position adds to its stated closing balance."""
+    return counted_entries(account_id).filter(booking_date__gt=base.on_date)
+
+
+def observations_of(entry_id: UUID) -> QuerySet[EntryObservation]:
+    """Return every sighting of an entry, those of its doubles included."""
+    own = EntryObservation.objects.filter(entry_id=entry_id)
+    doubled = EntryObservation.objects.filter(entry__merged_into_id=entry_id)
+    return (own | doubled).select_related("statement").order_by("id")
+
+
+def origin_of(entry: BankEntry) -> Origin:
+    """Return where the facts of an entry can be read."""
+    return Origin(
+        message_id=entry.statement.message_id,
+        locator=entry.locator,
+        source=entry.statement.source,
+        statement_id=entry.statement_id,
+    )

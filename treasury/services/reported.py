@@ -1,0 +1,121 @@
+"""Balances that a bank or a feed reports through the API, one at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from core import clock
+from core.errors import Invalid
+from core.money import parse_amount
+from integrations.codecs.records import AccountRef
+from treasury.errors import AccountUnknown, BalanceConflict
+from treasury.models import (
+    BankAccount,
+    Proof,
+    Statement,
+    StatementBalance,
+    StatementSource,
+    StatementState,
+)
+from treasury.selectors import accounts
+from treasury.services.announcing import newest_balance, tell_balance
+
+# The sender's clock may run ahead of ours by this much.
+AHEAD_MAX: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedBalance:
+    """A balance as it was reported; `account` is an IBAN or a local number."""
+
+    event_id: str
+    account: str
+    currency: str
+    balance_type: str
+    amount: Decimal
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Where it was recorded, whether it is new, and whether it is the newest we have."""
+
+    statement: Statement
+    is_new: bool
+    is_newest: bool
+
+
+@transaction.atomic
+def record_balance(*, balance: ReportedBalance) -> Recorded:
+    """Record a reported balance once per event id; an older one is kept but is not the newest.
+
+    Raises:
+        AccountUnknown: no account of ours has this number and currency.
+        Invalid: more decimals than the currency has, or an instant in the future.
+        BalanceConflict: the event id was used for another balance.
+    """
+    now = clock.now()
+    if balance.as_of > now + AHEAD_MAX:
+        raise Invalid("as_of lies in the future.", field="as_of")
+    parse_amount(f"{balance.amount:f}", balance.currency)
+    ref = AccountRef(iban=balance.account, currency=balance.currency)
+    found = accounts.find_account(ref)
+    if found is None:
+        raise AccountUnknown("We have no account of that number and currency.")
+    account = BankAccount.objects.select_for_update().get(pk=found.pk)
+    digest = _digest(balance)
+    known = Statement.objects.filter(
+        source=StatementSource.API, statement_ref=balance.event_id
+    ).first()
+    if known is not None and known.content_sha256 != digest:
+        raise BalanceConflict("This event_id was used for another balance.")
+    row = known or _store(account, balance, digest=digest, now=now)
+    newest = newest_balance(account, before=now + AHEAD_MAX)
+    is_newest = newest is not None and newest.statement_id == row.pk
+    if known is None and is_newest:
+        tell_balance(account)
+    return Recorded(statement=row, is_new=known is None, is_newest=is_newest)
+
+
+def _digest(balance: ReportedBalance) -> str:
+    facts = (
+        "".join(balance.account.split()).upper(),
+        balance.currency,
+        balance.balance_type,
+        f"{balance.amount.normalize():f}",
+        balance.as_of.timestamp(),
+    )
+    return sha256("|".join(map(str, facts)).encode()).hexdigest()
+
+
+def _store(
+    account: BankAccount, balance: ReportedBalance, *, digest: str, now: datetime
+) -> Statement:
+    day = balance.as_of.astimezone(ZoneInfo(account.timezone)).date()
+    row = Statement.objects.create(
+        account=account,
+        source=StatementSource.API,
+        statement_ref=balance.event_id,
+        content_sha256=digest,
+        statement_date=day,
+        period_start=day,
+        period_end=day,
+        bank_created_at=balance.as_of,
+        received_at=now,
+        state=StatementState.POSTED,
+        proof=Proof.NO_BALANCES,
+    )
+    StatementBalance.objects.create(
+        statement=row,
+        account=account,
+        code=balance.balance_type,
+        amount=balance.amount,
+        on_date=day,
+        as_of=balance.as_of,
+    )
+    return row
