@@ -17,6 +17,7 @@ from approvals.constants import (
     TITLE_LENGTH_MAX,
 )
 from core.identity.roles import TREASURY_CHECKER, TREASURY_MANAGER
+from core.money_columns import not_negative
 from core.tenancy import TenantModel
 
 
@@ -57,6 +58,7 @@ class ApprovalRule(TenantModel):
             models.CheckConstraint(
                 name="approval_rule_role_checks", condition=Q(role__in=CheckerRole.values)
             ),
+            not_negative("approval_rule_limit_is_not_negative", "amount_above_usd"),
             models.UniqueConstraint(
                 fields=[
                     "tenant", "action", "amount_above_usd", "currency", "rail", "role",
@@ -172,6 +174,9 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
                 fields=["tenant", "subject_type", "subject_id"],
                 condition=Q(state="PENDING"),
                 name="approval_request_one_pending",
+            ),
+            not_negative(
+                "approval_request_amounts_are_not_negative", "amount", "usd_equivalent", "usd_rate"
             ),
             models.CheckConstraint(
                 name="approval_request_state_known", condition=Q(state__in=RequestState.values)

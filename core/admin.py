@@ -7,6 +7,8 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
@@ -24,6 +26,9 @@ from core.policies.models import PolicyVersion
 from core.tenancy import Tenant
 
 admin.site.unregister(Group)
+# Nobody looks at another person's second factor.
+admin.site.unregister(TOTPDevice)
+admin.site.unregister(StaticDevice)
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -189,7 +194,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     actions_list = ("replay",)
 
-    @action(description="Replay all dead letters", permissions=["core.view_delivery"])
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Return whether the caller administers the tenant."""
+        return actor(request).has_role(TENANT_ADMIN)
+
+    @action(description="Replay all dead letters", permissions=["replay"])
     def replay(self, request: HttpRequest) -> Any:
         """Put the dead letters back to work."""
         from django.shortcuts import redirect

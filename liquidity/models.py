@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
 from simple_history.models import HistoricalRecords
 
+from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
 from liquidity.constants import (
     DESCRIPTION_CHARS_MAX,
@@ -251,6 +252,13 @@ class Forecast(TenantModel):
                 condition=Q(shortfall=0, required__lte=F("available"))
                 | Q(shortfall__gt=0, shortfall=F("required") - F("available")),
             ),
+            finite("forecast_amounts_are_finite", "opening", "required", "available", "shortfall"),
+            not_negative("forecast_floor_is_not_negative", "floor"),
+            models.CheckConstraint(
+                name="forecast_measures_in_range",
+                condition=Q(scaled_error__gte=0, scaled_error__lt=10_000)
+                & Q(coverage__gte=0, coverage__lte=1),
+            ),
             models.CheckConstraint(
                 name="forecast_horizon_in_range",
                 condition=Q(horizon_days__gte=1, horizon_days__lte=HORIZON_DAYS_MAX)
@@ -282,6 +290,7 @@ class ForecastLine(TenantModel):
     p90 = _amount(null=True)
     closing = _amount()
     closing_p10 = _amount(null=True)
+    closing_p90 = _amount(null=True)
 
     class Meta:
         ordering = ["day"]
@@ -289,21 +298,25 @@ class ForecastLine(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "forecast", "day"], name="forecast_line_once_a_day"
             ),
+            finite("forecast_line_net_is_finite", "net"),
+            finite("forecast_line_bounds_are_finite", "p10", "p90"),
+            finite("forecast_line_closings_are_finite", "closing", "closing_p10", "closing_p90"),
             models.CheckConstraint(
                 name="forecast_line_net_is_the_sum",
                 condition=Q(
                     net=F("known_in") + F("expected_in") - F("known_out") - F("expected_out")
                 ),
             ),
-            models.CheckConstraint(
-                name="forecast_line_flows_are_not_negative",
-                condition=Q(
-                    known_in__gte=0, known_out__gte=0, expected_in__gte=0, expected_out__gte=0
-                ),
-            ),
+            not_negative("forecast_line_known_not_negative", "known_in", "known_out"),
+            not_negative("forecast_line_usual_not_negative", "expected_in", "expected_out"),
             models.CheckConstraint(
                 name="forecast_line_bounds_hold_the_point",
                 condition=Q(p10=None, p90=None) | Q(p10__lte=F("net"), p90__gte=F("net")),
+            ),
+            models.CheckConstraint(
+                name="forecast_line_closing_bounds_hold_the_point",
+                condition=Q(closing_p10=None, closing_p90=None)
+                | Q(closing_p10__lte=F("closing"), closing_p90__gte=F("closing")),
             ),
         ]
 

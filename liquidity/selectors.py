@@ -89,7 +89,7 @@ def forecast(forecast_id: UUID | str) -> Forecast:
     return found
 
 
-def newest_of(account_id: UUID | str) -> Forecast | None:
+def newest_of(account_id: UUID) -> Forecast | None:
     """Return the newest forecast of an account, if there is one."""
     return forecasts().filter(account_id=account_id).first()
 

@@ -163,8 +163,10 @@ AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 OTP_TOTP_ISSUER = "TMS"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 
 # The desk runs under a strict policy; the admin theme needs Alpine expressions and inline styles.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {

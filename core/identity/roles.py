@@ -19,6 +19,8 @@ ALL: Final = (
     RISK_OFFICER, STATIC_DATA, AUDITOR, TENANT_ADMIN, INTEGRATION,
 )  # fmt: skip
 
+ROOMS: Final = ("core", "calendars", "approvals", "integrations", "treasury", "liquidity")
+
 # What each role may add or change in the admin; everything else there is read-only or a button.
 _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
     STATIC_DATA: (
@@ -36,11 +38,18 @@ def install_roles(**_kwargs: Any) -> None:
     from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission
+    from django.db.models import Q
 
     # This may run before the other rooms' own signal: their permissions must exist first.
     for config in apps.get_app_configs():
         create_permissions(config, verbosity=0)
-    views = list(Permission.objects.filter(codename__startswith="view_"))
+    rooms = [config.label for config in apps.get_app_configs() if config.name in ROOMS]
+    views = list(
+        Permission.objects.filter(
+            Q(content_type__app_label__in=rooms) | Q(content_type__model="group"),
+            codename__startswith="view_",
+        )
+    )
     for role in ALL:
         group, _ = Group.objects.get_or_create(name=role)
         edits = []

@@ -222,10 +222,6 @@ class _CamtReader:
         if self.entries_count > ENTRIES_MAX:
             raise _too_many(ENTRIES_MAX, "entries", element)
         drop_elders(element, absorb=self._absorb)
-        for block in (element, *children(element, "NtryDtls")):
-            stated = child(block, "Btch")
-            if stated is not None:
-                absorb_batch(batch, stated, currency=self.open.currency, findings=self.findings)
         entry = read_entry(
             element,
             batch=batch,
@@ -258,10 +254,13 @@ class _CamtReader:
             currency=self.open.currency,
             findings=self.findings,
         )
-        indicator = child(element, "CdtDbtInd")
+        indicator = text(element, "CdtDbtInd")
         # Zero has no sign; everything else must say which side of zero it is on.
         sign = 1 if value == 0 else read_sign(indicator, what=what, locator=locator)
-        day = read_day(child(element, "Dt"), findings=self.findings, locator=locator)
+        dated = child(element, "Dt")
+        day = read_day(
+            text(dated, "Dt"), text(dated, "DtTm"), findings=self.findings, locator=locator
+        )
         carried = None
         if text(kind, "SubTp", "Cd") == _PAGE_BREAK and code in {"OPBD", "CLBD"}:
             carried = Carried.FROM if code == "OPBD" else Carried.TO

@@ -9,9 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from integrations.codecs.camt_parts import Parts, pick, plain_amount, plain_day, plan
 from integrations.codecs.elements import (
     Element,
-    by_name,
     child,
     children,
     first_text,
@@ -45,6 +45,43 @@ _TRUE: Final = frozenset({"true", "1"})
 _STATUSES: Final = frozenset(EntryStatus)
 # Remittance text is cut into pieces of this length: a full piece runs on into the next one.
 _REMITTANCE_PIECE_CHARS: Final = 140
+_DOMAIN_CODE: Final = ("Domn/Cd", "Domn/Fmly/Cd", "Domn/Fmly/SubFmlyCd", "Prtry/Cd")
+_CODES: Final = tuple(f"BkTxCd/{path}" for path in _DOMAIN_CODE)
+_ORIGINAL_CODES: Final = tuple(f"OrgnlBkTxCd/{path}" for path in _DOMAIN_CODE)
+_BATCH: Final = plan("CdtDbtInd", "RvslInd")
+_ENTRY: Final = plan(
+    "Amt/", "BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm", "Sts/Cd", "Sts/Prtry",
+    "NtryRef", "AcctSvcrRef", "AddtlNtryInf", "Chrgs/", "AmtDtls/", "Btch/", "NtryDtls/", *_CODES,
+)  # fmt: skip
+_DETAIL: Final = plan(
+    "Refs/AcctSvcrRef", "Refs/EndToEndId", "Refs/InstrId", "Refs/TxId", "Refs/UETR",
+    "Refs/PmtInfId", "Refs/MsgId", "Refs/MndtId", "Refs/ClrSysRef", "Amt/", "CdtDbtInd",
+    "AmtDtls/", "RltdPties/", "RltdAgts/", "RmtInf/", "RtrInf/", "Chrgs/", "Purp/Cd",
+    "Purp/Prtry", "AddtlTxInf", *_CODES,
+)  # fmt: skip
+_RETURN: Final = plan("Rsn/Cd", "Rsn/Prtry", *_ORIGINAL_CODES)
+_STATUS: Final = ("Sts/Cd", "Sts/Prtry")
+_REASON: Final = ("Rsn/Cd", "Rsn/Prtry")
+_PURPOSE: Final = ("Purp/Cd", "Purp/Prtry")
+_NAME: Final = ("Nm", "Pty/Nm", "Agt/FinInstnId/Nm")
+_ACCOUNT: Final = ("Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN")
+_AGENT: Final = ("FinInstnId/BICFI", "FinInstnId/BIC", "FinInstnId/CmbndId/BIC")
+
+
+class _Role:
+    """Where the parties of one role stand below RltdPties and RltdAgts, best place first."""
+
+    def __init__(self, role: str) -> None:
+        self.names = tuple(f"{one}/{path}" for one in (role, f"Ultmt{role}") for path in _NAME)
+        self.accounts = tuple(f"{role}Acct/{path}" for path in _ACCOUNT)
+        self.banks = tuple(f"{role}Agt/{path}" for path in _AGENT)
+        self.parties = plan(*self.names, *self.accounts)
+        self.agents = plan(*self.banks)
+
+
+_NO_DETAIL: Final = ParsedDetail(amount=None, currency=None)
+_DEBTOR: Final = _Role("Dbtr")
+_CREDITOR: Final = _Role("Cdtr")
 
 
 @dataclass(slots=True)
@@ -65,13 +102,12 @@ def read_flag(value: str | None) -> bool | None:
     return None if value is None else value.lower() in _TRUE
 
 
-def read_sign(element: Element | None, *, what: str, locator: str) -> int:
+def read_sign(indicator: str | None, *, what: str, locator: str) -> int:
     """Return +1 for CRDT and -1 for DBIT.
 
     Raises:
         UnreadableMessage: neither; a sign is never guessed.
     """
-    indicator = text(element)
     if indicator not in _SIGNS:
         raise UnreadableMessage(
             f"{what} does not say whether it is a credit or a debit.",
@@ -89,9 +125,13 @@ def read_money(
     Raises:
         UnreadableMessage: no amount, an unreadable one, or no currency at all.
     """
-    amount = read_amount(text(element), what=what, locator=locator)
+    written = text(element)
     stated = "" if element is None else str(element.get("Ccy") or "").strip().upper()
     code = stated or currency
+    plain = plain_amount(written, stated) if stated else None
+    if plain is not None:
+        return plain, stated
+    amount = read_amount(written, what=what, locator=locator)
     if not code:
         raise UnreadableMessage(
             f"{what} has no currency.", code="currency_missing", locator=locator
@@ -106,12 +146,15 @@ def read_money(
     return fitted, code
 
 
-def read_day(element: Element | None, *, findings: Findings, locator: str) -> date | None:
+def read_day(
+    day: str | None, moment: str | None, *, findings: Findings, locator: str
+) -> date | None:
     """Read `Dt` or `DtTm`; a date-time gives the bank's local day, whatever its offset."""
-    day = text(element, "Dt")
     if day is None:
-        moment = text(element, "DtTm")
         day = None if moment is None else moment.partition("T")[0]
+    plain = None if day is None else plain_day(day)
+    if plain is not None:
+        return plain
     return read_date(day, note=lambda code, words: findings.add(code, words, locator))
 
 
@@ -144,34 +187,25 @@ def party_name(party: Element | None) -> str:
     return found or ""
 
 
-def _account_text(account: Element | None) -> str:
-    found = first_text(
-        account, ("Id", "IBAN"), ("Id", "Othr", "Id"), ("Id", "PrtryAcct", "Id"), ("Id", "BBAN")
-    )
-    return found or ""
-
-
-def read_transaction_code(element: Element | None) -> str | None:
+def _transaction_code(found: Parts, paths: tuple[str, ...] = _CODES) -> str | None:
     """Return `PMNT/RCDT/ESCT` for a domain code, `PRTRY:…` for the bank's own, else None."""
-    if element is None:
-        return None
-    domain = child(element, "Domn")
-    family = child(domain, "Fmly")
-    parts = (text(domain, "Cd"), text(family, "Cd"), text(family, "SubFmlyCd"))
+    texts = found.texts
+    domain, family, sub_family, own = paths
+    parts = (texts.get(domain), texts.get(family), texts.get(sub_family))
     if any(parts):
-        return "/".join(part or "" for part in parts)
-    own = text(element, "Prtry", "Cd")
-    return None if own is None else f"PRTRY:{own}"
+        return "/".join([part or "" for part in parts])
+    code = texts.get(own)
+    return None if code is None else f"PRTRY:{code}"
 
 
 def read_status(
-    element: Element | None, *, kind: MessageKind, findings: Findings, locator: str
+    found: Parts, *, kind: MessageKind, findings: Findings, locator: str
 ) -> EntryStatus:
     """Read an entry's status, as text (to version 7) or as a code.
 
     Without a status an entry of a statement (053) is booked, any other is only information.
     """
-    status = first_text(element, ("Cd",), ("Prtry",)) or text(element)
+    status = found.first(_STATUS) or text(found.elements.get("Sts"))
     if status in _STATUSES:
         return EntryStatus(status)
     assumed = EntryStatus.BOOK if kind is MessageKind.CAMT053 else EntryStatus.INFO
@@ -281,34 +315,33 @@ def join_pieces(pieces: list[str], *, piece_chars: int = _REMITTANCE_PIECE_CHARS
     return joined.strip()
 
 
-def _counterparty(
-    fields: dict[str, Element], *, credit: bool, either_side: bool
-) -> tuple[str, str, str | None]:
+def _counterparty(found: Parts, *, credit: bool, either_side: bool) -> tuple[str, str, str | None]:
     """Return name, account and bank of the other side: for a credit the debtor.
 
     Where the roles may be those of an earlier payment, the second choice is the other role.
     """
-    parties, agents = fields.get("RltdPties"), fields.get("RltdAgts")
-    roles = ["Dbtr", "Cdtr"] if credit else ["Cdtr", "Dbtr"]
+    parties, agents = found.elements.get("RltdPties"), found.elements.get("RltdAgts")
+    if parties is None:
+        return "", "", None
+    roles = (_DEBTOR, _CREDITOR) if credit else (_CREDITOR, _DEBTOR)
     for role in roles if either_side else roles[:1]:
-        name = party_name(child(parties, role)) or party_name(child(parties, f"Ultmt{role}"))
-        account = _account_text(child(parties, f"{role}Acct"))
-        bank = agent_bic(child(child(agents, f"{role}Agt"), "FinInstnId"))
+        stated = pick(parties, role.parties)
+        name, account = stated.first(role.names) or "", stated.first(role.accounts) or ""
         if name or account:
-            return name, account, bank
+            return name, account, pick(agents, role.agents).first(role.banks)
     return "", "", None
 
 
 def _detail_amount(
-    fields: dict[str, Element], *, sign: int, findings: Findings, locator: str
+    found: Parts, *, sign: int, findings: Findings, locator: str
 ) -> tuple[Decimal | None, str | None]:
-    element = fields.get("Amt")
+    element = found.elements.get("Amt")
     if element is None:
-        element = child(child(fields.get("AmtDtls"), "TxAmt"), "Amt")
+        element = child(child(found.elements.get("AmtDtls"), "TxAmt"), "Amt")
     if element is None:
         return None, None
-    if "CdtDbtInd" in fields:
-        sign = read_sign(fields["CdtDbtInd"], what="A transaction", locator=locator)
+    if "CdtDbtInd" in found.texts:
+        sign = read_sign(found.texts["CdtDbtInd"], what="A transaction", locator=locator)
     amount, currency = read_money(
         element, what="A transaction", locator=locator, currency="XXX", findings=findings
     )
@@ -321,10 +354,11 @@ def read_batch(entry: Element, *, locator: str) -> Batch:
     Raises:
         UnreadableMessage: no sign.
     """
+    texts = pick(entry, _BATCH).texts
     return Batch(
         locator=locator,
-        sign=read_sign(child(entry, "CdtDbtInd"), what="An entry", locator=locator),
-        is_reversal=read_flag(text(entry, "RvslInd")) is True,
+        sign=read_sign(texts.get("CdtDbtInd"), what="An entry", locator=locator),
+        is_reversal=read_flag(texts.get("RvslInd")) is True,
     )
 
 
@@ -336,42 +370,43 @@ def read_detail(
     Raises:
         UnreadableMessage: an amount that is not a number, or no sign.
     """
-    fields = by_name(element)
-    refs = by_name(fields["Refs"]) if "Refs" in fields else {}
-    returned = fields.get("RtrInf")
-    amount, currency = _detail_amount(fields, sign=batch.sign, findings=findings, locator=locator)
+    found = pick(element, _DETAIL)
+    texts, elements = found.texts, found.elements
+    returned = elements.get("RtrInf")
+    amount, currency = _detail_amount(found, sign=batch.sign, findings=findings, locator=locator)
     # A reversal or return names the parties in the roles of the payment it undoes.
     undoes = batch.is_reversal or returned is not None
     name, account, bank = _counterparty(
-        fields, credit=(batch.sign > 0) != undoes, either_side=undoes
+        found, credit=(batch.sign > 0) != undoes, either_side=undoes
     )
-    remittance, references = _read_remittance(fields.get("RmtInf"))
-    uetr = text(refs.get("UETR"))
+    remittance, references = _read_remittance(elements.get("RmtInf"))
+    undone = pick(returned, _RETURN)
+    uetr = texts.get("Refs/UETR")
     return ParsedDetail(
         amount=amount,
         currency=currency,
-        bank_reference=reference(text(refs.get("AcctSvcrRef"))),
-        end_to_end_id=reference(text(refs.get("EndToEndId"))),
-        instruction_id=reference(text(refs.get("InstrId"))),
-        transaction_id=reference(text(refs.get("TxId"))),
+        bank_reference=reference(texts.get("Refs/AcctSvcrRef")),
+        end_to_end_id=reference(texts.get("Refs/EndToEndId")),
+        instruction_id=reference(texts.get("Refs/InstrId")),
+        transaction_id=reference(texts.get("Refs/TxId")),
         uetr=None if uetr is None else uetr.lower(),
-        payment_information_id=reference(text(refs.get("PmtInfId"))),
-        message_id=reference(text(refs.get("MsgId"))),
-        mandate_id=reference(text(refs.get("MndtId"))),
-        clearing_reference=reference(text(refs.get("ClrSysRef"))),
-        transaction_code=read_transaction_code(fields.get("BkTxCd")),
+        payment_information_id=reference(texts.get("Refs/PmtInfId")),
+        message_id=reference(texts.get("Refs/MsgId")),
+        mandate_id=reference(texts.get("Refs/MndtId")),
+        clearing_reference=reference(texts.get("Refs/ClrSysRef")),
+        transaction_code=_transaction_code(found),
         counterparty_name=name,
         counterparty_account=account,
         counterparty_bic=bank,
         remittance=remittance,
         structured_references=references,
-        purpose=first_text(fields.get("Purp"), ("Cd",), ("Prtry",)),
-        return_reason=first_text(returned, ("Rsn", "Cd"), ("Rsn", "Prtry")),
+        purpose=found.first(_PURPOSE),
+        return_reason=undone.first(_REASON),
         return_text=" ".join(extra.text or "" for extra in children(returned, "AddtlInf")),
-        original_transaction_code=read_transaction_code(child(returned, "OrgnlBkTxCd")),
-        charges=read_charges(element, findings=findings) if "Chrgs" in fields else (),
-        exchange=read_exchange(fields.get("AmtDtls"), findings=findings),
-        additional_info=text(fields.get("AddtlTxInf")) or "",
+        original_transaction_code=_transaction_code(undone, _ORIGINAL_CODES),
+        charges=read_charges(element, findings=findings) if "Chrgs" in elements else (),
+        exchange=read_exchange(elements.get("AmtDtls"), findings=findings),
+        additional_info=texts.get("AddtlTxInf") or "",
         locator=locator,
     )
 
@@ -393,10 +428,14 @@ def absorb_batch(batch: Batch, element: Element, *, currency: str, findings: Fin
 
 
 def _read_dates(
-    fields: dict[str, Element], *, findings: Findings, locator: str
+    texts: dict[str, str | None], *, findings: Findings, locator: str
 ) -> tuple[date | None, date | None]:
-    booked = read_day(fields.get("BookgDt"), findings=findings, locator=locator)
-    value = read_day(fields.get("ValDt"), findings=findings, locator=locator)
+    booked, value = (
+        read_day(
+            texts.get(f"{name}/Dt"), texts.get(f"{name}/DtTm"), findings=findings, locator=locator
+        )
+        for name in ("BookgDt", "ValDt")
+    )
     if value is None and booked is None:
         findings.add("entry_without_date", "The entry has neither booking nor value date.", locator)
     return booked, value or booked
@@ -425,6 +464,24 @@ def _check_details(batch: Batch, *, amount: Decimal, currency: str, findings: Fi
         )
 
 
+def _siblings(element: Element, name: str) -> list[Element]:
+    """Return the younger siblings of that local name."""
+    return [one for one in element.itersiblings() if local_name(one.tag) == name]
+
+
+def _pick_entry(element: Element, *, batch: Batch, currency: str, findings: Findings) -> Parts:
+    """Return what an Ntry says, after absorbing into `batch` what it states of its parts."""
+    found = pick(element, _ENTRY)
+    own, block = found.elements.get("Btch"), found.elements.get("NtryDtls")
+    stated = [] if own is None else [own]
+    if block is not None:
+        blocks = [block, *_siblings(block, "NtryDtls")]
+        stated += [batch_block for one in blocks if (batch_block := child(one, "Btch")) is not None]
+    for one in stated:
+        absorb_batch(batch, one, currency=currency, findings=findings)
+    return found
+
+
 def read_entry(
     element: Element, *, batch: Batch, kind: MessageKind, currency: str, findings: Findings
 ) -> ParsedEntry:
@@ -436,31 +493,32 @@ def read_entry(
         UnreadableMessage: an amount that is not a number, or no sign or currency.
     """
     locator = batch.locator
-    fields = by_name(element)
+    found = _pick_entry(element, batch=batch, currency=currency, findings=findings)
+    texts, elements = found.texts, found.elements
     value, code = read_money(
-        fields.get("Amt"),
+        elements.get("Amt"),
         what="An entry",
         locator=locator,
         currency=currency,
         findings=findings,
     )
     amount = batch.sign * value
-    booked, value_date = _read_dates(fields, findings=findings, locator=locator)
+    booked, value_date = _read_dates(texts, findings=findings, locator=locator)
     _check_details(batch, amount=amount, currency=code, findings=findings)
     alone = len(batch.details) == 1 and (batch.count or 1) == 1
-    single = batch.details[0] if alone else ParsedDetail(amount=None, currency=None)
-    charges = read_charges(element, findings=findings) if "Chrgs" in fields else ()
-    exchange = read_exchange(fields.get("AmtDtls"), findings=findings)
+    single = batch.details[0] if alone else _NO_DETAIL
+    charges = read_charges(element, findings=findings) if "Chrgs" in elements else ()
+    exchange = read_exchange(elements.get("AmtDtls"), findings=findings)
     return ParsedEntry(
         amount=amount,
         currency=code,
-        status=read_status(fields.get("Sts"), kind=kind, findings=findings, locator=locator),
+        status=read_status(found, kind=kind, findings=findings, locator=locator),
         is_reversal=batch.is_reversal,
         booking_date=booked,
         value_date=value_date,
-        entry_reference=reference(text(fields.get("NtryRef"))),
-        bank_reference=reference(text(fields.get("AcctSvcrRef"))) or single.bank_reference,
-        transaction_code=read_transaction_code(fields.get("BkTxCd")) or single.transaction_code,
+        entry_reference=reference(texts.get("NtryRef")),
+        bank_reference=reference(texts.get("AcctSvcrRef")) or single.bank_reference,
+        transaction_code=_transaction_code(found) or single.transaction_code,
         end_to_end_id=single.end_to_end_id,
         instruction_id=single.instruction_id,
         transaction_id=single.transaction_id,
@@ -480,6 +538,6 @@ def read_entry(
         original_transaction_code=single.original_transaction_code,
         charges=charges or single.charges,
         exchange=exchange or single.exchange,
-        additional_info=text(fields.get("AddtlNtryInf")) or "",
+        additional_info=texts.get("AddtlNtryInf") or "",
         locator=locator,
     )

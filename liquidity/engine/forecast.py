@@ -98,6 +98,7 @@ class Line:
     p90: Decimal | None
     closing: Decimal
     closing_p10: Decimal | None
+    closing_p90: Decimal | None
 
     @property
     def outflow(self) -> Decimal:
@@ -255,6 +256,7 @@ def _bare_line(inputs: Inputs, usual: _Usual | None, step: int) -> Line:
         p90=None,
         closing=ZERO,
         closing_p10=None,
+        closing_p90=None,
     )
 
 
@@ -278,7 +280,7 @@ def _with_closings(
     for step, line in enumerate(bare):
         closing += line.net
         low, high = _bounds(by_day, step, inputs.currency)
-        fall, _ = _bounds(summed, step, inputs.currency)
+        fall, rise = _bounds(summed, step, inputs.currency)
         found.append(
             Line(
                 day=line.day,
@@ -291,6 +293,7 @@ def _with_closings(
                 p90=None if high is None else line.net + high,
                 closing=closing,
                 closing_p10=None if fall is None else closing + fall,
+                closing_p90=None if rise is None else closing + rise,
             )
         )
     return tuple(found)

@@ -13,7 +13,7 @@
     return getComputedStyle(probe).color;
   }
 
-  const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 });
+  const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
   const exact = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2, minimumFractionDigits: 2 });
   const seconds = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
   const dayName = new Intl.DateTimeFormat("en-GB", {
@@ -39,7 +39,8 @@
     }
     const sorted = [...days.keys()].sort();
     const pick = (index) => sorted.map((day) => days.get(day)[index]);
-    return [sorted.map(seconds), pick(0), pick(1), pick(2), pick(3)];
+    const lines = [sorted.map(seconds), pick(0), pick(1)];
+    return source.interval ? [...lines, pick(2), pick(3)] : lines;
   }
 
   function horizontal(plot, amount, stroke) {
@@ -102,17 +103,16 @@
         },
       },
       axes: [
-        { ...axis, values: (_, marks) => marks.map((mark) => axisDay.format(mark * 1000)), space: 70 },
+        { ...axis, values: (_, marks) => marks.map((mark) => axisDay.format(mark * 1000)), space: 70, size: 34 },
         { ...axis, values: (_, marks) => marks.map((mark) => compact.format(mark)), size: 58 },
       ],
       series: [
         { label: "Day", value: (_, at) => (at === null ? "–" : dayName.format(at * 1000)) },
         { label: "Booked", stroke: colour("chart-history"), width: 1.5, points: { show: false }, value: amount },
         { label: "Expected", stroke: line, width: 2.5, points: { show: false }, value: amount },
-        { label: "Low", ...edge },
-        { label: "High", ...edge },
+        ...(source.interval ? [{ label: "Low", ...edge }, { label: "High", ...edge }] : []),
       ],
-      bands: [{ series: [4, 3], fill: colour("chart-band") }],
+      bands: source.interval ? [{ series: [4, 3], fill: colour("chart-band") }] : [],
       hooks: {
         draw: [
           (plot) => {

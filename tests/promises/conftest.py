@@ -30,14 +30,11 @@ def world(
     with django_db_blocker.unblock():
         try:
             with clock.frozen(TUESDAY):
-                yield World(
-                    ours=build_realm(
-                        slug="quokkavale", digit="4", folder=tmp_path_factory.mktemp("ours")
-                    ),
-                    theirs=build_realm(
-                        slug="wombatmoor", digit="8", folder=tmp_path_factory.mktemp("theirs")
-                    ),
+                ours, theirs = (
+                    build_realm(slug=slug, digit=digit, folder=tmp_path_factory.mktemp(slug))
+                    for slug, digit in (("quokkavale", "4"), ("wombatmoor", "8"))
                 )
+            yield World(ours=ours, theirs=theirs)
         finally:
             connections.close_all()
             with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:

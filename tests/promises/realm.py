@@ -30,7 +30,7 @@ from core.tenancy import bound
 from integrations import services as lines
 from tests.conftest import make_user
 from tests.treasury.bank import paper
-from treasury.models import BankAccount, Proposal, Transfer
+from treasury.models import BankAccount, BankEntry, Proposal, Transfer
 from treasury.services import flows, ingest, prefunding, proposals, rates, static, transfers
 
 # A Tuesday morning in London; New York is asleep, Mumbai is at work.
@@ -160,8 +160,10 @@ def _statements(realm_line: str, mark: str, accounts: dict[str, BankAccount]) ->
         )
         result = ingest.ingest_message(message_id=message.pk)
         assert result.entries_new == 1, result
-        objects["message"] = str(message.pk)
-        objects["statement"] = str(result.statements[0].pk)
+        sheet_row = result.statements[0]
+        objects.setdefault("message", str(message.pk))
+        objects.setdefault("statement", str(sheet_row.pk))
+        objects.setdefault("entry", str(BankEntry.objects.get(statement=sheet_row).pk))
     aside = lines.archive_inbound(
         connection_code=realm_line, name=f"{mark}_broken.xml", data=f"<{mark}".encode()
     )

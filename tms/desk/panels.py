@@ -5,12 +5,15 @@ from typing import Final
 
 from tms.desk.navigation import address
 
+MAIN: Final = "main"
+SIDE: Final = "side"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """A fragment of another room's page, refreshed when one of `topics` is heard.
 
-    `width` counts columns of twelve on wide screens; phones stack the panels.
+    Wide screens show two columns, the main one wider; phones stack them.
     """
 
     title: str
@@ -18,7 +21,7 @@ class Panel:
     url_name: str
     page_url_name: str
     topics: str
-    width: int
+    column: str = MAIN
 
     @property
     def url(self) -> str | None:
@@ -38,7 +41,6 @@ PANELS: Final = (
         url_name="treasury:position-panel",
         page_url_name="treasury:position",
         topics="ops.nostro.balance.update balance.updated cash_positions ops.fund.movement.status",
-        width=8,
     ),
     Panel(
         title="Rails",
@@ -46,7 +48,7 @@ PANELS: Final = (
         url_name="calendars:rails-panel",
         page_url_name="calendars:rails",
         topics="ops.window.closing calendars.*",
-        width=4,
+        column=SIDE,
     ),
     Panel(
         title="Forecast",
@@ -54,7 +56,6 @@ PANELS: Final = (
         url_name="liquidity:forecast-panel",
         page_url_name="liquidity:forecasts",
         topics="forecast.daily.ready cash_flow.created",
-        width=8,
     ),
     Panel(
         title="Shortfalls",
@@ -62,7 +63,7 @@ PANELS: Final = (
         url_name="liquidity:shortfalls-panel",
         page_url_name="liquidity:shortfalls",
         topics="forecast.rda.shortfall forecast.daily.ready ops.fund.movement.status",
-        width=4,
+        column=SIDE,
     ),
     Panel(
         title="Proposals and transfers",
@@ -70,7 +71,6 @@ PANELS: Final = (
         url_name="treasury:movements-panel",
         page_url_name="treasury:proposals",
         topics="maker_checker.* ops.fund.movement.status",
-        width=8,
     ),
     Panel(
         title="Alerts",
@@ -78,11 +78,11 @@ PANELS: Final = (
         url_name="alerts-panel",
         page_url_name="alerts",
         topics="risk.alert ops.* forecast.rda.shortfall maker_checker.proposal.escalated",
-        width=4,
+        column=SIDE,
     ),
 )
 
 
-def offered() -> list[Panel]:
-    """Return the panels whose rooms offer them."""
-    return [panel for panel in PANELS if panel.url]
+def offered(column: str) -> list[Panel]:
+    """Return the panels of a column whose rooms offer them."""
+    return [panel for panel in PANELS if panel.column == column and panel.url]

@@ -13,4 +13,5 @@ urlpatterns = [
     path("audit", audit.trail, name="audit-trail"),
     path("audit/check", audit.check, name="audit-check"),
     path("", views.home, name="desk"),
+    path("day", views.day, name="desk-day"),
 ]

@@ -1,7 +1,7 @@
 """How figures, states and times look on every page: `{% load desk %}`."""
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 from django import template
@@ -100,6 +100,19 @@ def figure(amount: Decimal | None, currency: str) -> SafeString:
         return format_html('<span class="money money-none" title="not known">{}</span>', _DASH)
     sign = " money-negative" if amount < 0 else ""
     return format_html('<span class="money{}">{}</span>', sign, grouped(amount, currency))
+
+
+@register.simple_tag
+def about(amount: Decimal | None, currency: str) -> SafeString:
+    """Show a converted amount, rounded to whole units: it is an estimate and looks like one."""
+    if amount is None:
+        return format_html('<span class="money money-none">{}</span>', "no fresh rate")
+    whole = amount.quantize(Decimal(1), ROUND_HALF_EVEN)
+    return format_html(
+        '<span class="money">{}<span class="money-currency">{}</span></span>',
+        f"\u2248 {whole:,}",
+        f" {currency}",
+    )
 
 
 @register.simple_tag

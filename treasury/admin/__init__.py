@@ -1,3 +1,3 @@
 """The treasury in the admin."""
 
-from treasury.admin import movement  # noqa: F401 - importing registers
+from treasury.admin import movement, statements, static  # noqa: F401 - importing registers

@@ -35,7 +35,7 @@ class BalanceOut(serializers.Serializer[Any]):
     """An account: what the bank stated last, what it comes to, and what may be spent."""
 
     account_id = serializers.UUIDField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     number_hint = serializers.CharField()
     bank = serializers.CharField()
     entity_id = serializers.UUIDField()
@@ -47,7 +47,7 @@ class BalanceOut(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField(source="balance_as_of", allow_null=True)
     age_seconds = serializers.IntegerField(allow_null=True)
     is_stale = serializers.BooleanField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     flags = serializers.ListField(child=serializers.CharField())
     statement_id = serializers.UUIDField(allow_null=True)
     message_id = serializers.UUIDField(allow_null=True)
@@ -76,6 +76,14 @@ class BalanceOut(serializers.Serializer[Any]):
             "entries": reverse("account-entries", kwargs=account),
             "message": message_path(position.message_id),
         }
+
+
+class BalancePageOut(serializers.Serializer[Any]):
+    """A page of balances."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = BalanceOut(many=True)
 
 
 def message_path(message_id: Any) -> str | None:
@@ -138,7 +146,7 @@ class EntryOut(serializers.ModelSerializer[BankEntry]):
     """A movement on an account, with the place in the message it was read from."""
 
     amount = AmountField(read_only=True)
-    source = serializers.CharField(source="best_source")
+    source = serializers.CharField(source="best_source")  # type: ignore[assignment]
     message_id = serializers.UUIDField(source="statement.message_id", allow_null=True)
     message = serializers.SerializerMethodField()
 
@@ -157,10 +165,18 @@ class EntryOut(serializers.ModelSerializer[BankEntry]):
         return message_path(entry.statement.message_id)
 
 
+class EntryPageOut(serializers.Serializer[Any]):
+    """A page of entries."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = EntryOut(many=True)
+
+
 class ObservationOut(serializers.ModelSerializer[EntryObservation]):
     """One sighting of an entry."""
 
-    source = serializers.CharField(source="statement.source")
+    source = serializers.CharField(source="statement.source")  # type: ignore[assignment]
     statement_ref = serializers.CharField(source="statement.statement_ref")
     statement_state = serializers.CharField(source="statement.state")
     message_id = serializers.UUIDField(source="statement.message_id", allow_null=True)
@@ -182,6 +198,6 @@ class EntryDetailOut(EntryOut):
         fields = [*EntryOut.Meta.fields, "observations"]
 
     @extend_schema_field(ObservationOut(many=True))
-    def get_observations(self, entry: BankEntry) -> Any:
+    def get_observations(self, _entry: BankEntry) -> Any:
         """Return the sightings, those of joined doubles included."""
         return ObservationOut(self.context["observations"], many=True).data

@@ -15,9 +15,11 @@ from core.errors import NotFound
 from treasury.api import webhook
 from treasury.api.balances_serializers import (
     BalanceOut,
+    BalancePageOut,
     BalanceQuery,
     EntryDetailOut,
     EntryOut,
+    EntryPageOut,
     EntryQuery,
     LadderQuery,
     PositionDayOut,
@@ -34,7 +36,7 @@ class BalanceList(APIView):
     permission_classes = [HasRole]
     roles_for_writing = ("integration",)
 
-    @extend_schema(parameters=[BalanceQuery], responses=BalanceOut(many=True))
+    @extend_schema(parameters=[BalanceQuery], responses=BalancePageOut)
     def get(self, request: Request) -> Response:
         """List balances with age, source and the way down to the bytes they were read from."""
         asked = BalanceQuery(data=request.query_params)
@@ -101,7 +103,7 @@ class AccountLadder(APIView):
 class AccountEntries(APIView):
     """The entries of one account, newest first."""
 
-    @extend_schema(parameters=[EntryQuery], responses=EntryOut(many=True))
+    @extend_schema(parameters=[EntryQuery], responses=EntryPageOut)
     def get(self, request: Request, account_id: UUID) -> Response:
         """List entries with the message they were read from."""
         asked = EntryQuery(data=request.query_params)
@@ -121,7 +123,7 @@ class EntryDetail(APIView):
     """One entry with every sighting of it."""
 
     @extend_schema(responses=EntryDetailOut)
-    def get(self, request: Request, account_id: UUID, entry_id: UUID) -> Response:
+    def get(self, _request: Request, account_id: UUID, entry_id: UUID) -> Response:
         """Show in which messages it was seen, and where in them."""
         found = statements.entries_of(account_id).filter(pk=entry_id).first()
         if found is None:

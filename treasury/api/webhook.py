@@ -26,7 +26,7 @@ class SignatureRefused(DomainError):
 
 
 def signature(timestamp: str, body: bytes) -> str:
-    """Return the signature of a body sent at `timestamp` (Unix seconds), as the header carries it."""
+    """Return the header's signature of a body sent at `timestamp` (Unix seconds)."""
     key = str(settings.TMS_WEBHOOK_KEY).encode()
     digest = hmac.new(key, timestamp.encode() + b"." + body, sha256).hexdigest()
     return f"v1={digest}"

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
 from simple_history.models import HistoricalRecords
 
+from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
 from treasury.models.statements import BankEntry
 from treasury.models.static import BankAccount
@@ -91,6 +92,7 @@ class Proposal(FSMModelMixin, TenantModel):
                 name="proposal_amount_is_positive",
                 condition=Q(amount__gt=0, amount__lt=10**16),
             ),
+            not_negative("proposal_worth_is_finite", "usd_equivalent"),
             models.CheckConstraint(
                 name="proposal_accounts_differ", condition=~Q(debit_account=F("credit_account"))
             ),
@@ -260,6 +262,10 @@ class PrefundingRequest(TenantModel):
                 fields=["tenant", "currency", "local_date", "purpose", "sequence"],
                 name="prefunding_once_per_currency_and_day",
             ),
+            not_negative(
+                "prefunding_amounts_are_not_negative", "required", "shortfall", "transfer_amount"
+            ),
+            finite("prefunding_available_is_finite", "available"),
             models.CheckConstraint(
                 name="prefunding_rearmed_with_a_reason",
                 condition=Q(sequence=1) | ~Q(rearm_reason=""),
@@ -287,6 +293,7 @@ class SuppressedShortfall(TenantModel):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "event_id"], name="suppressed_once"),
+            not_negative("suppressed_amounts_are_not_negative", "shortfall", "transfer_amount"),
         ]
 
     def __str__(self) -> str:

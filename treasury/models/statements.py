@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
 from treasury.models.static import BankAccount
 
@@ -68,6 +69,7 @@ class Statement(TenantModel):
     class Meta:
         ordering = ["-statement_date", "-received_at"]
         constraints = [
+            finite("statement_balances_are_finite", "opening", "closing"),
             models.UniqueConstraint(
                 fields=["tenant", "account", "source", "statement_ref", "version", "page"],
                 condition=~Q(state="DUPLICATE"),
@@ -105,6 +107,10 @@ class StatementBalance(TenantModel):
     as_of = models.DateTimeField()
 
     class Meta:
+        constraints = [
+            finite("balance_amount_is_finite", "amount"),
+            not_negative("balance_credit_line_is_not_negative", "credit_line_included"),
+        ]
         ordering = ["-as_of"]
         indexes = [
             models.Index(fields=["tenant", "account", "code", "as_of"], name="balance_latest")
@@ -188,10 +194,10 @@ class BankEntry(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "account", "value_date"], name="entry_by_value_date"),
-            models.Index(fields=["tenant", "account", "booking_date"], name="entry_by_booking_date"),
             models.Index(
-                fields=["tenant", "uetr"], condition=~Q(uetr=""), name="entry_by_uetr"
+                fields=["tenant", "account", "booking_date"], name="entry_by_booking_date"
             ),
+            models.Index(fields=["tenant", "uetr"], condition=~Q(uetr=""), name="entry_by_uetr"),
             models.Index(
                 fields=["tenant", "merged_into"],
                 condition=Q(merged_into__isnull=False),

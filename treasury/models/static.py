@@ -5,6 +5,7 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from core.crypto import EncryptedTextField
+from core.money_columns import not_negative
 from core.tenancy import TenantModel
 
 
@@ -112,9 +113,11 @@ class BankAccount(TenantModel):
             models.CheckConstraint(
                 name="bank_account_currency_form", condition=Q(currency__regex=r"^[A-Z]{3}$")
             ),
-            models.CheckConstraint(
-                name="bank_account_floors_are_not_negative",
-                condition=Q(min_balance__gte=0, required_collateral__gte=0, overdraft_limit__gte=0),
+            not_negative(
+                "bank_account_floors_are_not_negative",
+                "min_balance",
+                "required_collateral",
+                "overdraft_limit",
             ),
         ]
 

@@ -24,6 +24,7 @@ from integrations.downloads import ROLES_FOR_BYTES
 from treasury.models import BankAccount, Proposal, ProposalState, Transfer
 from treasury.selectors import accounts, movement
 from treasury.services import orders, proposals, transfers
+from treasury.views.layout import laid_out
 from treasury.views.timeline import story
 
 LISTED_MAX: Final = 100
@@ -145,7 +146,7 @@ def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
         body, is_archived = lines.message_bytes(transfer.message_id), True
     else:
         body, is_archived = write_pain001([orders.instruction_for(_draft(found, transfer))]), False
-    context = {"text": body.decode("utf-8", "replace"), "is_archived": is_archived}
+    context = {"text": laid_out(body.decode("utf-8", "replace")), "is_archived": is_archived}
     return render(request, "treasury/instruction.html", context)
 
 

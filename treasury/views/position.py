@@ -24,8 +24,9 @@ from treasury.engine.positions import PositionDay
 from treasury.models import BankEntry, EntryState
 from treasury.selectors import accounts, flows, positions, statements
 from treasury.selectors.positions import AccountPosition, CurrencyTotal
+from treasury.views.layout import laid_out
 
-ENTRIES_MAX: Final = 60
+ENTRIES_MAX: Final = 40
 STATEMENTS_MAX: Final = 12
 SIGHTINGS_MAX: Final = 500
 BYTES_SHOWN_MAX: Final = 200_000
@@ -109,7 +110,9 @@ def _moving(days: list[PositionDay]) -> Iterator[PositionDay]:
 def _entries(account_id: UUID) -> QuerySet[BankEntry]:
     """Return the newest entries with how often each was seen, doubles left out."""
     found = statements.entries_of(account_id).exclude(state=EntryState.MERGED)
-    return found.annotate(sightings=Count("observations"))[:ENTRIES_MAX]
+    return found.annotate(sightings=Count("observations")).order_by("-value_date", "-id")[
+        :ENTRIES_MAX
+    ]
 
 
 @require_safe
@@ -152,7 +155,7 @@ def statement_page(request: HttpRequest, statement_id: UUID) -> HttpResponse:
         "balances": statements.balances_of(found.pk),
         "sightings": found.observations.select_related("entry")[:SIGHTINGS_MAX],
         "may_read_bytes": may_read,
-        "text": body[:BYTES_SHOWN_MAX].decode("utf-8", "replace"),
+        "text": laid_out(body[:BYTES_SHOWN_MAX].decode("utf-8", "replace")),
         "is_cut": len(body) > BYTES_SHOWN_MAX,
     }
     return render(request, "treasury/statement.html", context)

@@ -457,3 +457,25 @@ def test_messages_of_one_line_are_not_those_of_another(
     for tray in (inbound, tmp_path / "two" / "inbound"):
         (tray / "a.xml").write_bytes(STATEMENT)
     assert home.collect().archived == 2, "each bank's delivery is kept for itself"
+
+
+def test_a_publication_that_failed_halfway_is_completed_by_the_next_offer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", full)
+        with pytest.raises(NotSent, match="no space left"):
+            channel_at(tmp_path).send(OUTGOING)
+    assert not list((tmp_path / "outbound").iterdir())
+    channel_at(tmp_path).send(OUTGOING)
+    assert (tmp_path / "outbound" / OUTGOING.name).read_bytes() == BODY
+
+
+def test_a_withdrawn_order_is_refused_when_offered_again(tmp_path: Path) -> None:
+    assert channel_at(tmp_path).status(OUTGOING) is None
+    with pytest.raises(Refused):
+        channel_at(tmp_path).send(OUTGOING)
+    assert not list((tmp_path / "outbound").iterdir())

@@ -222,3 +222,48 @@ def test_a_bank_that_goes_silent_in_the_middle_leaves_the_payment_unknown(
         message = home.queue()
         assert home.dispatch().unknown == 1
     assert home.state(message) == "UNKNOWN"
+
+
+def listing(asked: Asked) -> Says:
+    return Says(body=b'{"messages": [{"n": 1, "file_name": "one.xml"}]}')
+
+
+def test_a_message_that_is_too_large_is_recorded_with_its_reason(
+    house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.channels.http.INBOUND_BYTES_MAX", 10)
+
+    def script(asked: Asked) -> Says:
+        if "after=0" in asked.path:
+            return listing(asked)
+        return Says(body=b'{"messages": []}' if "after" in asked.path else b"x" * 11)
+
+    with scripted(script) as bank:
+        home = house(http_line(bank.url))
+        assert home.collect().set_aside == 1
+        assert home.collect().set_aside == 0, "the cursor has moved past it"
+
+
+def test_a_listed_message_that_cannot_be_fetched_keeps_its_place(house: MakeHouse) -> None:
+    broken = {"is": True}
+
+    def script(asked: Asked) -> Says:
+        if "after" in asked.path:
+            return listing(asked) if "after=0" in asked.path else Says(body=b'{"messages": []}')
+        return Says(status=403) if broken["is"] else Says(body=b"some bytes")
+
+    with scripted(script) as bank:
+        home = house(http_line(bank.url))
+        assert home.collect().lines_in_trouble == 1
+        broken["is"] = False
+        assert home.collect().set_aside == 1
+
+
+def test_the_test_of_a_line_needs_an_answer() -> None:
+    with scripted(lambda _: Says(status=404)) as bank:
+        channel = channel_to(bank.url)
+        with pytest.raises(Unreachable):
+            channel.probe()
+        bank.script = lambda _: Says(status=503)
+        assert "answers (503)" in channel.probe()
+        channel.close()

@@ -23,8 +23,8 @@ from tests.integrations.room.conftest import (
     later,
 )
 
-KILLS = 5
-PAYMENTS_PER_KILL = 12
+KILLS = 3
+PAYMENTS_PER_KILL = 20
 
 
 @contextmanager

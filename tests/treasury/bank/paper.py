@@ -132,9 +132,7 @@ def _statement(tag: str, one: S) -> str:
     paging = ""
     if one.page is not None:
         last = "true" if one.last else "false"
-        paging = (
-            f"<{tag}Pgntn><PgNb>{one.page}</PgNb><LastPgInd>{last}</LastPgInd></{tag}Pgntn>"
-        )
+        paging = f"<{tag}Pgntn><PgNb>{one.page}</PgNb><LastPgInd>{last}</LastPgInd></{tag}Pgntn>"
     period = ""
     if one.start:
         end = one.end or one.created
@@ -222,9 +220,7 @@ _count = iter(range(10**9))
 
 def arrive(data: bytes) -> IngestResult:
     """Archive bytes as the channel does, and read them."""
-    message = archive.archive_inbound(
-        connection_code=LINE, name=f"file{next(_count)}", data=data
-    )
+    message = archive.archive_inbound(connection_code=LINE, name=f"file{next(_count)}", data=data)
     return ingest_message(message_id=message.pk)
 
 

@@ -80,7 +80,9 @@ def test_equal_entries_stay_two_when_only_the_statement_brings_references(
 ) -> None:
     arrive(camt("054", S(id="N1", entries=(E(amount="9", text="x"), E(amount="9", text="x")))))
     arrive(
-        camt("053", day_statement(E(amount="9", text="x", ref="A"), E(amount="9", text="x", ref="B")))
+        camt(
+            "053", day_statement(E(amount="9", text="x", ref="A"), E(amount="9", text="x", ref="B"))
+        )
     )
     assert counted(account) == [Decimal(9)] * 2
     assert set(BankEntry.objects.values_list("bank_reference", flat=True)) == {"A", "B"}

@@ -36,7 +36,12 @@ def test_available_is_the_closing_balance_when_nothing_else_is_known(account: Ba
 
 def test_what_the_bank_calls_available_counts_before_what_is_booked(account: BankAccount) -> None:
     day = day_statement(E(amount="9"))
-    arrive(camt("053", S(id="X", balances=(*day.balances, B(code="CLAV", amount="800")), entries=day.entries)))
+    arrive(
+        camt(
+            "053",
+            S(id="X", balances=(*day.balances, B(code="CLAV", amount="800")), entries=day.entries),
+        )
+    )
     assert have(account) == 800
 
 

@@ -1,0 +1,24 @@
+"""Constraints for money columns: PostgreSQL counts NaN as greater than every number."""
+
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import CheckConstraint, Q
+
+BOUND: Final = Decimal(10) ** 16
+
+
+def finite(name: str, *columns: str) -> CheckConstraint:
+    """Return a check that every column is finite (or NULL): no NaN, no Infinity."""
+    condition = Q()
+    for column in columns:
+        condition &= Q(**{f"{column}__gt": -BOUND, f"{column}__lt": BOUND})
+    return CheckConstraint(name=name, condition=condition)
+
+
+def not_negative(name: str, *columns: str) -> CheckConstraint:
+    """Return a check that every column is finite and at least zero (or NULL)."""
+    condition = Q()
+    for column in columns:
+        condition &= Q(**{f"{column}__gte": 0, f"{column}__lt": BOUND})
+    return CheckConstraint(name=name, condition=condition)

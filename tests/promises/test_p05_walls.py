@@ -1,0 +1,110 @@
+"""With every filter of the code gone, the database alone keeps the tenants apart (P5)."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, models, transaction
+
+from core.tenancy import bound
+from tests.promises.conftest import World
+from tests.promises.test_p05_catalogue import tenant_models
+
+# Tables in which the world of these tests has no row, each with the reason.
+EMPTY = {
+    "core_auditpending": "emptied by the sealer within seconds",
+    "core_idempotencykey": "written by requests; tests/promises/test_idempotency.py",
+    "calendars_historicalrailwindow": "windows are superseded, not edited",
+    "integrations_linestate": "born with the first call of a line",
+    "integrations_linenote": "born with the first trouble of a line",
+    "treasury_transferstatus": "born with the first answer of a bank",
+}
+
+
+def _everything(model: type[models.Model]) -> list[str]:
+    """Return all keys that an unfiltered read gives: raw SQL, below every manager."""
+    column = model._meta.pk.column
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT "{column}"::text FROM "{model._meta.db_table}"')
+        return [row[0] for row in cursor.fetchall()]
+
+
+def test_an_unfiltered_read_of_any_table_gives_nothing_of_another_tenant(world: World) -> None:
+    empty = set()
+    for model in tenant_models():
+        with bound(world.theirs.tenant):
+            theirs = set(_everything(model))
+        with bound(world.ours.tenant):
+            ours = set(_everything(model))
+            through_manager = set(map(str, model._base_manager.values_list("pk", flat=True)))
+        assert ours.isdisjoint(theirs), model._meta.label
+        assert through_manager == ours, model._meta.label
+        if not theirs or not ours:
+            empty.add(model._meta.db_table)
+    assert empty <= set(EMPTY)
+
+
+def test_without_a_tenant_every_table_is_empty(world: World) -> None:
+    with transaction.atomic():
+        assert {model._meta.label for model in tenant_models() if _everything(model)} == set()
+
+
+@pytest.mark.parametrize("table", ["treasury_bankaccount", "approvals_approvalrequest", "core_user"])
+def test_with_the_wall_down_the_same_read_sees_the_other_tenant(
+    world: World, owner_connection: psycopg.Connection[Any], table: str
+) -> None:
+    """The negative control: row-level security is what does it."""
+    (model,) = (model for model in tenant_models() if model._meta.db_table == table)
+    owner_connection.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    try:
+        with bound(world.theirs.tenant):
+            seen = set(_everything(model))
+    finally:
+        owner_connection.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    with bound(world.ours.tenant):
+        ours = set(_everything(model))
+    assert ours
+    assert ours < seen
+
+
+_REFUSALS = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.CheckViolation,
+    psycopg.errors.RaiseException,
+)
+
+
+class _Undo(Exception):
+    """Leave nothing behind."""
+
+
+def test_no_row_can_be_given_to_another_tenant(world: World) -> None:
+    """Every table in turn: an UPDATE of the tenant is refused, or finds no row to change."""
+    for model in tenant_models():
+        table = model._meta.db_table
+        with (
+            pytest.raises((*_REFUSALS, _Undo)),
+            bound(world.ours.tenant, actor="system:test"),
+        ):
+            moved = _raw(f"UPDATE {table} SET tenant_id = %s", world.theirs.tenant)
+            assert moved == 0, table
+            raise _Undo
+
+
+def test_rows_of_another_tenant_cannot_be_changed_or_deleted(world: World) -> None:
+    for model in tenant_models():
+        table, theirs = model._meta.db_table, world.theirs.tenant
+        for attack in ("UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}"):
+            with (
+                pytest.raises((psycopg.errors.InsufficientPrivilege, _Undo)),
+                bound(world.ours.tenant, actor="system:test"),
+            ):
+                hit = _raw(attack.format(table) + " WHERE tenant_id = %s", theirs)
+                assert hit == 0, (table, attack)
+                raise _Undo
+
+
+def _raw(sql: str, *values: object) -> int:
+    """Run SQL below Django, so that PostgreSQL's own errors show; return the rows it hit."""
+    connection.ensure_connection()
+    return int(connection.connection.execute(sql, values).rowcount)
