@@ -122,13 +122,18 @@ def _wire_lines(forecasts: Sequence[Forecast]) -> list[dict[str, Any]]:
         {
             "currency": one.currency,
             "date": one.day,
-            "inflow": one.inflow,
-            "outflow": one.outflow,
-            "p10": one.p10,
-            "p90": one.p90,
+            "inflow": _wire(one.inflow, one.currency),
+            "outflow": _wire(one.outflow, one.currency),
+            "p10": None if one.p10 is None else _wire(one.p10, one.currency),
+            "p90": None if one.p90 is None else _wire(one.p90, one.currency),
         }
         for one in selectors.by_currency(forecasts)
     ]
+
+
+def _wire(amount: Decimal, currency: str) -> Decimal:
+    """Return an amount with the currency's own decimals, however the database keeps it."""
+    return Money(amount, currency).quantized().amount
 
 
 def _announce_shortfalls(made: Sequence[_Made]) -> None:
@@ -144,9 +149,9 @@ def _announce_shortfalls(made: Sequence[_Made]) -> None:
                     forecast_id=one.forecast.pk,
                     currency=one.forecast.currency,
                     date=one.forecast.need_until,
-                    required=one.forecast.required,
-                    available=one.forecast.available,
-                    shortfall=one.forecast.shortfall,
+                    required=_wire(one.forecast.required, one.forecast.currency),
+                    available=_wire(one.forecast.available, one.forecast.currency),
+                    shortfall=_wire(one.forecast.shortfall, one.forecast.currency),
                     account_id=one.forecast.account_id,
                 )
             )

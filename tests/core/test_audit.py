@@ -138,7 +138,9 @@ def test_without_the_anchor_a_cut_tail_goes_unseen(
     for table in ("core_auditentry", "core_auditlink"):
         owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER append_only")
     try:
-        owner.execute("DELETE FROM core_auditentry WHERE id IN (SELECT entry_id FROM core_auditlink WHERE sequence > 5)")
+        owner.execute(
+            "DELETE FROM core_auditentry WHERE id IN (SELECT entry_id FROM core_auditlink WHERE sequence > 5)"
+        )
         owner.execute("DELETE FROM core_auditlink WHERE sequence > 5")
     finally:
         for table in ("core_auditentry", "core_auditlink"):

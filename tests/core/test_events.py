@@ -2,7 +2,8 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import pytest
@@ -75,7 +76,7 @@ def test_poison_becomes_a_dead_letter_and_blocks_nothing(
     for _ in range(ATTEMPTS_MAX):
         with clock.frozen(moment):
             drain(tenant=tenant.id)
-        moment += clock.timedelta(minutes=5)
+        moment += timedelta(minutes=5)
     dead = Delivery.objects.get(state=DeliveryState.DEAD)
     assert dead.last_error == "ConnectionError"
     with clock.frozen(moment):
@@ -101,7 +102,7 @@ def test_an_elder_of_the_same_aggregate_holds_its_juniors_back(
 def test_a_worker_that_lost_its_lease_has_no_effect(tenant: Tenant, consumer: Recorder) -> None:
     publish(Happened(number=7))
     (stale,) = claim(tenant=tenant.id)
-    with clock.frozen(clock.now() + clock.timedelta(minutes=1)):
+    with clock.frozen(clock.now() + timedelta(minutes=1)):
         (fresh,) = claim(tenant=tenant.id)
         assert handle(tenant=tenant.id, claimed=stale) is False
         assert handle(tenant=tenant.id, claimed=fresh) is True
@@ -139,7 +140,8 @@ def test_the_relay_sends_to_redis_streams_in_sequence(tenant: Tenant) -> None:
     assert sequence_committed(tenant=tenant.id) == 3
     assert relay(tenant=tenant.id, client=client) == 3
     assert relay(tenant=tenant.id, client=client) == 0
-    sent = [int(fields[b"sequence"]) for _, fields in client.xrange("tms:test.happened")]
+    messages = cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange("tms:test.happened"))
+    sent = [int(fields[b"sequence"]) for _, fields in messages]
     assert sent == [1, 2, 3]
 
 
@@ -186,7 +188,12 @@ def test_a_cursor_reader_misses_nothing_while_writers_race(
                 return
 
     read = read_by_sequence if reader == "by sequence" else read_by_id
-    reading = threading.Thread(target=lambda: (read(), connection.close()))
+
+    def read_then_close() -> None:
+        read()
+        connection.close()
+
+    reading = threading.Thread(target=read_then_close)
     writing = [threading.Thread(target=write, args=(seed,)) for seed in range(WRITERS)]
     for thread in [reading, *writing]:
         thread.start()

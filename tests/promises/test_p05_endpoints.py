@@ -85,13 +85,6 @@ def _filled(route: Route, realm: Realm) -> str:
     return route.path({name: realm.objects[word] for name, word in route.words().items()})
 
 
-def _get(client: Client, path: str) -> HttpResponse:
-    response = client.get(path)
-    if getattr(response, "streaming", False):
-        response.close()
-    return response  # type: ignore[return-value]
-
-
 def test_the_matrix_covers_the_resolver_and_the_schema() -> None:
     found = {route.pattern for route in all_routes()}
     assert len(PLAIN) > 40
@@ -146,7 +139,7 @@ def test_a_signed_in_person_sees_what_the_role_allows(
     client = world.ours.client(role)
     wrong = {}
     for route in PLAIN:
-        status = _get(client, _filled(route, world.ours)).status_code
+        status = client.get(_filled(route, world.ours)).status_code
         if status not in (_expected(route, role), HTTPStatus.METHOD_NOT_ALLOWED):
             wrong[route.pattern] = status
     assert wrong == {}
@@ -157,7 +150,7 @@ def test_only_writing_addresses_refuse_to_be_read(world: World, db: None, at_wor
     client = world.ours.client("treasury_maker")
     for route in PLAIN:
         path = _filled(route, world.ours)
-        if _get(client, path).status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        if client.get(path).status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             taken = client.post(path, {}, content_type="application/json").status_code
             assert taken not in (HTTPStatus.METHOD_NOT_ALLOWED, 500), route.pattern
 
@@ -166,7 +159,7 @@ def test_a_machine_reads_the_api_and_not_the_desk(world: World, db: None, at_wor
     client = machine(world.ours.people[INTEGRATION])
     wrong = {}
     for route in PLAIN:
-        status = _get(client, _filled(route, world.ours)).status_code
+        status = client.get(_filled(route, world.ours)).status_code
         expected = _expected(route, INTEGRATION) if route.is_api else 302
         if status not in (expected, HTTPStatus.METHOD_NOT_ALLOWED):
             wrong[route.pattern] = status
@@ -277,9 +270,10 @@ def test_filters_find_nothing_of_another_tenant(world: World, db: None, at_work:
     ):
         response = client.get(path)
         assert response.status_code == 200
-        assert world.theirs.mark.encode() not in response.content.replace(path.encode(), b"")
         if path.startswith("/api"):
             assert response.json()["results"] == []
+        else:
+            assert world.theirs.objects["message"].encode() not in response.content
 
 
 def _admin_models() -> list[Any]:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("calendars.urls")),
     path("", include("approvals.urls")),
     path("", include("treasury.urls")),
+    path("", include("liquidity.urls")),
     path("alerts", alerts.page, name="alerts"),
     path("alerts/panel", alerts.panel, name="alerts-panel"),
     path("audit", audit.trail, name="audit-trail"),

@@ -15,7 +15,7 @@ from core import clock
 from core.api.actor import actor
 from tms.desk.navigation import address
 from tms.desk.panels import MAIN, SIDE, offered
-from treasury.models import ProposalState
+from treasury.constants import ProposalState
 from treasury.selectors import movement, positions
 
 ON_THEIR_WAY: Final = (ProposalState.APPROVED, ProposalState.EXECUTING, ProposalState.SENT)

@@ -96,7 +96,7 @@ class ProposalAdmin(SimpleHistoryAdmin, ReadOnly):
     @display(description="state", label=_LABELS)
     def shown_state(self, proposal: Proposal) -> str:
         """Show the state as a coloured label."""
-        return proposal.state
+        return str(proposal.state)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Proposal]:
         """Return the tenant's proposals."""
@@ -145,7 +145,7 @@ class TransferAdmin(SimpleHistoryAdmin, ReadOnly):
     @display(description="state", label=_LABELS)
     def shown_state(self, transfer: Transfer) -> str:
         """Show the proposal's state as a coloured label."""
-        return transfer.proposal.state
+        return str(transfer.proposal.state)
 
     @display(description="amount", ordering="proposal__amount")
     def shown_amount(self, transfer: Transfer) -> str:

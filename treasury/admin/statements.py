@@ -78,6 +78,7 @@ class SightingInline(ReadOnlyInline):
     """What a statement shows, or where an entry was seen."""
 
     model = EntryObservation
+    ordering = ("id",)
     fields = ("shown_entry", "shown_amount", "status", "shown_statement", "shown_bytes")
     readonly_fields = fields
     show_full_result_count = False

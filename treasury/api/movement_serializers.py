@@ -103,7 +103,7 @@ class SuppressedOut(serializers.ModelSerializer[SuppressedShortfall]):
 class PrefundingOut(serializers.ModelSerializer[PrefundingRequest]):
     """One prefunding of a currency and day."""
 
-    required = AmountField(read_only=True)
+    required = AmountField(read_only=True)  # type: ignore[assignment]
     available = AmountField(read_only=True)
     shortfall = AmountField(read_only=True)
     transfer_amount = AmountField(read_only=True)

@@ -1,11 +1,11 @@
 """What may exist in the treasury: static data, statements, expected flows, movements."""
 
+from treasury.constants import ProposalState
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
 from treasury.models.movement import (
     ChargeBearer,
     PrefundingRequest,
     Proposal,
-    ProposalState,
     Purpose,
     ReferenceCounter,
     SuppressedShortfall,

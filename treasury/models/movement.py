@@ -10,6 +10,7 @@ from simple_history.models import HistoricalRecords
 
 from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
+from treasury.constants import ProposalState
 from treasury.models.statements import BankEntry
 from treasury.models.static import BankAccount
 
@@ -30,23 +31,6 @@ class ChargeBearer(models.TextChoices):
     DEBT = "DEBT", "ours: the full amount arrives"
     SHAR = "SHAR", "shared"
     SLEV = "SLEV", "as the scheme says"
-
-
-class ProposalState(models.TextChoices):
-    """The life of a fund-movement proposal."""
-
-    DRAFT = "DRAFT", "draft"
-    PENDING = "PENDING", "awaiting approval"
-    APPROVED = "APPROVED", "approved"
-    REJECTED = "REJECTED", "rejected"
-    CANCELLED = "CANCELLED", "cancelled"
-    EXPIRED = "EXPIRED", "expired"
-    EXECUTING = "EXECUTING", "being sent"
-    SENT = "SENT", "sent"
-    CONFIRMED = "CONFIRMED", "confirmed"
-    SETTLED = "SETTLED", "settled"
-    FAILED = "FAILED", "failed"
-    RETURNED = "RETURNED", "returned"
 
 
 _S = ProposalState

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from treasury.policies import INTERNAL_LEAD_MINUTES
 class Window:
     """The earliest value date that can still be reached, and the last instant to send for it."""
 
-    value_date: Any
+    value_date: date
     cutoff_at: datetime
     rolled: bool
 
@@ -95,9 +95,13 @@ def window_for(*, rail: str, account: BankAccount, now: datetime) -> Window:
     if rail == BOOK:
         return Window(value_date=today, cutoff_at=_end_of(today, zone), rolled=False)
     lead = timedelta(minutes=policies.get(INTERNAL_LEAD_MINUTES))
-    facts = {"rail": rail, "bank": account.bank.bic, "currency": account.currency, "lead": lead}
-    value_date = calendars.value_date_for(now=now, **facts)
-    cutoff = calendars.cutoff_for(day=value_date, **facts)
+    bank, currency = account.bank.bic, account.currency
+    value_date = calendars.value_date_for(
+        rail=rail, now=now, bank=bank, currency=currency, lead=lead
+    )
+    cutoff = calendars.cutoff_for(
+        rail=rail, day=value_date, bank=bank, currency=currency, lead=lead
+    )
     return Window(
         value_date=value_date,
         cutoff_at=cutoff or _end_of(value_date, zone),
@@ -105,5 +109,5 @@ def window_for(*, rail: str, account: BankAccount, now: datetime) -> Window:
     )
 
 
-def _end_of(day: Any, zone: ZoneInfo) -> datetime:
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(0), zone)

@@ -1,4 +1,4 @@
-"""Nobody moves money around the services: the database refuses (P4), each guard with its control."""
+"""Nobody moves money around the services: the database refuses, each guard with its control."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from treasury.models import Proposal, ProposalState
 def test_the_machine_in_python_is_the_machine_in_the_database() -> None:
     declared = {
         (transition.source, transition.target)
-        for transition in Proposal().get_all_state_transitions()
+        for transition in Proposal().get_all_state_transitions()  # type: ignore[attr-defined]
     }
     assert declared == set(guards.EDGES)
 
@@ -25,7 +25,7 @@ def test_the_machine_in_python_is_the_machine_in_the_database() -> None:
 def _sql(statement: str, **values: Any) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 NEW_TRANSFER = (

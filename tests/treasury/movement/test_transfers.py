@@ -53,7 +53,12 @@ def _heard(proposal: Proposal, status: str, **more: str) -> None:
         original_message_name="pain.001.001.09",
         group_status=None,
         transactions=(
-            PaymentStatus(status=status, original_end_to_end_id=proposal.reference, **more),
+            PaymentStatus(
+                status=status,
+                original_end_to_end_id=proposal.reference,
+                reason_code=more.get("reason_code"),
+                reason_text=more.get("reason_text", ""),
+            ),
         ),
     )
     assert answers.apply_status_report(report=report, message_id=uuid4()) == 1
@@ -289,7 +294,12 @@ def test_an_amendment_voids_what_was_approved_before(
     approve(tenant, proposal, checker)
     amended = proposals.amend_proposal(
         proposal_id=proposal.pk,
-        draft=ProposalIn(amount=Decimal("30000000.00"), why="more", **terms),
+        draft=ProposalIn(
+            debit_account=house.usd.pk,
+            credit_account=house.usd_far.pk,
+            amount=Decimal("30000000.00"),
+            why="more",
+        ),
         actor=maker,
     )
     assert amended.version == 2

@@ -1,0 +1,112 @@
+"""Setting the stage for the walkthrough: which tenant, which bank, what can be inspected."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+
+from core import clock
+from core.audit import chain
+from core.errors import Forbidden, NotFound
+from tms.demo.places import BankPlace, bank_place, people_facts, refuse_outside_demo
+from tms.ops.proofs import audit_proofs, invariant_proofs
+from tms.ops.tenants import TenantName, chosen_tenants
+from tms.run.config import runtime
+from tms.story.cast import People
+from tms.story.codes import CodeBook
+from tms.story.narrator import Line
+from tms.story.patience import wait_for
+from tms.story.scene import Finding, Stage
+
+CODES_FILE: Final = "demo_codes.json"
+BANK_START_SECONDS_MAX: Final = 15.0
+BANK_STOP_SECONDS_MAX: Final = 10.0
+
+
+@contextmanager
+def stage_for(*, slug: str, url: str, listen: Callable[[Line], None]) -> Iterator[Stage]:
+    """Set the stage for the tenant; its bank is started for the play when it is not running.
+
+    Raises:
+        Forbidden: not a local or test system.
+        NotFound: no such tenant was seeded.
+    """
+    refuse_outside_demo()
+    facts, number = _seeded(slug)
+    tenant = chosen_tenants(slug)[0]
+    place = bank_place(number)
+    with bank_running(place):
+        yield Stage(
+            base_url=url or runtime().config.url,
+            bank=place.client(),
+            people=People.from_facts(facts),
+            codes=CodeBook(Path(settings.TMS_HOME) / CODES_FILE),
+            inspect=lambda: inspect(tenant),
+            listen=listen,
+            move_clock=_move_clock if settings.TMS_MODE == "local" else None,
+        )
+
+
+def _seeded(slug: str) -> tuple[dict[str, Any], int]:
+    tenants = people_facts().get("tenants", [])
+    for number, facts in enumerate(tenants, start=1):
+        if facts["slug"] == slug:
+            return facts, number
+    raise NotFound(f"No demo tenant {slug} was made; run seed_demo first.", field="tenant")
+
+
+def _move_clock(step: timedelta) -> None:
+    clock.advance(step)
+
+
+@contextmanager
+def bank_running(place: BankPlace) -> Iterator[None]:
+    """Have the tenant's bank run for the block; `up` keeps the first tenant's running anyway.
+
+    Raises:
+        Forbidden: there is no bank to start.
+    """
+    if place.client().answers():
+        yield
+        return
+    if not (place.home / "book.sqlite3").exists():
+        raise Forbidden(f"No sandbox bank answers at {place.base_url}, and none can be started.")
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-m", "integrations.sandbox_bank", "serve", "--follow-parent"),
+            *("--home", str(place.home), "--port", str(place.port)),
+        ],
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            wait_for(
+                lambda: place.client().answers() or None,
+                what="the sandbox bank",
+                seconds=BANK_START_SECONDS_MAX,
+            )
+            yield
+        finally:
+            process.terminate()
+            process.wait(BANK_STOP_SECONDS_MAX)
+
+
+def inspect(tenant: TenantName) -> Sequence[Finding]:
+    """Verify what only the house itself can see: the sealed trail and the books."""
+    while chain.seal(tenant=tenant.id):
+        pass
+    audit = audit_proofs([tenant])[0]
+    findings = [
+        Finding(name="Audit trail", holds=audit.holds, words=audit.as_text().splitlines()[0])
+    ]
+    for proof in invariant_proofs([tenant]):
+        findings.append(
+            Finding(name="Books", holds=proof.holds, words=proof.as_text().splitlines()[0])
+        )
+    return findings

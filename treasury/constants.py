@@ -1,0 +1,20 @@
+"""Words of the treasury that other rooms may use."""
+
+from django.db import models
+
+
+class ProposalState(models.TextChoices):
+    """The life of a fund-movement proposal."""
+
+    DRAFT = "DRAFT", "draft"
+    PENDING = "PENDING", "awaiting approval"
+    APPROVED = "APPROVED", "approved"
+    REJECTED = "REJECTED", "rejected"
+    CANCELLED = "CANCELLED", "cancelled"
+    EXPIRED = "EXPIRED", "expired"
+    EXECUTING = "EXECUTING", "being sent"
+    SENT = "SENT", "sent"
+    CONFIRMED = "CONFIRMED", "confirmed"
+    SETTLED = "SETTLED", "settled"
+    FAILED = "FAILED", "failed"
+    RETURNED = "RETURNED", "returned"
