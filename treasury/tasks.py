@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.tenancy import bound, tenant_ids
-from treasury.services import sla, transfers
+from treasury.services import flows, ingest, sla, transfers
 
 
 @shared_task(name="treasury.execute", ignore_result=True)
@@ -20,3 +20,12 @@ def mark_breaches() -> None:
     for tenant in tenant_ids():
         with bound(tenant, actor="system:treasury.sla"):
             sla.mark_breaches(now=clock.now())
+
+
+@shared_task(name="treasury.tidy", ignore_result=True)
+def tidy() -> None:
+    """Set aside pages whose others never came, and expectations that did not happen."""
+    for tenant in tenant_ids():
+        with bound(tenant, actor="system:treasury.tidy"):
+            ingest.quarantine_overdue_pages(now=clock.now())
+            flows.mark_stale(now=clock.now())

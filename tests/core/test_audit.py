@@ -19,6 +19,20 @@ from tests.conftest import make_user
 
 KNOB = policies.define("TEST_AUDIT_KNOB", 1, minimum=0, help="Only for tests.")
 MUTATIONS = 60
+FORGED_ENTRY = (
+    "INSERT INTO core_auditentry (tenant_id, at, actor, request, reason, database_role,"
+    " table_name, row_id, action) SELECT tenant_id, at, 'me', '', '', 'x', 'x', 'x', 'UPDATE'"
+    " FROM core_auditentry LIMIT 1"
+)
+CUT_TAIL = (
+    "DELETE FROM core_auditlink WHERE entry_id >= {victim};"
+    " DELETE FROM core_auditentry WHERE id >= {victim}"
+)
+SWAP = (
+    "UPDATE core_auditentry SET id = -1 WHERE id = {victim};"
+    " UPDATE core_auditentry SET id = {victim} WHERE id = {other};"
+    " UPDATE core_auditentry SET id = {other} WHERE id = -1"
+)
 
 
 def test_bulk_updates_and_raw_sql_are_audited(tenant: Tenant, maker: User) -> None:
@@ -44,9 +58,7 @@ def test_roles_are_audited_and_passwords_are_not_in_the_trail(tenant: Tenant) ->
 @pytest.mark.parametrize(
     "attack",
     [
-        "INSERT INTO core_auditentry (tenant_id, at, actor, request, reason, database_role,"
-        " table_name, row_id, action) SELECT tenant_id, at, 'me', '', '', 'x', 'x', 'x', 'UPDATE'"
-        " FROM core_auditentry LIMIT 1",
+        FORGED_ENTRY,
         "UPDATE core_auditentry SET actor = 'nobody'",
         "DELETE FROM core_auditentry",
         "TRUNCATE core_auditentry",
@@ -93,12 +105,9 @@ MUTATION_KINDS = (
     "UPDATE core_auditentry SET at = at + interval '1 second' WHERE id = {victim}",
     "DELETE FROM core_auditentry WHERE id = {victim}",
     "DELETE FROM core_auditlink WHERE entry_id = {victim}",
-    "DELETE FROM core_auditlink WHERE entry_id >= {victim}; "
-    "DELETE FROM core_auditentry WHERE id >= {victim}",
+    CUT_TAIL,
     "UPDATE core_auditlink SET hash = repeat('0', 64) WHERE entry_id = {victim}",
-    "UPDATE core_auditentry SET id = -1 WHERE id = {victim};"
-    "UPDATE core_auditentry SET id = {victim} WHERE id = {other};"
-    "UPDATE core_auditentry SET id = {other} WHERE id = -1",
+    SWAP,
 )
 
 
@@ -139,7 +148,8 @@ def test_without_the_anchor_a_cut_tail_goes_unseen(
         owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER append_only")
     try:
         owner.execute(
-            "DELETE FROM core_auditentry WHERE id IN (SELECT entry_id FROM core_auditlink WHERE sequence > 5)"
+            "DELETE FROM core_auditentry WHERE id IN"
+            " (SELECT entry_id FROM core_auditlink WHERE sequence > 5)"
         )
         owner.execute("DELETE FROM core_auditlink WHERE sequence > 5")
     finally:

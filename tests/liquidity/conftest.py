@@ -29,7 +29,7 @@ def now() -> Iterator[datetime]:
 
 @pytest.fixture
 def entity(tenant: Tenant) -> LegalEntity:
-    calendars.install_reference_calendars(years=(2025, 2026, 2027))
+    calendars.install_reference_calendars(years=(2026, 2027))
     wish = static.EntityIn(
         name="North Remit Ltd", lei="5493001KJTIIGC8Y1R12", town="London", country="GB"
     )

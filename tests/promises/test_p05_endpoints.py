@@ -24,6 +24,7 @@ from integrations.services import ROLES_FOR_LINES, ROLES_FOR_TRYING_AGAIN
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
+from tms.desk.audit import AUDIT_READERS
 from treasury.services.proposals import MAKERS
 
 # Addresses that answer nobody in particular, each with the reason.
@@ -60,6 +61,7 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "bank-messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
     "proposals/<uuid:proposal_id>/instruction": ROLES_FOR_BYTES,
     "proposals/new": MAKERS,
+    "audit": AUDIT_READERS,
 }
 # Bodies that let a writing address get as far as looking for its object.
 BODIES: Final[dict[str, dict[str, Any]]] = {

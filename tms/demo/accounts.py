@@ -37,13 +37,9 @@ class Role:
 ROLES: Final[Mapping[str, Role]] = {
     "4010007781": Role(label="USD Operating", kind=OPERATING, floor=Decimal(5_000_000)),
     "4020009945": Role(label="USD Funding", kind=NOSTRO, floor=Decimal(2_000_000)),
-    "GB30SBNK99000110203344": Role(
-        label="GBP Operating", kind=OPERATING, floor=Decimal(1_000_000)
-    ),
+    "GB30SBNK99000110203344": Role(label="GBP Operating", kind=OPERATING, floor=Decimal(1_000_000)),
     "GB33SBKT99000255667788": Role(label="GBP Payouts", kind=NOSTRO, floor=Decimal(250_000)),
-    "DE42990000010532013000": Role(
-        label="EUR Operating", kind=OPERATING, floor=Decimal(1_000_000)
-    ),
+    "DE42990000010532013000": Role(label="EUR Operating", kind=OPERATING, floor=Decimal(1_000_000)),
     "DE41990000020648489890": Role(label="EUR Payouts", kind=NOSTRO, floor=Decimal(250_000)),
     "AE639900000012345678901": Role(
         label="AED Operating", kind=OPERATING, floor=Decimal(2_000_000)

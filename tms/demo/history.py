@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,23 +51,46 @@ class Past:
     until: date
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which days the bank writes, and from which seed."""
+
+    until: date
+    days: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """How many files came in, how many deliveries this process handled, and how long it took."""
+
+    files: int
+    handled: int
+    seconds: float
+
+
+def yesterday() -> date:
+    """Return the last day that is over everywhere."""
+    return clock.today(LAST_ZONE) - timedelta(days=1)
+
+
 @contextmanager
 def written_past(
-    accounts: Sequence[DemoAccount], *, seed: int, days: int, book: Path | None
+    accounts: Sequence[DemoAccount], span: Span, *, book: Path | None
 ) -> Iterator[Past]:
-    """Have the bank write `days` days up to yesterday; `book` is the home of a bank at rest.
+    """Have the bank write a past; `book` is the home of a bank at rest.
 
     Raises:
         HistoryNotWritten: the bank refused.
     """
-    until = clock.today(LAST_ZONE) - timedelta(days=1)
     with tempfile.TemporaryDirectory(prefix="tms-demo-") as made:
         folder = Path(made)
         described, ends = folder / "accounts.json", folder / "ends.json"
         described.write_text(json.dumps([dict(one.facts) for one in accounts]), "utf-8")
         command = [
             *(sys.executable, "-m", "integrations.sandbox_bank", "history"),
-            *("--seed", str(seed), "--days", str(days), "--until", until.isoformat()),
+            *("--seed", str(span.seed), "--days", str(span.days)),
+            *("--until", span.until.isoformat()),
             *("--out", str(folder / "files"), "--accounts", str(described)),
             *("--accounts-out", str(ends)),
             *(("--into-book", str(book)) if book else ()),
@@ -81,7 +105,7 @@ def written_past(
         )
         if outcome.returncode:
             raise HistoryNotWritten(f"The bank wrote no past: {outcome.stderr.strip()}")
-        yield _past(folder / "files", json.loads(ends.read_text("utf-8")), until)
+        yield _past(folder / "files", json.loads(ends.read_text("utf-8")), span.until)
 
 
 def _past(folder: Path, ends: list[dict[str, Any]], until: date) -> Past:
@@ -93,14 +117,12 @@ def _past(folder: Path, ends: list[dict[str, Any]], until: date) -> Past:
     return Past(recent=tuple(recent), older=tuple(older), ends=tuple(ends), until=until)
 
 
-def take_in(
-    files: Sequence[Path], *, tenant: UUID, progress: Progress | None = None
-) -> dict[str, int]:
+def take_in(files: Sequence[Path], *, tenant: UUID, progress: Progress | None = None) -> Taken:
     """Bring files in the way every file of a bank comes in, and read them into the books.
 
     They are archived like arrivals of their lines; the event of each is delivered right away.
-    Return how many files there were and how many deliveries this process handled itself.
     """
+    started = time.monotonic()
     done = handled = 0
     waiting = iter(files)
     while batch := list(islice(waiting, FILES_PER_TRANSACTION)):
@@ -114,7 +136,8 @@ def take_in(
         done += len(batch)
         if progress:
             progress(done, len(files))
-    return {"files": done, "handled": handled}
+    seconds = round(time.monotonic() - started, 1)
+    return Taken(files=done, handled=handled, seconds=seconds)
 
 
 def settle_events(*, tenant: UUID) -> int:

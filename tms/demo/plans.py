@@ -93,9 +93,7 @@ def _extra(one: DemoAccount, account_id: UUID, today: date) -> planning.PlanIn:
     )
 
 
-def _add_patterns(
-    accounts: Sequence[DemoAccount], ids: Mapping[str, UUID], now: datetime
-) -> int:
+def _add_patterns(accounts: Sequence[DemoAccount], ids: Mapping[str, UUID], now: datetime) -> int:
     known = set(reads.patterns().values_list("account_id", "name"))
     added = 0
     for one in accounts:

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.audit import chain
+from core.tenancy import bound
 from tms.ops.tenants import TenantName
+from treasury.selectors.invariants import Finding, invariants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,39 @@ class AuditProof:
 
 def audit_proofs(tenants: Sequence[TenantName]) -> list[AuditProof]:
     """Verify the audit trail of each tenant."""
-    return [
-        AuditProof(tenant=tenant, verdict=chain.verify(tenant=tenant.id)) for tenant in tenants
-    ]
+    return [AuditProof(tenant=tenant, verdict=chain.verify(tenant=tenant.id)) for tenant in tenants]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksProof:
+    """Whether one tenant's books balance, and where they do not."""
+
+    tenant: TenantName
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Return whether nothing was found."""
+        return not self.findings
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the findings for machines."""
+        findings = [
+            {"code": one.code, "message": one.message, "subject_id": str(one.subject_id)}
+            for one in self.findings
+        ]
+        return {"tenant": self.tenant.slug, "balanced": self.holds, "findings": findings}
+
+    def as_text(self) -> str:
+        """Return the findings for people, one line and one more for each."""
+        first = f"{self.tenant.slug}: {'balanced' if self.holds else 'NOT BALANCED'}"
+        return "\n".join([first, *(f"  {one.code}: {one.message}" for one in self.findings)])
+
+
+def books_proofs(tenants: Sequence[TenantName]) -> list[BooksProof]:
+    """Look for anything that does not balance in the books of each tenant."""
+    proofs = []
+    for tenant in tenants:
+        with bound(tenant.id, actor="system:verify"):
+            proofs.append(BooksProof(tenant=tenant, findings=tuple(invariants())))
+    return proofs

@@ -1,4 +1,4 @@
-"""One-time codes from an authenticator's seed; each time step is used once, as the server demands."""
+"""One-time codes from an authenticator's seed; a time step is used once, as the server demands."""
 
 import base64
 import hmac
@@ -24,7 +24,7 @@ def code_at(secret: str, step: int) -> str:
 
 
 class CodeBook:
-    """Remembers in a small file which step each person used last, so that runs can follow closely."""
+    """Remembers in a small file which step each person used last: runs may follow closely."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -124,9 +124,7 @@ def _watch_it_leave(scene: Scene, transfer: dict[str, Any]) -> None:
     )
 
 
-def _watch_it_settle(
-    scene: Scene, proposal: dict[str, Any], transfer_id: str
-) -> dict[str, Any]:
+def _watch_it_settle(scene: Scene, proposal: dict[str, Any], transfer_id: str) -> dict[str, Any]:
     looks = 0
 
     def settled() -> dict[str, Any] | None:

@@ -60,8 +60,6 @@ class Narrator:
         self._tell(PROVEN, text, facts)
 
     def _tell(self, kind: str, text: str, facts: dict[str, Any]) -> None:
-        line = Line(
-            kind=kind, seconds=self.seconds, chapter=self._chapter, text=text, facts=facts
-        )
+        line = Line(kind=kind, seconds=self.seconds, chapter=self._chapter, text=text, facts=facts)
         self.lines.append(line)
         self._listener(line)

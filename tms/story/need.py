@@ -1,4 +1,4 @@
-"""Chapter: the forecast sees a shortfall, and a prefunding is proposed, once per currency and day."""
+"""Chapter: the forecast sees a shortfall; its prefunding is proposed once per currency and day."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -53,7 +53,7 @@ def _forecast(scene: Scene) -> None:
         f" {run['horizon_days']} days: {run['shortfalls_count']} will run short.",
         run=run["id"],
     )
-    event = scene.stream.heard(lambda one: _is_shortfall(one))
+    event = scene.stream.heard(_is_shortfall)
     if event is None and run.get("announced", True) and run["shortfalls_count"]:
         event = scene.stream.wait(
             _is_shortfall, what="forecast.rda.shortfall", seconds=EVENT_SECONDS_MAX
@@ -62,9 +62,9 @@ def _forecast(scene: Scene) -> None:
         scene.tell.say("Nothing changed since the last forecast: its shortfalls stand announced.")
         return
     facts = event["payload"]
+    missing = shown(facts["shortfall"], facts["currency"])
     scene.tell.say(
-        f"Event forecast.rda.shortfall on the stream: {shown(facts['shortfall'], facts['currency'])}"
-        f" missing until {facts['date']}.",
+        f"Event forecast.rda.shortfall on the stream: {missing} missing until {facts['date']}.",
         event=event["event_id"],
     )
 

@@ -86,9 +86,7 @@ def _set_the_clocks(scene: Scene) -> None:
         scene.tell.say("It is nearly midnight in Mumbai: the demo's clocks go on by two minutes.")
 
 
-def _prefund(
-    scene: Scene, accounts: list[dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _prefund(scene: Scene, accounts: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Play the need, its proposal, one checker, and the transfer to its end."""
     proposal = need_money(scene, accounts)
     scene.tell.chapter("One checker decides")
@@ -96,7 +94,7 @@ def _prefund(
     scene.tell.say(
         f"{request['title']} waits for {request['required_count']}"
         f" {'person' if request['required_count'] == 1 else 'people'} until"
-        f" {request['cutoff_at']}; worth {shown(request['usd_equivalent'] or 0, 'USD')}."
+        f" {request['cutoff_at']}; worth {shown(request['usd_equivalent'] or '0', 'USD')}."
     )
     refuse_the_maker(scene, request)
     result = approve(scene, scene.cast.checker_one, request)
@@ -124,7 +122,7 @@ def _move_a_lot(
     if request["required_count"] < TWO:
         raise StoryFailed("More than ten million dollars must take two people.", **request)
     scene.tell.say(
-        f"Worth {shown(request['usd_equivalent'] or 0, 'USD')}:"
+        f"Worth {shown(request['usd_equivalent'] or '0', 'USD')}:"
         f" {request['required_count']} people must agree."
     )
     refuse_the_maker(scene, request)

@@ -87,7 +87,7 @@ class SightingInline(ReadOnlyInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EntryObservation]:
         """Read entry and statement along."""
         found: QuerySet[EntryObservation] = super().get_queryset(request)
-        return found.select_related("entry", "statement")
+        return found.select_related("entry", "statement").order_by("id")
 
     @display(description="entry")
     def shown_entry(self, seen: EntryObservation) -> SafeString:

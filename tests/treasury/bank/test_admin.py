@@ -152,7 +152,8 @@ def test_terms_change_and_the_number_does_not(books: BankAccount, keeper: Client
     address = reverse("admin:treasury_bankaccount_change", args=[books.pk])
     form = {
         "label": "Renamed", "min_balance": "250", "required_collateral": "0",
-        "overdraft_limit": "0", "intraday_mode": "DELTA", "statement_hours_expected": "24", "is_active": "on",
+        "overdraft_limit": "0", "intraday_mode": "DELTA", "statement_hours_expected": "24",
+        "is_active": "on",
         "number": "DE75512108001245126199", "currency": "USD",
     }  # fmt: skip
     assert keeper.post(address, form).status_code == 302

@@ -19,7 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Choose tenant and consumer."""
         parser.add_argument("--tenant", default="", metavar="SLUG", help="only this tenant")
-        parser.add_argument("--consumer", default="", help="only this consumer's, like room.purpose")
+        parser.add_argument(
+            "--consumer", default="", help="only this consumer's, like room.purpose"
+        )
         parser.add_argument("--list", action="store_true", help="show them and change nothing")
         parser.add_argument("--json", action="store_true", help="print JSON")
 

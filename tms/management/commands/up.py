@@ -18,7 +18,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: str) -> None:
         sys.exit(
-            start(
-                only=options["only"], without=options["without"], as_json=bool(options["json"])
-            )
+            start(only=options["only"], without=options["without"], as_json=bool(options["json"]))
         )
