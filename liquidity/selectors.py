@@ -14,7 +14,15 @@ from core.money import Money
 from liquidity.constants import CHART_HISTORY_DAYS
 from liquidity.engine.forecast import ZERO
 from liquidity.errors import ForecastUnknown, PatternUnknown, PlanUnknown
-from liquidity.models import Forecast, ForecastLine, ForecastRun, PayoutPlan, RecurringPattern
+from liquidity.models import (
+    Forecast,
+    ForecastLine,
+    ForecastRun,
+    PayoutPlan,
+    PayoutPlanQuerySet,
+    RecurringPattern,
+    RecurringPatternQuerySet,
+)
 from treasury.selectors import accounts, flows, positions
 
 
@@ -38,7 +46,25 @@ class Shortfall:
     usd: Decimal | None
 
 
-def plans() -> QuerySet[PayoutPlan]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """One account's newest forecast in brief; `lowest` is its lowest closing ahead, and when."""
+
+    forecast: Forecast
+    spark: str
+    lowest: Decimal
+    lowest_on: date
+    breaks_floor: bool
+    may_break_floor: bool
+
+    @property
+    def left(self) -> Decimal:
+        """Return what stays above floor and need."""
+        left: Decimal = self.forecast.available - self.forecast.required
+        return left
+
+
+def plans() -> PayoutPlanQuerySet:
     """Return the payout plans with their accounts."""
     return PayoutPlan.objects.select_related("account")
 
@@ -55,7 +81,7 @@ def plan(plan_id: UUID | str) -> PayoutPlan:
     return found
 
 
-def patterns() -> QuerySet[RecurringPattern]:
+def patterns() -> RecurringPatternQuerySet:
     """Return the recurring patterns with their accounts."""
     return RecurringPattern.objects.select_related("account")
 
@@ -108,6 +134,34 @@ def latest_forecasts() -> list[Forecast]:
 def lines(forecast_id: UUID | str) -> QuerySet[ForecastLine]:
     """Return the days of a forecast in order."""
     return ForecastLine.objects.filter(forecast_id=forecast_id).order_by("day")
+
+
+def overview() -> list[Overview]:
+    """Return every account's newest forecast with the course of its closings, in two queries."""
+    found = latest_forecasts()
+    ahead: dict[UUID, list[ForecastLine]] = defaultdict(list)
+    for line in ForecastLine.objects.filter(forecast__in=found).order_by("day"):
+        ahead[line.forecast_id].append(line)
+    return [_brief(one, ahead[one.pk]) for one in found]
+
+
+def _brief(forecast: Forecast, ahead: Sequence[ForecastLine]) -> Overview:
+    lowest = min(ahead, key=lambda line: line.closing)
+    low_bounds = [line.closing_p10 for line in ahead if line.closing_p10 is not None]
+    return Overview(
+        forecast=forecast,
+        spark=",".join(f"{line.closing:f}" for line in ahead),
+        lowest=lowest.closing,
+        lowest_on=lowest.day,
+        breaks_floor=lowest.closing < forecast.floor,
+        may_break_floor=any(bound < forecast.floor for bound in low_bounds),
+    )
+
+
+def plans_ahead(forecast: Forecast) -> PayoutPlanQuerySet:
+    """Return the payouts that were planned for the days of a forecast and still stand."""
+    end = forecast.day + timedelta(days=forecast.horizon_days - 1)
+    return plans().planned().filter(account_id=forecast.account_id).between(forecast.day, end)
 
 
 def last_run() -> ForecastRun | None:

@@ -22,6 +22,13 @@ class FundsMissing(DomainError):
     code = "funds_missing"
 
 
+class PreflightFailed(DomainError):
+    """The bank would refuse the order; `context['findings']` says why, in words."""
+
+    code = "preflight_failed"
+    status = 422
+
+
 class NotTheMaker(DomainError):
     """Only the maker may change or withdraw a proposal."""
 

@@ -19,5 +19,6 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/submit", movement.submit, name="submit"),
     path("proposals/<uuid:proposal_id>/withdraw", movement.withdraw, name="withdraw"),
     path("proposals/<uuid:proposal_id>/retry", movement.retry, name="retry"),
+    path("prefunding", movement.prefunding_board, name="prefunding"),
     path("transfers", movement.transfer_board, name="transfers"),
 ]

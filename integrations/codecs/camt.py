@@ -20,6 +20,7 @@ from integrations.codecs.camt_entries import (
     read_money,
     read_sign,
 )
+from integrations.codecs.camt_shapes import read_plain
 from integrations.codecs.constants import (
     BALANCES_MAX,
     DETAILS_MAX,
@@ -109,22 +110,20 @@ class _CamtReader:
         self.statements: list[ParsedStatement] = []
         self.open = _OpenStatement()
         self.batch: Batch | None = None
+        # The first transaction of an entry: it waits to see whether others or the end come next.
+        self.waiting: Element | None = None
         self.entries_count = 0
         self.unknown_count = 0
         self.details_count = 0
 
     def read(self, data: bytes) -> ParsedMessage:
-        for name, element in finished_elements(data, _AWAITED):
-            if name in _CONTAINERS:
-                self._end_statement(element)
-            elif name == "Ntry":
-                self._end_entry(element)
-            elif name == "TxDtls":
-                self._end_detail(element)
-            elif name == "Bal":
-                self._end_balance(element)
-            else:
-                self._header(element)
+        try:
+            for name, element in finished_elements(data, _AWAITED):
+                self._take(name, element)
+        except UnreadableMessage:
+            # What is wrong with the transaction that waits was in the file first.
+            self._read_waiting()
+            raise
         if not self.statements:
             raise UnreadableMessage(
                 "The message contains no statement, report or notification.",
@@ -138,6 +137,20 @@ class _CamtReader:
             statements=tuple(self.statements),
             findings=self.findings.all(),
         )
+
+    def _take(self, name: str, element: Element) -> None:
+        if name == "Ntry":
+            self._end_entry(element)
+            return
+        self._read_waiting()
+        if name == "TxDtls":
+            self._end_detail(element)
+        elif name in _CONTAINERS:
+            self._end_statement(element)
+        elif name == "Bal":
+            self._end_balance(element)
+        else:
+            self._header(element)
 
     def _note(self, locator: str, code: str, message: str) -> None:
         self.findings.add(code, message, locator)
@@ -201,6 +214,19 @@ class _CamtReader:
         self.details_count += 1
         if self.details_count > DETAILS_MAX:
             raise _too_many(DETAILS_MAX, "transactions", element)
+        if self.batch is None and block is not entry:
+            self.waiting = element
+        else:
+            self._read_detail(element, block=block, entry=entry)
+
+    def _read_waiting(self) -> None:
+        """Read the transaction that was left waiting as if it had just ended."""
+        element, self.waiting = self.waiting, None
+        if element is not None:
+            block = element.getparent()
+            self._read_detail(element, block=block, entry=block.getparent())
+
+    def _read_detail(self, element: Element, *, block: Element, entry: Element) -> None:
         batch = self._open_batch(entry)
         locator = f"{locate(element)}, entry {self.entries_count + 1}"
         batch.details.append(
@@ -214,23 +240,41 @@ class _CamtReader:
 
     def _end_entry(self, element: Element) -> None:
         if not _is_container(element.getparent()):
+            self._read_waiting()
             self.batch = None
             self._count_unknown(element)
             return
-        batch, self.batch = self._open_batch(element), None
+        entry = self._plain_entry(element)
+        if entry is None:
+            self._read_waiting()
+            batch, self.batch = self._open_batch(element), None
+            self._count_entry(element)
+            entry = read_entry(
+                element,
+                batch=batch,
+                kind=self.kind,
+                currency=self.open.currency,
+                findings=self.findings,
+            )
+        else:
+            self._count_entry(element)
+        self.open.entries.append(entry)
+        element.clear()
+
+    def _count_entry(self, element: Element) -> None:
         self.entries_count += 1
         if self.entries_count > ENTRIES_MAX:
             raise _too_many(ENTRIES_MAX, "entries", element)
         drop_elders(element, absorb=self._absorb)
-        entry = read_entry(
-            element,
-            batch=batch,
-            kind=self.kind,
-            currency=self.open.currency,
-            findings=self.findings,
-        )
-        self.open.entries.append(entry)
-        element.clear()
+
+    def _plain_entry(self, element: Element) -> ParsedEntry | None:
+        """Read an entry with one transaction or none the fast way; None if it takes the other."""
+        if self.batch is not None or self.entries_count >= ENTRIES_MAX:
+            return None
+        found = read_plain(element, detail=self.waiting, number=self.entries_count + 1)
+        if found is not None:
+            self.waiting = None
+        return found
 
     def _end_balance(self, element: Element) -> None:
         if not _is_container(element.getparent()):

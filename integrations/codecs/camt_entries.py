@@ -40,9 +40,9 @@ from integrations.codecs.values import (
     shown,
 )
 
-_SIGNS: Final = {"CRDT": 1, "DBIT": -1}
+SIGNS: Final = {"CRDT": 1, "DBIT": -1}
 _TRUE: Final = frozenset({"true", "1"})
-_STATUSES: Final = frozenset(EntryStatus)
+STATUSES: Final = {str(status): status for status in EntryStatus}
 # Remittance text is cut into pieces of this length: a full piece runs on into the next one.
 _REMITTANCE_PIECE_CHARS: Final = 140
 _DOMAIN_CODE: Final = ("Domn/Cd", "Domn/Fmly/Cd", "Domn/Fmly/SubFmlyCd", "Prtry/Cd")
@@ -68,7 +68,7 @@ _ACCOUNT: Final = ("Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN")
 _AGENT: Final = ("FinInstnId/BICFI", "FinInstnId/BIC", "FinInstnId/CmbndId/BIC")
 
 
-class _Role:
+class Role:
     """Where the parties of one role stand below RltdPties and RltdAgts, best place first."""
 
     def __init__(self, role: str) -> None:
@@ -79,9 +79,9 @@ class _Role:
         self.agents = plan(*self.banks)
 
 
-_NO_DETAIL: Final = ParsedDetail(amount=None, currency=None)
-_DEBTOR: Final = _Role("Dbtr")
-_CREDITOR: Final = _Role("Cdtr")
+NO_DETAIL: Final = ParsedDetail(amount=None, currency=None)
+DEBTOR: Final = Role("Dbtr")
+CREDITOR: Final = Role("Cdtr")
 
 
 @dataclass(slots=True)
@@ -108,13 +108,13 @@ def read_sign(indicator: str | None, *, what: str, locator: str) -> int:
     Raises:
         UnreadableMessage: neither; a sign is never guessed.
     """
-    if indicator not in _SIGNS:
+    if indicator not in SIGNS:
         raise UnreadableMessage(
             f"{what} does not say whether it is a credit or a debit.",
             code="sign_missing",
             locator=locator,
         )
-    return _SIGNS[indicator]
+    return SIGNS[indicator]
 
 
 def read_money(
@@ -187,15 +187,18 @@ def party_name(party: Element | None) -> str:
     return found or ""
 
 
-def _transaction_code(found: Parts, paths: tuple[str, ...] = _CODES) -> str | None:
+def join_codes(
+    domain: str | None, family: str | None, sub_family: str | None, own: str | None
+) -> str | None:
     """Return `PMNT/RCDT/ESCT` for a domain code, `PRTRY:…` for the bank's own, else None."""
-    texts = found.texts
-    domain, family, sub_family, own = paths
-    parts = (texts.get(domain), texts.get(family), texts.get(sub_family))
-    if any(parts):
-        return "/".join([part or "" for part in parts])
-    code = texts.get(own)
-    return None if code is None else f"PRTRY:{code}"
+    if domain or family or sub_family:
+        return f"{domain or ''}/{family or ''}/{sub_family or ''}"
+    return f"PRTRY:{own}" if own else None
+
+
+def _transaction_code(found: Parts, paths: tuple[str, ...] = _CODES) -> str | None:
+    domain, family, sub_family, own = (found.texts.get(path) for path in paths)
+    return join_codes(domain, family, sub_family, own)
 
 
 def read_status(
@@ -206,8 +209,8 @@ def read_status(
     Without a status an entry of a statement (053) is booked, any other is only information.
     """
     status = found.first(_STATUS) or text(found.elements.get("Sts"))
-    if status in _STATUSES:
-        return EntryStatus(status)
+    if status in STATUSES:
+        return STATUSES[status]
     assumed = EntryStatus.BOOK if kind is MessageKind.CAMT053 else EntryStatus.INFO
     if status is not None:
         assumed = EntryStatus.INFO
@@ -323,7 +326,7 @@ def _counterparty(found: Parts, *, credit: bool, either_side: bool) -> tuple[str
     parties, agents = found.elements.get("RltdPties"), found.elements.get("RltdAgts")
     if parties is None:
         return "", "", None
-    roles = (_DEBTOR, _CREDITOR) if credit else (_CREDITOR, _DEBTOR)
+    roles = (DEBTOR, CREDITOR) if credit else (CREDITOR, DEBTOR)
     for role in roles if either_side else roles[:1]:
         stated = pick(parties, role.parties)
         name, account = stated.first(role.names) or "", stated.first(role.accounts) or ""
@@ -349,7 +352,7 @@ def _detail_amount(
 
 
 def read_batch(entry: Element, *, locator: str) -> Batch:
-    """Read what an entry says before its first transaction.
+    """Read what an entry says of its transactions as a whole.
 
     Raises:
         UnreadableMessage: no sign.
@@ -506,7 +509,7 @@ def read_entry(
     booked, value_date = _read_dates(texts, findings=findings, locator=locator)
     _check_details(batch, amount=amount, currency=code, findings=findings)
     alone = len(batch.details) == 1 and (batch.count or 1) == 1
-    single = batch.details[0] if alone else _NO_DETAIL
+    single = batch.details[0] if alone else NO_DETAIL
     charges = read_charges(element, findings=findings) if "Chrgs" in elements else ()
     exchange = read_exchange(elements.get("AmtDtls"), findings=findings)
     return ParsedEntry(

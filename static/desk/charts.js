@@ -34,8 +34,8 @@
     for (const [day, point, low, high] of source.forecast) {
       const row = at(day);
       row[1] = Number(point);
-      row[2] = Number(low);
-      row[3] = Number(high);
+      row[2] = low === null ? null : Number(low);
+      row[3] = high === null ? null : Number(high);
     }
     const sorted = [...days.keys()].sort();
     const pick = (index) => sorted.map((day) => days.get(day)[index]);

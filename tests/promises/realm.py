@@ -82,7 +82,8 @@ def _at_work(tenant: UUID, actor: User | None = None) -> Iterator[None]:
 def people_of(slug: str) -> dict[str, User]:
     """Make one person for each role, and a second checker."""
     made = {
-        role: make_user(role.replace("_", "-"), role, is_service=role == INTEGRATION) for role in ALL
+        role: make_user(role.replace("_", "-"), role, is_service=role == INTEGRATION)
+        for role in ALL
     }
     made["second_checker"] = make_user("second-checker", "treasury_checker")
     for person in made.values():
@@ -297,7 +298,9 @@ def _furniture(slug: str, mark: str, folder: Path) -> str:
     approvals.install_default_rules()
     code = f"line-{slug}"
     lines.save_connection(
-        wish=lines.ConnectionIn(code=code, name=f"{mark} line", kind="FOLDER", directory=str(folder))
+        wish=lines.ConnectionIn(
+            code=code, name=f"{mark} line", kind="FOLDER", directory=str(folder)
+        )
     )
     rates.record_usd_rate(
         currency="INR", usd_per_unit=Decimal("0.0117"), as_of=clock.now(), source="test"

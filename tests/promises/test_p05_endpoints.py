@@ -13,14 +13,12 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.http import HttpResponse
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from core.identity.roles import ALL, INTEGRATION
 from core.tenancy import bound
 from integrations.downloads import ROLES_FOR_BYTES
-from integrations.services import ROLES_FOR_LINES, ROLES_FOR_TRYING_AGAIN
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
@@ -78,9 +76,7 @@ ROUTES: Final = [
     if route.pattern not in PUBLIC and route.pattern not in FRAMEWORK
 ]
 PLAIN: Final = [route for route in ROUTES if not route.is_admin]
-ADMIN: Final = [
-    route for route in ROUTES if route.is_admin and not SWITCH.search(route.pattern)
-]
+ADMIN: Final = [route for route in ROUTES if route.is_admin and not SWITCH.search(route.pattern)]
 
 
 def _filled(route: Route, realm: Realm) -> str:
@@ -318,7 +314,8 @@ def test_the_admin_shows_a_tenant_its_own_rows_only(
             paths = [_admin_path(model, id_, page) for id_ in (theirs, missing)]
             for call in (client.get, client.post):
                 seen = [
-                    _seen(call(path), id_) for path, id_ in zip(paths, (theirs, missing), strict=True)
+                    _seen(call(path), id_)
+                    for path, id_ in zip(paths, (theirs, missing), strict=True)
                 ]
                 assert seen[0] == seen[1], (model, page)
                 assert seen[0][0] in (302, 403, 404), (model, page, seen[0][:2])

@@ -49,7 +49,9 @@ def test_without_a_tenant_every_table_is_empty(world: World) -> None:
         assert {model._meta.label for model in tenant_models() if _everything(model)} == set()
 
 
-@pytest.mark.parametrize("table", ["treasury_bankaccount", "approvals_approvalrequest", "core_user"])
+@pytest.mark.parametrize(
+    "table", ["treasury_bankaccount", "approvals_approvalrequest", "core_user"]
+)
 def test_with_the_wall_down_the_same_read_sees_the_other_tenant(
     world: World, owner_connection: psycopg.Connection[Any], table: str
 ) -> None:

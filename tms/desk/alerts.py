@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_safe
 from core import clock
 from core.events.models import OutboxEvent
 from tms.desk.navigation import address
+from tms.templatetags.desk import grouped
 
 LISTED_MAX: Final = 100
 PANEL_MAX: Final = 7
@@ -71,7 +73,8 @@ def _expired(_facts: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _shortfall(facts: dict[str, Any]) -> tuple[str, str, str, str]:
-    title = f"Shortfall of {facts.get('shortfall')} {facts.get('currency')}"
+    currency = str(facts.get("currency", ""))
+    title = f"Shortfall of {grouped(Decimal(str(facts['shortfall'])), currency)} {currency}"
     return "HIGH", title, f"Needed by {facts.get('date')}.", "liquidity:shortfalls"
 
 

@@ -67,6 +67,13 @@ ENTRIES: Final = (
     ),
     Entry(
         heading="Payments",
+        title="Prefunding",
+        url_name="treasury:prefunding",
+        icon="scale",
+        keys="g e",
+    ),
+    Entry(
+        heading="Payments",
         title="Proposals",
         url_name="treasury:proposals",
         icon="list",

@@ -53,7 +53,7 @@ PANELS: Final = (
     Panel(
         title="Forecast",
         icon="chart",
-        url_name="liquidity:forecast-panel",
+        url_name="forecast-chart",
         page_url_name="liquidity:forecasts",
         topics="forecast.daily.ready cash_flow.created",
     ),

@@ -2,12 +2,14 @@
 
 from django.urls import include, path
 
+from liquidity import chart_panel
 from tms.desk import alerts, audit, views
 
 urlpatterns = [
     path("", include("calendars.urls")),
     path("", include("approvals.urls")),
     path("", include("treasury.urls")),
+    path("forecasts/chart", chart_panel.show, name="forecast-chart"),
     path("", include("liquidity.urls")),
     path("alerts", alerts.page, name="alerts"),
     path("alerts/panel", alerts.panel, name="alerts-panel"),

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from tms.story.arrivals import CURRENCY
 from tms.story.money import propose
@@ -14,6 +15,9 @@ PROPOSAL_SECONDS_MAX: Final = 20.0
 WAITING: Final = "PENDING"
 EVERYDAY_AMOUNT: Final = Decimal(60_000_000)
 VARIATION: Final = 999_999
+PAYOUT_ACCOUNT: Final = "INR Payouts"
+LATE_BATCH: Final = Decimal(35_000_000)
+LOCAL_ZONE: Final = "Asia/Kolkata"
 
 
 def need_money(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -25,7 +29,7 @@ def need_money(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         StoryFailed: nothing was proposed.
     """
-    _forecast(scene)
+    _forecast(scene, accounts)
     prefunding = wait_for(
         lambda: _newest(scene), what="a prefunding of rupees", seconds=PROPOSAL_SECONDS_MAX
     )
@@ -45,32 +49,54 @@ def need_money(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
     return _something_else(scene, prefunding, accounts)
 
 
-def _forecast(scene: Scene) -> None:
-    scene.tell.chapter("The forecast")
-    run = scene.cast.maker.post(FORECAST_DOOR)
+def _announce_payouts(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Let the payout system announce a late batch on the first payout account; return that."""
+    account = next(row for row in accounts if row["label"] == PAYOUT_ACCOUNT)
+    now = scene.system_now()
+    amount = LATE_BATCH + now.microsecond % VARIATION
+    plan = {
+        "account": account["account_id"],
+        "currency": CURRENCY,
+        "value_date": now.astimezone(ZoneInfo(LOCAL_ZONE)).date().isoformat(),
+        "amount": f"{amount:.2f}",
+        "description": "Late batch of payouts",
+        "source_ref": f"LATE-{now:%Y%m%dT%H%M%S%f}",
+        "kind": "EXTRA",
+    }
+    scene.cast.maker.post("/api/v1/payout-plans", {"plans": [plan]})
     scene.tell.say(
-        f"{scene.cast.maker.person} runs the forecast of {run['accounts_count']} accounts over"
-        f" {run['horizon_days']} days: {run['shortfalls_count']} will run short.",
-        run=run["id"],
+        f"A late batch of {shown(amount, CURRENCY)} is announced for today on {account['label']}."
     )
-    event = scene.stream.heard(_is_shortfall)
-    if event is None and run.get("announced", True) and run["shortfalls_count"]:
-        event = scene.stream.wait(
-            _is_shortfall, what="forecast.rda.shortfall", seconds=EVENT_SECONDS_MAX
-        )
-    if event is None:
-        scene.tell.say("Nothing changed since the last forecast: its shortfalls stand announced.")
-        return
-    facts = event["payload"]
-    missing = shown(facts["shortfall"], facts["currency"])
+    return account
+
+
+def _forecast(scene: Scene, accounts: list[dict[str, Any]]) -> None:
+    scene.tell.chapter("The forecast")
+    account = _announce_payouts(scene, accounts)
+    forecasts = scene.cast.maker.post(FORECAST_DOOR)["forecasts"]
+    short = [one for one in forecasts if amount_of(one["shortfall"]) > 0]
     scene.tell.say(
-        f"Event forecast.rda.shortfall on the stream: {missing} missing until {facts['date']}.",
+        f"{scene.cast.maker.person} runs the forecast of {len(forecasts)} accounts:"
+        f" {len(short)} will run short."
+    )
+    expected = [one for one in short if one["account"] == account["account_id"]]
+    if not expected:
+        scene.tell.say(f"{account['label']} holds enough: it was funded earlier today.")
+        return
+    event = scene.stream.wait(
+        lambda one: (
+            one["type"] == "forecast.rda.shortfall"
+            and one["payload"]["forecast_id"] == expected[0]["id"]
+        ),
+        what="forecast.rda.shortfall",
+        seconds=EVENT_SECONDS_MAX,
+    )
+    facts = event["payload"]
+    scene.tell.say(
+        f"Event forecast.rda.shortfall on the stream: {account['label']} lacks"
+        f" {shown(facts['shortfall'], facts['currency'])} until {facts['date']}.",
         event=event["event_id"],
     )
-
-
-def _is_shortfall(event: dict[str, Any]) -> bool:
-    return str(event["type"]) == "forecast.rda.shortfall"
 
 
 def _newest(scene: Scene) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from tms.story.money import (
     request_for,
 )
 from tms.story.narrator import Line, Narrator
-from tms.story.need import need_money
+from tms.story.need import LOCAL_ZONE, need_money
 from tms.story.scene import CLOCKS_APART_MAX, Scene, Stage, amount_of, shown
 from tms.story.stream import Stream, present_position
 
@@ -28,7 +28,6 @@ from tms.story.stream import Stream, present_position
 LARGE_AMOUNT: Final = Decimal(950_000_000)
 VARIATION: Final = 9_999
 MIDNIGHT_MARGIN: Final = timedelta(seconds=120)
-LOCAL_ZONE: Final = "Asia/Kolkata"
 TWO: Final = 2
 
 

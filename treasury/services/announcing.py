@@ -13,6 +13,8 @@ from treasury.services.news import raise_alert
 from treasury.services.posting import Posted, Sheet
 
 _NAMED_MAX: Final = 5
+# Older gaps stay flagged on their statements; a person is called only for what can still matter.
+GAP_ALERT_DAYS_MAX: Final = 10
 
 
 def announce(
@@ -24,14 +26,17 @@ def announce(
         tell_quarantine(first)
     if first.state == StatementState.POSTED:
         tell_balance(account)
+    today = clock.now().date()
     for row in gaps:
+        if (today - row.statement_date).days > GAP_ALERT_DAYS_MAX:
+            continue
         raise_alert(
             kind="statement_gap",
             severity="medium",
             subject_type="statement",
             subject_id=row.pk,
             title=f"{account.label}: a statement is missing before {row.statement_ref}",
-            detail=f"It opens with {row.opening}; the one before it does not lead there.",
+            detail=f"It opens with {row.opening:,.2f}; the one before it does not lead there.",
         )
     _tell_lost_entries(account, first, posted)
 

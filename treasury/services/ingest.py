@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import clock
 from integrations import selectors as messages
@@ -35,6 +35,7 @@ _PROOFS: Final = {
     ProofStatus.DIFFERS: Proof.DIFFERS,
     ProofStatus.NO_BALANCES: Proof.NO_BALANCES,
 }
+READING_TIMEOUT: Final = "300s"
 PAGES_WAIT: Final = timedelta(hours=24)
 
 
@@ -81,6 +82,7 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     Raises:
         MessageUnknown: no such message.
     """
+    _allow_long_reading()
     try:
         parsed = archive.read_archived(message_id)
     except UnreadableMessage as error:
@@ -104,6 +106,19 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         entries_changed=sum(len(one.changed) for one in run.posted),
         refusals=tuple(run.refusals),
     )
+
+
+def _allow_long_reading() -> None:
+    """Let this transaction pause while a large file is read, and its rows be written in one go.
+
+    The short limits of the connection are meant for sessions that somebody left open.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, true),"
+            " set_config('statement_timeout', %s, true)",
+            [READING_TIMEOUT, READING_TIMEOUT],
+        )
 
 
 def _read_statements(run: _Run) -> None:

@@ -13,13 +13,17 @@ from core import clock
 from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.identity.roles import DEALER, INTEGRATION, TREASURY_MAKER, TREASURY_MANAGER
+from core.ids import uetr
 from core.money import Money, smallest_unit
+from integrations.codecs.pain001 import preflight
+from integrations.codecs.records import Severity
 from treasury.engine.rails import profile, rail_for
-from treasury.errors import CutoffPassed, NotTheMaker
-from treasury.models import BankAccount, Proposal, ProposalState, Purpose
+from treasury.errors import CutoffPassed, NotTheMaker, PreflightFailed
+from treasury.models import BankAccount, Proposal, ProposalState, Purpose, Transfer
 from treasury.selectors import movement as reads
 from treasury.selectors.accounts import usd_equivalent
 from treasury.services.news import tell_status
+from treasury.services.orders import instruction_for
 from treasury.services.references import next_reference
 
 SUBJECT = "treasury.proposal"
@@ -72,6 +76,7 @@ def submit_proposal(*, proposal_id: UUID, actor: User | None) -> Proposal:
     Raises:
         NotTheMaker: somebody else's draft.
         CutoffPassed: it can no longer land on its value date.
+        PreflightFailed: the bank would refuse the order; all reasons in words.
         NobodyEligible: too few other people may check it (from the approvals room).
     """
     proposal = _locked(proposal_id)
@@ -146,7 +151,26 @@ def close_proposal(*, proposal_id: UUID, outcome: str, reason: str) -> Proposal:
     return proposal
 
 
+def _require_sendable(proposal: Proposal) -> None:
+    """Say before anybody approves what the bank would refuse afterwards."""
+    trial = Transfer(
+        proposal=proposal, end_to_end_id=proposal.reference, uetr=uetr(), attempt=proposal.version
+    )
+    errors = [
+        finding
+        for finding in preflight(instruction_for(trial), rail=proposal.rail)
+        if finding.severity is Severity.ERROR
+    ]
+    if errors:
+        raise PreflightFailed(
+            " ".join(finding.message for finding in errors),
+            field="amount" if "AMOUNT" in errors[0].code else "proposal",
+            findings=[{"code": one.code, "message": one.message} for one in errors],
+        )
+
+
 def _ask_for_approval(proposal: Proposal) -> None:
+    _require_sendable(proposal)
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
     proposal.save()
@@ -230,7 +254,12 @@ def _account(account_id: UUID, field: str) -> BankAccount:
 def _locked(proposal_id: UUID) -> Proposal:
     found = (
         Proposal.objects.select_for_update(of=("self",))
-        .select_related("debit_account__bank", "credit_account__bank")
+        .select_related(
+            "debit_account__bank",
+            "debit_account__entity",
+            "credit_account__bank",
+            "credit_account__entity",
+        )
         .filter(pk=proposal_id)
         .first()
     )

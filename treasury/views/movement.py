@@ -95,6 +95,16 @@ def transfer_board(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
+def prefunding_board(request: HttpRequest) -> HttpResponse:
+    """List what shortfalls led to: one request per currency and local day."""
+    context = {"requests": movement.prefunding_requests()[:LISTED_MAX]}
+    whole = request.headers.get("HX-Request") != "true"
+    page = "treasury/prefunding.html" if whole else "treasury/prefunding_table.html"
+    return render(request, page, context)
+
+
+@require_safe
+@login_required
 def movements_panel(request: HttpRequest) -> HttpResponse:
     """Show what moves now, for the front page; when nothing does, what moved last."""
     moving = list(_proposals("open").order_by("cutoff_at")[:PANEL_MAX])

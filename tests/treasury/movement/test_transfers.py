@@ -17,7 +17,7 @@ from integrations import services as lines
 from integrations.codecs.records import PaymentStatus, StatusReport
 from tests.conftest import MakeUser
 from tests.treasury.movement.conftest import House, approve, propose, put_balance
-from treasury.errors import NotRetriable, NotTheMaker
+from treasury.errors import NotRetriable, NotTheMaker, PreflightFailed
 from treasury.models import (
     BankAccount,
     BankEntry,
@@ -375,3 +375,12 @@ def test_after_fedwires_cutoff_it_is_born_with_the_next_business_day(
             maker=maker,
         )
     assert (made.rail, made.value_date) == ("FEDWIRE", date(2026, 11, 27))
+
+
+def test_what_the_bank_would_refuse_is_said_before_anybody_approves(
+    house: House, maker: User
+) -> None:
+    """RTGS in India moves at least two lakh rupees in one payment."""
+    with pytest.raises(PreflightFailed, match="200,000"):
+        propose(house, maker, "199999.99", credit_account=house.far.pk)
+    assert propose(house, maker, "200000.00", credit_account=house.far.pk).state == _S.PENDING

@@ -1,0 +1,160 @@
+"""A real browser against the real application: ASGI, websockets, database and Valkey included."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import uvicorn
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from core import clock
+from core.events.relay import redis_client, relay_all
+from core.identity.models import User
+from core.identity.views import BACKEND
+from core.middleware import TENANT_SESSION_KEY
+from core.tenancy import bound
+from tests.conftest import make_user
+from tests.treasury.movement.conftest import House, build_house
+
+CHROMIUM = os.environ.get("TMS_CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS_MAX = 30
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def address(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """Serve the application from a thread, on a port of its own."""
+    with django_db_blocker.unblock():
+        from tms.asgi import application  # refuses to load unless every wall stands
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings.TMS_ORIGINS.append(url)
+        config = uvicorn.Config(
+            application, log_level="warning", lifespan="off", ws="websockets-sansio"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield url
+        server.should_exit = True
+        thread.join(START_SECONDS_MAX)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield chromium
+    chromium.close()
+
+
+class Office:
+    """A tenant with its people; everything in it is committed, as other processes see it."""
+
+    def __init__(self, tenant: UUID, folder: Path) -> None:
+        self.tenant = tenant
+        with self.as_system():
+            self.maker = make_user("maker", "treasury_maker")
+            self.checker = make_user("checker", "treasury_checker")
+            self.checker2 = make_user("checker2", "treasury_checker")
+            self.house: House = build_house(folder)
+
+    @contextmanager
+    def as_system(self) -> Iterator[None]:
+        with bound(self.tenant, actor="system:test"):
+            yield
+
+    @contextmanager
+    def acting(self, user: User) -> Iterator[None]:
+        with bound(self.tenant, actor=user.pk):
+            yield
+
+    def news(self) -> None:
+        """Carry what was committed outwards, as the relay process does."""
+        relay_all(redis_client())
+
+
+@pytest.fixture
+def office(
+    committed_tenant: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Office]:
+    # Playwright keeps an event loop in this thread; Django would refuse the ORM beside it.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    yield Office(committed_tenant, tmp_path)
+
+
+OpenDesk = Callable[..., Page]
+
+
+@pytest.fixture
+def open_desk(browser: Browser, address: str, office: Office) -> Iterator[OpenDesk]:
+    """Open a page as somebody; console errors and refused resources fail the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def enter(user: User | None, path: str = "/", **options: Any) -> Page:
+        context = browser.new_context(base_url=address, **options)
+        contexts.append(context)
+        if user is not None:
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(user)}
+            context.add_cookies([{**cookie, "url": address}])  # type: ignore[list-item, misc]
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(f"{page.url}: {said.text}") if said.type == "error" else None
+            ),
+        )
+        page.goto(path)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def session_of(user: User) -> str:
+    """Return the key of a session that belongs to `user`."""
+    session = SessionStore()
+    with bound(user.tenant_id, actor=user.pk):
+        user.last_login = clock.now()
+        user.save(update_fields=["last_login"])
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = BACKEND
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session[TENANT_SESSION_KEY] = str(user.tenant_id)
+        session.save()
+    return str(session.session_key)

@@ -1,0 +1,88 @@
+"""A killer with a seed: SIGKILL to one part after the other, and a stopwatch for their return."""
+
+import os
+import random
+import signal
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.chaos.live import LiveSystem
+
+TICK_SECONDS: Final = 0.05
+STARTING_TOO: Final = 0.2  # how often a part that is only starting is killed as well
+
+
+@dataclass(slots=True, kw_only=True)
+class Kill:
+    """One SIGKILL: whom, when, and how long until the part was ready again."""
+
+    name: str
+    pid: int
+    at: float
+    recovery_seconds: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Killer:
+    """Kills what it was given, each name as often as it says, with pauses drawn by `rng`."""
+
+    system: LiveSystem
+    rng: random.Random
+    pause_seconds: tuple[float, float]
+    kills: list[Kill] = field(default_factory=list)
+
+    def rampage(self, victims: Mapping[str, int], *, seconds_max: float) -> None:
+        """Kill until every name has had its share, or the time is over."""
+        left = [name for name, times in victims.items() for _ in range(times)]
+        self.rng.shuffle(left)
+        deadline = time.monotonic() + seconds_max
+        next_at = time.monotonic()
+        while left and time.monotonic() < deadline:
+            self.watch()
+            if time.monotonic() >= next_at:
+                name = next((name for name in left if self._may_be_killed(name)), None)
+                if name is not None and self._kill(name):
+                    left.remove(name)
+                    next_at = time.monotonic() + self.rng.uniform(*self.pause_seconds)
+            threading.Event().wait(TICK_SECONDS)
+
+    def watch(self) -> bool:
+        """Note who is back; return whether everybody is."""
+        table = self.system.table()
+        now = time.monotonic()
+        for kill in self.kills:
+            row = table[kill.name]
+            if kill.recovery_seconds is None and row["state"] == "ready" and row["pid"] != kill.pid:
+                kill.recovery_seconds = now - kill.at
+        return all(kill.recovery_seconds is not None for kill in self.kills)
+
+    def counts(self) -> Counter[str]:
+        return Counter(kill.name for kill in self.kills)
+
+    def recoveries(self) -> tuple[float, float]:
+        """Return the longest and the median time until a killed part was ready again."""
+        times = [kill.recovery_seconds for kill in self.kills if kill.recovery_seconds is not None]
+        return max(times), statistics.median(times)
+
+    def _may_be_killed(self, name: str) -> bool:
+        row = self.system.table()[name]
+        if row["pid"] is None or any(kill.pid == row["pid"] for kill in self.kills):
+            return False
+        return row["state"] == "ready" or self.rng.random() < STARTING_TOO * TICK_SECONDS
+
+    def _kill(self, name: str) -> bool:
+        self.system.note_processes()
+        pid = self.system.pid(name)
+        if pid is None:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self.kills.append(Kill(name=name, pid=pid, at=time.monotonic()))
+            return True
+        return False

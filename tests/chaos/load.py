@@ -1,0 +1,198 @@
+"""People at work: makers propose over the API, checkers approve, all repeat with the same key."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from tests.chaos.live import LiveSystem
+
+ANSWER_SECONDS_MAX: Final = 20.0
+PAUSE_SECONDS: Final = 0.15
+UNAVAILABLE: Final = 503
+TOO_MANY: Final = 429
+SERVER_ERROR: Final = 500
+# Debit, credit and the smallest amount that the rail between them moves.
+ROUTES: Final = (
+    ("near", "home", 1_000),
+    ("home", "near", 1_000),
+    ("near", "home", 1_000),
+    ("far", "home", 200_000),
+    ("near", "far", 200_000),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A proposal as its maker wants it; the key stays the same for every repetition."""
+
+    key: str
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Journal:
+    """What the clients were told; nothing of the system's own."""
+
+    acknowledged: dict[str, str] = field(default_factory=dict)  # key → proposal id
+    approved: set[str] = field(default_factory=set)  # "request id checker"
+    answers: Counter[int] = field(default_factory=Counter)
+    broken_count: int = 0
+    slowest_seconds: float = 0.0
+    oddities: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def wishes(*, count: int, accounts: dict[str, str], rng: random.Random) -> list[Wish]:
+    """Draw `count` proposals over both doors."""
+    drawn = []
+    for number in range(count):
+        debit, credit, least = rng.choice(ROUTES)
+        amount = f"{rng.randint(least, least + 50_000)}.{rng.randint(0, 99):02d}"
+        body = {
+            "debit_account": accounts[debit],
+            "credit_account": accounts[credit],
+            "amount": amount,
+            "why": f"Load {number}",
+        }
+        drawn.append(Wish(key=f"load-{number}-{rng.getrandbits(64):x}", body=body))
+    return drawn
+
+
+class Person:
+    """One API client. A broken connection, a 503 or a 500 is answered by the same call again."""
+
+    def __init__(self, system: LiveSystem, journal: Journal, *, name: str, until: float) -> None:
+        self.journal = journal
+        self.until = until
+        self.name = name
+        self.http = httpx.Client(
+            base_url=f"{system.url}/api/v1",
+            headers={"Authorization": f"Bearer {system.facts['tokens'][name]}"},
+            timeout=httpx.Timeout(ANSWER_SECONDS_MAX, connect=3),
+        )
+
+    def insist(self, method: str, path: str, *, key: str = "", body: Any = None) -> Any:
+        """Repeat until there is an answer that stays; None when the time is over."""
+        headers = {"Idempotency-Key": key} if key else {}
+        while time.monotonic() < self.until:
+            began = time.monotonic()
+            try:
+                answer = self.http.request(method, path, json=body, headers=headers)
+            except httpx.TransportError:
+                with self.journal.lock:
+                    self.journal.broken_count += 1
+                threading.Event().wait(PAUSE_SECONDS)
+                continue
+            self._note(answer, time.monotonic() - began)
+            if answer.status_code < SERVER_ERROR and answer.status_code != TOO_MANY:
+                return answer
+            threading.Event().wait(PAUSE_SECONDS)
+        return None
+
+    def _note(self, answer: httpx.Response, seconds: float) -> None:
+        with self.journal.lock:
+            self.journal.answers[answer.status_code] += 1
+            self.journal.slowest_seconds = max(self.journal.slowest_seconds, seconds)
+            if answer.status_code == SERVER_ERROR:
+                self.journal.oddities.append(f"500 {answer.request.url.path} {answer.text[:300]}")
+
+
+def make(person: Person, mine: Sequence[Wish]) -> None:
+    """Propose everything of `mine`, one after the other."""
+    for wish in mine:
+        answer = person.insist("POST", "/proposals", key=wish.key, body=wish.body)
+        if answer is None:
+            return
+        with person.journal.lock:
+            if answer.status_code == httpx.codes.CREATED:
+                person.journal.acknowledged[wish.key] = answer.json()["id"]
+            else:
+                person.journal.oddities.append(f"{answer.status_code} {answer.text[:300]}")
+
+
+def check(person: Person, *, done: threading.Event) -> None:
+    """Approve whatever waits for this checker, until `done` and nothing waits any more."""
+    while time.monotonic() < person.until:
+        ended_before = done.is_set()
+        page = person.insist("GET", "/approvals?state=PENDING&waiting_for_me=true")
+        if page is None:
+            return
+        waiting = page.json()["results"]
+        for request in waiting:
+            _approve(person, request)
+        if not waiting:
+            if ended_before:
+                return
+            threading.Event().wait(PAUSE_SECONDS * 2)
+
+
+def _approve(person: Person, request: dict[str, Any]) -> None:
+    answer = person.insist(
+        "POST",
+        f"/approvals/{request['id']}/approve",
+        key=f"{person.name}-{request['id']}",
+        body={
+            "version": request["subject_version"],
+            "content_hash": request["content_hash"],
+            "reason": "",
+        },
+    )
+    if answer is None:
+        return
+    with person.journal.lock:
+        if answer.status_code == httpx.codes.OK:
+            person.journal.approved.add(f"{request['id']} {person.name}")
+        elif answer.json().get("code") not in ("not_pending", "already_decided", "busy"):
+            person.journal.oddities.append(f"{answer.status_code} {answer.text[:300]}")
+
+
+@dataclass(slots=True, kw_only=True)
+class Load:
+    """The threads of makers and checkers, bounded in count and in time."""
+
+    journal: Journal
+    makers: list[threading.Thread]
+    checkers: list[threading.Thread]
+    made: threading.Event
+
+    def start(self) -> None:
+        for thread in (*self.makers, *self.checkers):
+            thread.start()
+
+    def is_over(self) -> bool:
+        """Tell the checkers when all makers are done; return whether everybody is."""
+        if not any(thread.is_alive() for thread in self.makers):
+            self.made.set()
+        return not any(thread.is_alive() for thread in (*self.makers, *self.checkers))
+
+
+def load_on(
+    system: LiveSystem, *, count: int, rng: random.Random, seconds_max: float, makers: int = 3
+) -> Load:
+    """Prepare a load of `count` proposals by `makers` threads and two checkers."""
+    journal, made = Journal(), threading.Event()
+    until = time.monotonic() + seconds_max
+    drawn = wishes(count=count, accounts=dict(system.facts["accounts"]), rng=rng)
+
+    def maker(share: Sequence[Wish]) -> threading.Thread:
+        person = Person(system, journal, name="maker", until=until)
+        return threading.Thread(target=make, args=(person, share), daemon=True)
+
+    def checker(name: str) -> threading.Thread:
+        person = Person(system, journal, name=name, until=until)
+        return threading.Thread(
+            target=check, args=(person,), kwargs={"done": made}, daemon=True
+        )
+
+    return Load(
+        journal=journal,
+        makers=[maker(drawn[part::makers]) for part in range(makers)],
+        checkers=[checker("checker-one"), checker("checker-two")],
+        made=made,
+    )

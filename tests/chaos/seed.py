@@ -1,0 +1,118 @@
+"""Fill an empty running system with the house of the movement tests: `python -m tests.chaos.seed`.
+
+Runs as a program of its own against TMS_HOME; prints one JSON line with tokens and accounts.
+"""
+
+import json
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import django
+
+LOAD_DAY: Final = timedelta(hours=12)
+HTTP_DOOR: Final = "http"
+OWNER: Final = "North Remit Limited"
+OPENING: Final = "50000000.00"
+
+
+def bank_account(*, bic: str, number: str, ifsc: str, channel: str) -> dict[str, str]:
+    """Describe a rupee account as the sandbox bank wants to know it."""
+    return {
+        "bank_bic": bic,
+        "number": number,
+        "clearing_system": "INFSC",
+        "clearing_code": ifsc,
+        "currency": "INR",
+        "owner_name": OWNER,
+        "timezone": "Asia/Kolkata",
+        "channel": channel,
+        "opening_balance": OPENING,
+    }
+
+
+def accounts_at_the_bank() -> list[dict[str, str]]:
+    """Return the accounts of the house for POST /accounts: the second bank answers over HTTP."""
+    first = {"bic": "SBNKINBBXXX", "ifsc": "SBNK0000001", "channel": "folder"}
+    other = {"bic": "OTHRINBBXXX", "ifsc": "OTHR0000001", "channel": "http"}
+    return [
+        bank_account(number="1000000001", **first),
+        bank_account(number="1000000002", **first),
+        bank_account(number="2000000001", **other),
+    ]
+
+
+def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
+    """Build people and house in a new tenant, and return what a load generator needs."""
+    from approvals import services as approvals
+    from core import clock
+    from core.api.authentication import access_token
+    from core.identity.services import create_tenant, create_user
+    from core.tenancy import bound
+    from integrations import services as lines
+    from tests.treasury.movement.conftest import build_house
+    from treasury.models import Bank
+    from treasury.services import rates
+
+    tenant = create_tenant(slug="north", name="North Remit")
+    with bound(tenant.id, actor="system:chaos"):
+        people = {
+            name: create_user(
+                name=name,
+                display_name=name.title(),
+                roles=(role,),
+                password=None,
+                person_number=f"P-{name}",
+            )
+            for name, role in (
+                ("maker", "treasury_maker"),
+                ("checker-one", "treasury_checker"),
+                ("checker-two", "treasury_checker"),
+                ("manager", "treasury_manager"),
+            )
+        }
+        # The statements are of yesterday: an end-of-day statement of today would close the day.
+        with clock.frozen(clock.now() - timedelta(days=1)):
+            house = build_house(bank_home)
+        rates.record_usd_rate(
+            currency="INR", usd_per_unit=Decimal("0.0117"), as_of=clock.now(), source="test"
+        )
+        approvals.add_rule(
+            rule=approvals.RuleIn(required_count=2, rail="RTGS_IN"), actor=people["manager"]
+        )
+        lines.save_connection(
+            wish=lines.ConnectionIn(
+                code=HTTP_DOOR,
+                name="Over HTTP",
+                kind="HTTP",
+                base_url=bank_url,
+                secret=secret,
+                connect_timeout_seconds=1,
+                read_timeout_seconds=3,
+                rate_per_minute=6_000,
+            )
+        )
+        Bank.objects.filter(bic="OTHRINBBXXX").update(connection=HTTP_DOOR)
+        tokens = {}
+        for name, person in people.items():
+            token = access_token(person)
+            token.set_exp(lifetime=LOAD_DAY)
+            tokens[name] = str(token)
+    return {
+        "tenant": str(tenant.id),
+        "tokens": tokens,
+        "accounts": {name: str(getattr(house, name).pk) for name in ("home", "near", "far")},
+    }
+
+
+def main() -> None:
+    """Read the addresses from the command line, seed, print."""
+    django.setup()
+    home, url, secret = sys.argv[1:4]
+    sys.stdout.write(json.dumps(seed(bank_home=Path(home), bank_url=url, secret=secret)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

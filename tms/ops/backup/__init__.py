@@ -1,0 +1,1 @@
+"""Backups that prove themselves: written, signed, restored elsewhere, verified."""
