@@ -56,7 +56,7 @@ def loads(body: bytes) -> Any:
     if not _depth_is_bounded(text):
         raise Invalid(f"The body nests deeper than {DEPTH_MAX} levels.", field="body")
     try:
-        return json.loads(
+        parsed = json.loads(
             text,
             parse_float=Decimal,
             parse_constant=_refuse_constant,
@@ -67,3 +67,15 @@ def loads(body: bytes) -> Any:
         raise Invalid(message, field="body") from error
     except ValueError as error:  # a number of too many digits for the interpreter
         raise Invalid("The body holds a number that is too long.", field="body") from error
+    if "\\ud" in text.lower() and not _is_text(parsed):
+        raise Invalid("The body holds half a character (a lone surrogate).", field="body")
+    return parsed
+
+
+def _is_text(parsed: Any) -> bool:
+    """Return whether every string can be written as UTF-8: an escape may name half a character."""
+    try:
+        json.dumps(parsed, default=str, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

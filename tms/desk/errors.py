@@ -2,8 +2,10 @@
 
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+
+from core.api.problems import problem
 
 _PAGES: Final[dict[int, tuple[str, str]]] = {
     400: (
@@ -25,9 +27,15 @@ _PAGES: Final[dict[int, tuple[str, str]]] = {
 }
 
 
+_CODES: Final = {400: "bad_request", 403: "forbidden", 404: "not_found", 500: "server_error"}
+
+
 def error_page(request: HttpRequest, *, status: int, words: str = "") -> HttpResponse:
     """Return the page for an error, with the request's number for whoever looks into the log."""
     title, standard = _PAGES.get(status, _PAGES[400])
+    if request.path.startswith("/api/"):
+        body = problem(status=status, code=_CODES.get(status, "error"), message=words or standard)
+        return JsonResponse(body, status=status, content_type="application/problem+json")
     context = {
         "status": status,
         "title": title,
