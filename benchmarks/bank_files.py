@@ -1,4 +1,4 @@
-"""Bank files of any size for the benchmarks: camt.053 and MT940, the same ones for the same seed."""
+"""Bank files of any size for the benchmarks: camt.053 and MT940, equal for equal seeds."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-IBAN = "DE89370400440532013000"
 CURRENCY = "EUR"
 _WORDS = ("Invoice", "Payout", "Salary", "Refund", "Commission", "Settlement", "Batch", "Corridor")
 _NAMES = ("Alpine Trading", "Harbour Foods", "Lakeside Media", "Granite Tools", "Orchard Travel")
@@ -55,8 +54,18 @@ def movements(count: int, *, seed: int, last_day: date, days: int = 1) -> list[M
     return made
 
 
+def iban(number: int) -> str:
+    """Return a German account number with the right check digits."""
+    inner = f"37040044{number:010d}"
+    return f"DE{98 - int(f'{inner}131400') % 97:02d}{inner}"
+
+
 def _sign(amount: Decimal) -> str:
     return "DBIT" if amount < 0 else "CRDT"
+
+
+ACCOUNT = iban(532013000)
+OPENING = Decimal(1_000_000)
 
 
 def _entry(one: Movement) -> str:
@@ -85,27 +94,33 @@ def _balance(code: str, amount: Decimal, day: date) -> str:
     )
 
 
-def camt053(listed: Sequence[Movement], *, opening: Decimal = Decimal(1_000_000)) -> bytes:
+def camt053(
+    listed: Sequence[Movement],
+    *,
+    opening: Decimal = OPENING,
+    sequence: int = 1,
+    message: str = "M1",
+) -> bytes:
     """Return a camt.053.001.08 of one statement that adds up, one entry a line."""
     first, last = listed[0].day, listed[-1].day
     closing = opening + sum((one.amount for one in listed), Decimal(0))
-    head = f"<GrpHdr><MsgId>M{last:%y%m%d}</MsgId><CreDtTm>{last}T22:00:00Z</CreDtTm></GrpHdr>"
+    head = f"<GrpHdr><MsgId>{message}</MsgId><CreDtTm>{last}T22:00:00Z</CreDtTm></GrpHdr>"
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>'
-        f"{head}<Stmt><Id>ST{last:%y%m%d}</Id><ElctrncSeqNb>1</ElctrncSeqNb>"
+        f"{head}<Stmt><Id>ST{last:%y%m%d}</Id><ElctrncSeqNb>{sequence}</ElctrncSeqNb>"
         f"<CreDtTm>{last}T22:00:00Z</CreDtTm><FrToDt><FrDtTm>{first}T00:00:00</FrDtTm>"
-        f"<ToDtTm>{last}T23:59:59</ToDtTm></FrToDt><Acct><Id><IBAN>{IBAN}</IBAN></Id>"
+        f"<ToDtTm>{last}T23:59:59</ToDtTm></FrToDt><Acct><Id><IBAN>{ACCOUNT}</IBAN></Id>"
         f"<Ccy>{CURRENCY}</Ccy></Acct>\n{_balance('OPBD', opening, first)}"
         f"{_balance('CLBD', closing, last)}\n{''.join(map(_entry, listed))}"
         "</Stmt></BkToCstmrStmt></Document>\n"
     ).encode()
 
 
-def mt940(listed: Sequence[Movement], *, opening: Decimal = Decimal(1_000_000)) -> bytes:
+def mt940(listed: Sequence[Movement], *, opening: Decimal = OPENING) -> bytes:
     """Return an MT940 of one statement that adds up, with subfields in field 86."""
     closing = opening + sum((one.amount for one in listed), Decimal(0))
-    lines = [":20:STARTUMS", f":25:{IBAN}", ":28C:1/1"]
+    lines = [":20:STARTUMS", f":25:{ACCOUNT}", ":28C:1/1"]
     lines.append(f":60F:{_mt_balance(opening, listed[0].day)}")
     for one in listed:
         size = f"{abs(one.amount):.2f}".replace(".", ",")

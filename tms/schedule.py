@@ -18,6 +18,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "resolve unknown outcomes": {"task": "integrations.enquire", "schedule": 5.0},
     "collect bank messages": {"task": "integrations.collect", "schedule": 5.0},
     "start approved transfers": {"task": "treasury.execute", "schedule": 2.0},
+    "forecast": {"task": "liquidity.forecast", "schedule": 900.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "watch confirmations": {"task": "treasury.sla", "schedule": 30.0},
 }

@@ -14,6 +14,7 @@ import uvicorn
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from core import clock
@@ -50,6 +51,7 @@ def address(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     with django_db_blocker.unblock():
         from tms.asgi import application  # refuses to load unless every wall stands
 
+        connections.close_all()  # a thread with an event loop would not find this one again
         listener = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings.TMS_ORIGINS.append(url)
@@ -65,13 +67,18 @@ def address(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
         listener.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as driver:
+    """Drive a browser; its event loop lives in this thread until the module is done.
+
+    Django refuses the ORM beside a running loop, so it is told to allow it just that long.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     yield chromium
@@ -105,12 +112,8 @@ class Office:
 
 
 @pytest.fixture
-def office(
-    committed_tenant: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Office]:
-    # Playwright keeps an event loop in this thread; Django would refuse the ORM beside it.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    yield Office(committed_tenant, tmp_path)
+def office(committed_tenant: UUID, tmp_path: Path) -> Office:
+    return Office(committed_tenant, tmp_path)
 
 
 OpenDesk = Callable[..., Page]

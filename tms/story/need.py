@@ -43,6 +43,7 @@ def need_money(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
     )
     proposal = _waiting_proposal(scene, prefunding)
     if proposal is not None:
+        _tell_suppressed(scene, prefunding)
         scene.tell.say(f"{proposal['maker_label']} proposed {proposal['reference']}.")
         scene.tell.say(proposal["why"])
         return proposal
@@ -120,17 +121,23 @@ def _something_else(
     scene: Scene, prefunding: dict[str, Any], accounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Top up when a larger shortfall was suppressed, else let the maker propose something."""
+    _tell_suppressed(scene, prefunding)
     advised = [one for one in prefunding["suppressed"] if one["top_up_advised"]]
-    if prefunding["suppressed"]:
-        scene.tell.say(
-            f"{len(prefunding['suppressed'])} later shortfalls were recorded and suppressed,"
-            f" {len(advised)} with the advice to top up."
-        )
     if advised:
         proposal = _top_up(scene, advised[-1])
         if proposal is not None:
             return proposal
     return _everyday(scene, accounts)
+
+
+def _tell_suppressed(scene: Scene, prefunding: dict[str, Any]) -> None:
+    count = len(prefunding["suppressed"])
+    advised = sum(bool(one["top_up_advised"]) for one in prefunding["suppressed"])
+    if count:
+        scene.tell.say(
+            f"Later shortfalls of the day do not make another one: {count} recorded beside it,"
+            f" {advised} with the advice to top up."
+        )
 
 
 def _top_up(scene: Scene, suppressed: dict[str, Any]) -> dict[str, Any] | None:

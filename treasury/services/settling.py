@@ -34,27 +34,31 @@ WITH scope AS (
     SELECT s.id
       FROM treasury_statement s JOIN treasury_bankaccount a ON a.id = s.account_id
      WHERE s.account_id = %(account)s AND s.source = 'CAMT052' AND s.state = 'POSTED'
-       AND a.intraday_mode = 'CUMULATIVE'
+       AND s.reported_from IS NOT NULL AND a.intraday_mode = 'CUMULATIVE'
        AND s.statement_date >= (SELECT min(booking_date) FROM scope)
        AND EXISTS (
            SELECT 1 FROM treasury_statement n
             WHERE n.account_id = s.account_id AND n.source = s.source AND n.state = s.state
               AND n.statement_date = s.statement_date AND n.reported_from <= s.reported_from
               AND n.bank_created_at > s.bank_created_at)
+), sighted AS (
+    SELECT scope.id, o.statement_id FROM scope
+      JOIN treasury_entryobservation o ON o.entry_id = scope.id
+     UNION ALL
+    SELECT m.merged_into_id, o.statement_id FROM treasury_bankentry m
+      JOIN treasury_entryobservation o ON o.entry_id = m.id
+     WHERE m.account_id = %(account)s AND m.merged_into_id IN (SELECT id FROM scope)
 ), seen AS (
-    SELECT scope.id,
+    SELECT sighted.id,
            bool_or(s.state = 'POSTED') AS posted,
            bool_or(s.state = 'QUARANTINED') AS aside,
            max(CASE WHEN s.state = 'POSTED' THEN
                CASE s.source WHEN 'CAMT053' THEN 4 WHEN 'MT940' THEN 3 ELSE 0 END END) AS best,
            bool_or(s.state = 'SUPERSEDED' AND s.source IN ('CAMT053', 'MT940')) AS retracted,
            bool_or(s.state = 'POSTED' AND stale.id IS NULL) AS standing
-      FROM scope
-      JOIN treasury_bankentry e ON e.id = scope.id OR e.merged_into_id = scope.id
-      JOIN treasury_entryobservation o ON o.entry_id = e.id
-      JOIN treasury_statement s ON s.id = o.statement_id
+      FROM sighted JOIN treasury_statement s ON s.id = sighted.statement_id
       LEFT JOIN stale ON stale.id = s.id
-     GROUP BY scope.id
+     GROUP BY sighted.id
 ), verdict AS (
     SELECT scope.id, scope.state, scope.booking_date, scope.amount,
            CASE WHEN NOT seen.posted THEN CASE WHEN seen.aside THEN 'HELD' ELSE 'WITHDRAWN' END

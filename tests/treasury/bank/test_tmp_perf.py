@@ -14,9 +14,9 @@ def test_perf(account):
     for name, data in (("052", d52), ("053", d53), ("053again", camt("053", day_statement(*entries, created="2026-11-21T08:00:00+01:00"), message="Z"))):
         m = archive.archive_inbound(connection_code=LINE, name=name, data=data)
         p = cProfile.Profile()
-        t = time.time(); p.enable() if name=="053" else None; r = ingest_message(message_id=m.pk); p.disable()
+        t = time.time(); p.enable(); r = ingest_message(message_id=m.pk); p.disable()
         print(name, len(data)//2**20, "MB", round(time.time()-t, 2), "s", n/(time.time()-t), "rows/s", r.entries_new, r.entries_changed)
-        if name=="053": s = pstats.Stats(p); s.sort_stats("cumtime").print_stats(28)
+        s = pstats.Stats(p); s.sort_stats("cumtime").print_stats(28)
 
 def test_positions_perf(account, open_account):
     import random

@@ -1,0 +1,87 @@
+"""A database of its own for the benchmarks: migrated as the owner, used as the app role."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import django
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+from tms.run.config import runtime
+from tms.run.roles import prepare_database
+
+NAME = "tms_bench"
+# What the house is made of: emptying the tenants empties everything.
+_ROOTS = "core_tenant, django_session"
+
+
+def prepare() -> dict[str, str]:
+    """Make and migrate the database, connect as the app role, and return the server's facts."""
+    django.setup()
+    owner = runtime().owner
+    with psycopg.connect(_conninfo(owner.conninfo, owner.name), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)')
+        server.execute(f'CREATE DATABASE "{NAME}"')
+    prepare_database(_conninfo(owner.conninfo))
+    app = dict(connection.settings_dict)
+    connection.close()
+    connection.settings_dict.update(NAME=NAME, USER=owner.user, PASSWORD=owner.password)
+    call_command("migrate", verbosity=0)
+    connection.close()
+    connection.settings_dict.update(app, NAME=NAME)
+    settings.DATABASES["default"]["NAME"] = NAME
+    settings.TMS_OWNER_CONNINFO = _conninfo(owner.conninfo)
+    with administrator() as server:
+        return {
+            name: str(_value(server, f"SHOW {setting}"))
+            for name, setting in (
+                ("postgres", "server_version"),
+                ("fsync", "fsync"),
+                ("shared_buffers", "shared_buffers"),
+            )
+        }
+
+
+def _conninfo(base: str, name: str = NAME) -> str:
+    return make_conninfo(base, dbname=name)
+
+
+def administrator() -> psycopg.Connection[Any]:
+    """Return a connection past all walls: for peers, limits and preparations, never for ours."""
+    return psycopg.connect(_conninfo(runtime().admin.conninfo), autocommit=True)
+
+
+def _value(server: psycopg.Connection[Any], query: str) -> Any:
+    row = server.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def empty() -> None:
+    """Take every row away that a benchmark made."""
+    with administrator() as server:
+        server.execute(f"TRUNCATE {_ROOTS} CASCADE")
+
+
+def analyse(tables: Sequence[str]) -> None:
+    """Let the planner know what a preparation loaded."""
+    with administrator() as server:
+        server.execute(f"VACUUM ANALYZE {', '.join(tables)}")
+
+
+def rows_written() -> int:
+    """Return how many rows this database has ever taken, by its own statistics."""
+    connection.close()
+    with administrator() as server:
+        return int(_value(server, "SELECT sum(n_tup_ins + n_tup_upd) FROM pg_stat_user_tables"))
+
+
+def copied_out(table: str, *, tenant: UUID) -> list[bytes]:
+    """Return a tenant's rows of a table as the text that COPY reads."""
+    query = f"COPY (SELECT * FROM {table} WHERE tenant_id = '{tenant}') TO STDOUT"
+    with administrator() as server, server.cursor() as cursor, cursor.copy(query) as copy:
+        return [bytes(block) for block in copy]
