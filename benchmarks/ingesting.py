@@ -29,7 +29,6 @@ from integrations.codecs.reading import read_message
 from treasury.models import BankEntry
 from treasury.services.ingest import ingest_message
 
-NEEDS_DATABASE = True
 _DAY_ENTRIES_MAX = 25_000
 _LAST_DAY = date(2026, 11, 23)
 _BATCH_ROWS = 1_000

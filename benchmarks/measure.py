@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Role = Literal["ours", "peer", "limit"]
+Role = Literal["ours", "part", "peer", "limit"]
 Clock = Callable[[], float]
 WALL: Clock = time.perf_counter
 CPU: Clock = time.process_time

@@ -18,7 +18,6 @@ from benchmarks.measure import CPU, Contestant, Report, Role, race, timed
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage
 
-NEEDS_DATABASE = False
 REPEATS = 7
 _ENTRY = "{urn:iso:std:iso:20022:tech:xsd:camt.053.001.08}Ntry"
 _FIELD = re.compile(rb"^:(\d\d[A-Z]?):(.*?)(?=^:|^-)", re.MULTILINE | re.DOTALL)

@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.measure import Report, as_json, as_text, machine  # noqa: E402
 
 NAMES = ("parsing", "ingesting", "positions", "movement")
+_WITHOUT_DATABASE = {"parsing"}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,32 +25,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", choices=NAMES, help="may be given repeatedly")
     parser.add_argument("--quick", action="store_true", help="small sizes: a smoke test")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--list", action="store_true", help="say what each benchmark compares")
     wanted = parser.parse_args(arguments)
-    modules = [_module(name) for name in wanted.only or NAMES]
-    if wanted.list:
-        print("\n\n".join(f"{_name(one)}: {one.__doc__}" for one in modules))
-        return 0
-    facts = machine(_prepare() if any(one.NEEDS_DATABASE for one in modules) else None)
+    names = wanted.only or NAMES
+    facts = machine(None if _WITHOUT_DATABASE.issuperset(names) else _prepare())
     if not wanted.json:
         print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
     reports: list[Report] = []
-    for module in modules:
-        for report in module.run(quick=wanted.quick):
+    for name in names:
+        for report in importlib.import_module(f"benchmarks.{name}").run(quick=wanted.quick):
             reports.append(report)
             if not wanted.json:
                 print(f"\n{as_text(report)}", flush=True)
     if wanted.json:
         print(json.dumps(as_json(reports, facts), indent=2))
     return 0
-
-
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"benchmarks.{name}")
-
-
-def _name(module: ModuleType) -> str:
-    return module.__name__.rpartition(".")[2]
 
 
 def _prepare() -> dict[str, str]:

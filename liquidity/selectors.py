@@ -222,23 +222,24 @@ def shortfalls(*, now: datetime) -> list[Shortfall]:
 
 
 def chart_of(forecast: Forecast) -> dict[str, Any]:
-    """Return what the desk's chart draws: closings of the past and ahead, floor, known flows."""
+    """Return what the desk's chart draws: closings of the past and ahead, floor, known flows.
+
+    Where no balance was ever stated there is no past to draw, and where the past is too short for
+    bounds there is no band.
+    """
     ahead = list(lines(forecast.pk))
-    start = forecast.day - timedelta(days=CHART_HISTORY_DAYS)
-    past = positions.position_ladder(
-        account_id=forecast.account_id, start=start, days=CHART_HISTORY_DAYS
-    )
     known = flows.expected(
         account_id=forecast.account_id,
         start=forecast.day,
         end=forecast.day + timedelta(days=forecast.horizon_days - 1),
     )
+    bounded = any(line.closing_p10 is not None for line in ahead)
     return {
         "currency": forecast.currency,
-        "interval": "One in ten falls below",
-        "history": [[one.day.isoformat(), f"{one.closing:f}"] for one in past],
-        "forecast": [_chart_day(line) for line in ahead],
-        "floor": f"{forecast.floor:f}",
+        "interval": "8 of 10 days end in here" if bounded else "",
+        "history": _past_closings(forecast),
+        "forecast": [_chart_day(line, forecast.currency) for line in ahead],
+        "floor": _plain(forecast.floor, forecast.currency),
         "floor_amount": forecast.floor,
         "flows": [
             {
@@ -251,8 +252,27 @@ def chart_of(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def _chart_day(line: ForecastLine) -> list[str]:
-    closing = line.closing
-    low = closing if line.closing_p10 is None else line.closing_p10
-    high = closing if line.closing_p90 is None else line.closing_p90
-    return [line.day.isoformat(), f"{closing:f}", f"{low:f}", f"{high:f}"]
+def _past_closings(forecast: Forecast) -> list[list[str]]:
+    start = forecast.day - timedelta(days=CHART_HISTORY_DAYS)
+    mine = accounts.accounts(active=False).filter(pk=forecast.account_id)
+    [position] = positions.positions(on=forecast.day, accounts=mine)
+    if position.balance is None:
+        return []
+    past = positions.position_ladder(
+        account_id=forecast.account_id, start=start, days=CHART_HISTORY_DAYS
+    )
+    return [[one.day.isoformat(), _plain(one.closing, forecast.currency)] for one in past]
+
+
+def _chart_day(line: ForecastLine, currency: str) -> list[str | None]:
+    low, high = line.closing_p10, line.closing_p90
+    return [
+        line.day.isoformat(),
+        _plain(line.closing, currency),
+        None if low is None else _plain(low, currency),
+        None if high is None else _plain(high, currency),
+    ]
+
+
+def _plain(amount: Decimal, currency: str) -> str:
+    return f"{Money(amount, currency).quantized().amount:f}"

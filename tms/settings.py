@@ -222,7 +222,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "PlanKindEnum": "liquidity.models.PlanKind.choices",
+        "PlanStateEnum": "liquidity.models.PlanState.choices",
+        "ProposalStateEnum": "treasury.constants.ProposalState.choices",
+        "RequestStateEnum": "approvals.models.RequestState.choices",
+        "MessageStateEnum": "integrations.models.MessageState.choices",
+        "BookingStatusEnum": "treasury.models.BookingStatus.choices",
+        "EntryStateEnum": "treasury.models.EntryState.choices",
+    },
 }
 
 # --- messages between processes --------------------------------------------------------------

@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from liquidity.engine.boundary import BoolArray, FloatArray, as_amount, as_floats
+from liquidity.engine.boundary import FloatArray, as_amount, as_floats
 from liquidity.engine.intervals import (
     LEARNING_DAYS_MIN,
     Learnt,
@@ -30,7 +30,7 @@ from liquidity.engine.intervals import (
     learn,
     sum_bounds,
 )
-from liquidity.engine.pattern import CLOSED, MONTH_DAY, WEEKDAY, Days, describe_days
+from liquidity.engine.pattern import MONTH_DAY, WEEKDAY, Days, describe_days
 
 ZERO: Final = Decimal(0)
 KNOWN_ONLY: Final = "known-flows-only"
@@ -130,7 +130,6 @@ class _Usual:
 
     inflow: Learnt
     outflow: Learnt
-    closed: BoolArray
 
 
 def residual_history(inputs: Inputs) -> tuple[FloatArray, FloatArray]:
@@ -167,11 +166,9 @@ def _usual(inputs: Inputs) -> _Usual | None:
     gap = (inputs.start - inputs.history_end).days - 1
     steps = gap + inputs.steps
     days = calendar_of(inputs, days_ahead=inputs.steps)
-    closed = days.classes[len(outflows) + gap :] == CLOSED
     return _Usual(
         inflow=_from(learn(inflows, days, steps=steps), gap),
         outflow=_from(learn(outflows, days, steps=steps), gap),
-        closed=closed,
     )
 
 
@@ -180,6 +177,8 @@ def _from(flow: Learnt, gap: int) -> Learnt:
         model=flow.model,
         point=flow.point[gap:],
         level=flow.level[gap:],
+        ahead_closed=flow.ahead_closed[gap:],
+        missed=flow.missed[:, gap:],
         misses=flow.misses[:, gap:],
         closed=flow.closed[:, gap:],
         aligned=flow.aligned,
@@ -217,7 +216,7 @@ def make_forecast(inputs: Inputs) -> Outcome:
         left=as_floats(line.expected_in for line in bare),
         weight=np.ones(inputs.steps),
     )
-    by_day = day_bounds([outgoing, incoming], usual.closed)
+    by_day = day_bounds([outgoing, incoming])
     lines = _with_closings(inputs, bare, by_day, sum_bounds([outgoing, incoming]))
     return Outcome(
         model=MONTH_DAY if MONTH_DAY in (usual.inflow.model, usual.outflow.model) else WEEKDAY,

@@ -39,14 +39,17 @@ EVALUATED_WEEKS: Final = 8
 class Learnt:
     """One gross flow's forecast with its past misses.
 
-    `point` and `level` have shape (H,); `misses` has shape (O, H), a past miss (actual minus
-    forecast) divided by its level, NaN where the day had not come yet; `closed` tells which of
-    those days were closed; `aligned` (O,) is true where the origin fell on today's weekday.
+    `point`, `level` and `ahead_closed` have shape (H,). `missed` has shape (O, H): actual minus
+    forecast, NaN where the day had not come yet; `misses` is the same divided by its day's level;
+    `closed` tells which of those days were closed. `aligned` (O,) is true where the origin fell on
+    today's weekday.
     """
 
     model: str
     point: FloatArray
     level: FloatArray
+    ahead_closed: BoolArray
+    missed: FloatArray
     misses: FloatArray
     closed: BoolArray
     aligned: BoolArray
@@ -130,6 +133,8 @@ def learn(values: FloatArray, days: Days, *, steps: int, model: str | None = Non
         model=chosen,
         point=point,
         level=levels[-1],
+        ahead_closed=days.classes[known : known + steps] == CLOSED,
+        missed=missed,
         misses=missed / levels[:-1],
         closed=days.classes[targets] == CLOSED,
         aligned=(known - origins) % 7 == 0,
@@ -165,13 +170,24 @@ class Side:
 
     def sample(self, step: int, columns: slice) -> FloatArray:
         """Return the misses of past steps `columns` as misses of the day at `step`."""
-        missed = self.learnt.misses[:, columns] * self.learnt.level[step]
+        flow = self.learnt
+        missed = np.where(
+            flow.closed[:, columns] == flow.ahead_closed[step],
+            flow.misses[:, columns] * flow.level[step],
+            flow.missed[:, columns],
+        )
         signed: FloatArray = self.sign * self.weight[step] * np.maximum(missed, -self.left[step])
         return signed
 
     def path(self) -> FloatArray:
-        """Return every past origin's misses as misses of the days ahead, shape (O, H)."""
-        missed = np.maximum(self.learnt.misses * self.learnt.level, -self.left)
+        """Return every past origin's misses as misses of the days ahead, shape (O, H).
+
+        A miss is brought to another day's level only between days of one kind: what a closed day
+        missed by says nothing about the level of an open one, so it stays as it was.
+        """
+        flow = self.learnt
+        alike = flow.closed == flow.ahead_closed
+        missed = np.maximum(np.where(alike, flow.misses * flow.level, flow.missed), -self.left)
         signed: FloatArray = self.sign * self.weight * missed
         return signed
 
@@ -182,13 +198,14 @@ def single(learnt: Learnt) -> Side:
     return Side(learnt=learnt, sign=1, left=learnt.point, weight=np.ones(steps))
 
 
-def day_bounds(sides: Sequence[Side], future_closed: BoolArray) -> FloatArray:
+def day_bounds(sides: Sequence[Side]) -> FloatArray:
     """Return, shape (2, H), how far each day may fall below and rise above its point.
 
     A day is judged by all misses of its week ahead on days of its kind, open or closed. Bounds
     contain zero and, per kind of day, never narrow with the horizon in units of the level.
     """
     first = sides[0].learnt
+    future_closed = first.ahead_closed
     steps = len(future_closed)
     level: FloatArray = sum((one.weight * one.learnt.level for one in sides), np.zeros(steps))
     found = np.full((2, steps), np.nan)
@@ -246,8 +263,7 @@ def backtest(values: FloatArray, days: Days, *, model: str) -> BacktestReport | 
         errors.append(actual - learnt.point)
         once = np.array([origin], dtype=np.int64)
         naive.append(actual - seasonal_naive(values[:origin], origins=once, steps=7)[0])
-        future_closed = days.classes[origin : origin + 7] == CLOSED
-        low, high = day_bounds([single(learnt)], future_closed)
+        low, high = day_bounds([single(learnt)])
         if not np.isnan(low).any():
             inside.append((errors[-1] >= low - 1e-9) & (errors[-1] <= high + 1e-9))
     missed, yardstick = np.concatenate(errors), float(np.mean(np.abs(np.concatenate(naive))))

@@ -19,9 +19,11 @@ from approvals import selectors as approval_reads
 from core import clock
 from core.api.authentication import access_token
 from core.events.drain import drain
+from core.events.models import Delivery, DeliveryState
 from core.identity.models import User
 from core.idempotency import IdempotencyKey
 from core.tenancy import bound
+from integrations import selectors as archive
 from integrations import services as lines
 from tests.chaos.seed import HTTP_DOOR, accounts_at_the_bank
 from tests.conftest import make_user
@@ -171,11 +173,18 @@ class Case:
                 if state == "FAILED" and not retries:
                     self._retry()
                     retries += 1
-                if state == "SETTLED":
+                if state == "SETTLED" and self._nothing_is_open():
                     seconds = (clock.now() - start).total_seconds()
                     return Ending(seconds=seconds, retries=retries)
             Event().wait(0.02)
         raise AssertionError(f"{self.why} does not settle: {self._state()}")
+
+    def _nothing_is_open(self) -> bool:
+        """Whether the lease of a killed sender was noticed, and all events were handled."""
+        with bound(self.world.tenant):
+            order = archive.payment_message(self._proposal().reference)
+            waiting = Delivery.objects.filter(state=DeliveryState.WAITING)
+            return order is not None and order.state == "SENT" and not waiting.exists()
 
     def _state(self) -> str:
         with bound(self.world.tenant):

@@ -278,7 +278,7 @@ def test_an_accounts_page_shows_chart_days_and_plans(desk: Client, account: Bank
     answer = desk.get(reverse("liquidity:forecast", args=[account.pk]))
     chart = answer.context["chart"]
     assert len(chart["forecast"]) == 14
-    assert chart["floor"] == "500.0000"
+    assert chart["floor"] == "500.00"
     assert [flow["on"] for flow in chart["flows"]] == ["2026-11-20"]
     # The last booked close is where the forecast starts from, floor included.
     assert Decimal(chart["history"][-1][1]) == made.opening

@@ -65,4 +65,4 @@ class Socket:
     async def leave(self) -> None:
         """Go away and let the application finish."""
         await self._line.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self._line.wait(5)
+        self._line.stop(exceptions=False)

@@ -29,7 +29,7 @@ def need_money(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         StoryFailed: nothing was proposed.
     """
-    _forecast(scene, accounts)
+    is_short = _forecast(scene, accounts)
     prefunding = wait_for(
         lambda: _newest(scene), what="a prefunding of rupees", seconds=PROPOSAL_SECONDS_MAX
     )
@@ -47,7 +47,10 @@ def need_money(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
         scene.tell.say(f"{proposal['maker_label']} proposed {proposal['reference']}.")
         scene.tell.say(proposal["why"])
         return proposal
-    return _something_else(scene, prefunding, accounts)
+    _tell_suppressed(scene, prefunding)
+    advised = [one for one in prefunding["suppressed"] if one["top_up_advised"]]
+    topped_up = _top_up(scene, advised[0]) if is_short and advised else None
+    return topped_up or _everyday(scene, accounts)
 
 
 def _announce_payouts(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,7 +74,8 @@ def _announce_payouts(scene: Scene, accounts: list[dict[str, Any]]) -> dict[str,
     return account
 
 
-def _forecast(scene: Scene, accounts: list[dict[str, Any]]) -> None:
+def _forecast(scene: Scene, accounts: list[dict[str, Any]]) -> bool:
+    """Run the forecast after a late batch; say whether its account will run short."""
     scene.tell.chapter("The forecast")
     account = _announce_payouts(scene, accounts)
     forecasts = scene.cast.maker.post(FORECAST_DOOR)["forecasts"]
@@ -83,7 +87,7 @@ def _forecast(scene: Scene, accounts: list[dict[str, Any]]) -> None:
     expected = [one for one in short if one["account"] == account["account_id"]]
     if not expected:
         scene.tell.say(f"{account['label']} holds enough: it was funded earlier today.")
-        return
+        return False
     event = scene.stream.wait(
         lambda one: (
             one["type"] == "forecast.rda.shortfall"
@@ -98,6 +102,7 @@ def _forecast(scene: Scene, accounts: list[dict[str, Any]]) -> None:
         f" {shown(facts['shortfall'], facts['currency'])} until {facts['date']}.",
         event=event["event_id"],
     )
+    return True
 
 
 def _newest(scene: Scene) -> dict[str, Any] | None:
@@ -115,19 +120,6 @@ def _waiting_proposal(scene: Scene, prefunding: dict[str, Any]) -> dict[str, Any
         " made before, and there is one per currency and day."
     )
     return None
-
-
-def _something_else(
-    scene: Scene, prefunding: dict[str, Any], accounts: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Top up when a larger shortfall was suppressed, else let the maker propose something."""
-    _tell_suppressed(scene, prefunding)
-    advised = [one for one in prefunding["suppressed"] if one["top_up_advised"]]
-    if advised:
-        proposal = _top_up(scene, advised[-1])
-        if proposal is not None:
-            return proposal
-    return _everyday(scene, accounts)
 
 
 def _tell_suppressed(scene: Scene, prefunding: dict[str, Any]) -> None:

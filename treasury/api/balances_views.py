@@ -103,7 +103,9 @@ class AccountLadder(APIView):
 class AccountEntries(APIView):
     """The entries of one account, newest first."""
 
-    @extend_schema(parameters=[EntryQuery], responses=EntryPageOut)
+    @extend_schema(
+        operation_id="account_entries_list", parameters=[EntryQuery], responses=EntryPageOut
+    )
     def get(self, request: Request, account_id: UUID) -> Response:
         """List entries with the message they were read from."""
         asked = EntryQuery(data=request.query_params)
@@ -122,7 +124,7 @@ class AccountEntries(APIView):
 class EntryDetail(APIView):
     """One entry with every sighting of it."""
 
-    @extend_schema(responses=EntryDetailOut)
+    @extend_schema(operation_id="account_entry", responses=EntryDetailOut)
     def get(self, _request: Request, account_id: UUID, entry_id: UUID) -> Response:
         """Show in which messages it was seen, and where in them."""
         found = statements.entries_of(account_id).filter(pk=entry_id).first()

@@ -25,7 +25,7 @@ class ProposalIn(serializers.Serializer[Any]):
     submit = serializers.BooleanField(default=True)
 
 
-class ReasonIn(serializers.Serializer[Any]):
+class MovementReasonIn(serializers.Serializer[Any]):
     """Why."""
 
     reason = serializers.CharField(max_length=500)

@@ -16,7 +16,7 @@ from treasury.api.movement_serializers import (
     PrefundingOut,
     ProposalIn,
     ProposalOut,
-    ReasonIn,
+    MovementReasonIn,
     TransferDetailOut,
     TransferOut,
 )
@@ -102,10 +102,10 @@ class ProposalWithdraw(APIView):
     permission_classes = [HasRole]
     roles_for_writing = proposals.MAKERS
 
-    @extend_schema(request=ReasonIn, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=MovementReasonIn, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, proposal_id: UUID) -> Response:
         """Take the caller's proposal back before anything was sent."""
-        given = ReasonIn(data=request.data)
+        given = MovementReasonIn(data=request.data)
         given.is_valid(raise_exception=True)
 
         def withdraw() -> Response:
@@ -204,10 +204,10 @@ class PrefundingRearm(APIView):
     permission_classes = [HasRole]
     roles_for_writing = proposals.MAKERS
 
-    @extend_schema(request=ReasonIn, responses={201: PrefundingOut}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=MovementReasonIn, responses={201: PrefundingOut}, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, request_id: UUID) -> Response:
         """Re-arm with a reason; the caller counts as the maker of what is proposed."""
-        given = ReasonIn(data=request.data)
+        given = MovementReasonIn(data=request.data)
         given.is_valid(raise_exception=True)
 
         def rearm() -> Response:

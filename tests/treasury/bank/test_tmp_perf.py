@@ -37,3 +37,14 @@ def test_positions_perf(account, open_account):
     for _ in range(4):
         t=time.time(); p=positions.positions(on=DAY); print("positions", len(p), time.time()-t)
         t=time.time(); p=positions.available_many(accs,on=DAY,now=now); print("available", len(p), time.time()-t)
+
+def test_explain(account):
+    from django.db import connection
+    from treasury.services import settling
+    n = 3_000
+    entries = tuple(E(amount=f"{(i%997)+0.5:.2f}", ref=f"R{i}", e2e=f"E{i}", text=f"remittance {i}") for i in range(n))
+    arrive(camt("052", S(id="I1", entries=entries)))
+    ids = list(BankEntry.objects.values_list("pk", flat=True))
+    with connection.cursor() as c:
+        c.execute("EXPLAIN ANALYZE " + settling._SETTLE, {"account": account.pk, "start": DAY, "end": DAY, "touched": ids})
+        print("\n".join(r[0][:150] for r in c.fetchall()))
