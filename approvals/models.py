@@ -58,7 +58,6 @@ class ApprovalRule(TenantModel):
             models.CheckConstraint(
                 name="approval_rule_role_checks", condition=Q(role__in=CheckerRole.values)
             ),
-            not_negative("approval_rule_limit_is_not_negative", "amount_above_usd"),
             models.UniqueConstraint(
                 fields=[
                     "tenant", "action", "amount_above_usd", "currency", "rail", "role",
@@ -175,9 +174,7 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
                 condition=Q(state="PENDING"),
                 name="approval_request_one_pending",
             ),
-            not_negative(
-                "approval_request_amounts_are_not_negative", "amount", "usd_equivalent", "usd_rate"
-            ),
+            not_negative("approval_request_worth_is_not_negative", "usd_equivalent", "usd_rate"),
             models.CheckConstraint(
                 name="approval_request_state_known", condition=Q(state__in=RequestState.values)
             ),

@@ -1,6 +1,7 @@
 """A database of its own for the benchmarks: migrated as the owner, used as the app role."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from benchmarks.measure import CPU, WALL, Clock
 from tms.run.config import runtime
 from tms.run.roles import prepare_database
 
@@ -59,6 +61,24 @@ def _value(server: psycopg.Connection[Any], query: str) -> Any:
     row = server.execute(query).fetchone()
     assert row is not None
     return row[0]
+
+
+def busy_clock(server: psycopg.Connection[Any] | None = None) -> Clock:
+    """Return a clock of the processor time that this process and its database backend use.
+
+    Other work on the machine stretches wall time, but hardly this. Where the backend's time cannot
+    be read (a server elsewhere) it is the wall clock.
+    """
+    pid = _django_pid() if server is None else server.info.backend_pid
+    spent = Path(f"/proc/{pid}/schedstat")
+    if not spent.is_file():
+        return WALL
+    return lambda: CPU() + int(spent.read_text().split()[0]) / 1e9
+
+
+def _django_pid() -> int:
+    connection.ensure_connection()
+    return int(connection.connection.info.backend_pid)
 
 
 def empty() -> None:

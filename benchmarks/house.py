@@ -18,8 +18,8 @@ from treasury.models import Bank, BankAccount, LegalEntity
 from treasury.services import static
 
 LINE = "bank"
-# A Tuesday morning in London: every rail of the house is open.
-NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+# A Tuesday morning in London, no holiday anywhere: every rail of the house is open.
+NOW = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 ACTOR = "system:benchmark"
 
 

@@ -132,9 +132,7 @@ def pip_index() -> str:
 def with_pip(files: Sequence[str]) -> bool:
     if not runs(PYTHON, "-m", "pip", "--version", silent=True):
         runs(PYTHON, "-m", "ensurepip", "--upgrade", silent=True)
-    return runs(
-        PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *files
-    )
+    return runs(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *files)
 
 
 def runs(

@@ -14,6 +14,7 @@ from simple_history.models import HistoricalRecords
 
 from calendars.engine.days import HolidayKind, HolidayStatus
 from calendars.engine.rails import SlaPolicy, WindowKind
+from core.money_columns import not_negative
 from core.tenancy import TenantModel
 
 WEEKDAY_MASK_MAX = 0b1111111
@@ -403,6 +404,7 @@ class WindowAlert(TenantModel):
             models.CheckConstraint(
                 name="window_alert_before_cutoff", condition=Q(raised_at__lt=F("cutoff_at"))
             ),
+            not_negative("window_alert_pending_is_not_negative", "pending_usd"),
         ]
 
     def __str__(self) -> str:

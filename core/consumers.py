@@ -6,6 +6,7 @@ so a revoked or disabled person is disconnected.
 
 import asyncio
 import contextlib
+import json
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
 
 RECHECK_SECONDS: Final = 3
+FRAME_CHARS_MAX: Final = 1_000
 CLOSE_NOT_SIGNED_IN: Final = 4401
 
 
@@ -51,6 +53,18 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
         if self.group:
             with contextlib.suppress(ConnectionError, OSError):
                 await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(
+        self,
+        text_data: str | None = None,
+        bytes_data: bytes | None = None,  # noqa: ARG002 - nothing of ours is binary
+        **_kwargs: Any,
+    ) -> None:
+        """Read a short JSON frame; whatever else a client sends is ignored."""
+        if text_data is None or len(text_data) > FRAME_CHARS_MAX:
+            return
+        with contextlib.suppress(ValueError, RecursionError):
+            await self.receive_json(json.loads(text_data))
 
     async def receive_json(self, content: Any, **_kwargs: Any) -> None:
         """Answer a ping with the last sequence; ignore everything else."""

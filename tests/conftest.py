@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from core.identity.models import User
 from core.identity.services import create_tenant, create_user
 from core.tenancy import Tenant, bound
-from tms.run.config import runtime
+from tms.run.config import APP_ROLE, runtime
 from tms.run.roles import prepare_database
 
 TEMPLATE = "tms_test_template"
@@ -68,6 +68,9 @@ def django_db_setup(django_db_blocker: Any, worker_name: str) -> Iterator[None]:
             with psycopg.connect(owner_conninfo(runtime().owner.name), autocommit=True) as server:
                 server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
                 server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+                # A copy does not take the rights along: give it those of a real database.
+                server.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+                server.execute(f'GRANT CONNECT ON DATABASE "{name}" TO {APP_ROLE}')
         connection.close()
         connection.settings_dict["NAME"] = name
         settings.DATABASES["default"]["NAME"] = name

@@ -165,7 +165,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='approvalrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lt', Decimal('10000000000000000')), ('usd_equivalent__gte', 0), ('usd_equivalent__lt', Decimal('10000000000000000')), ('usd_rate__gte', 0), ('usd_rate__lt', Decimal('10000000000000000'))), name='approval_request_amounts_are_not_negative'),
+            constraint=models.CheckConstraint(condition=models.Q(('usd_equivalent__gte', 0), ('usd_equivalent__lt', Decimal('10000000000000000')), ('usd_rate__gte', 0), ('usd_rate__lt', Decimal('10000000000000000'))), name='approval_request_worth_is_not_negative'),
         ),
         migrations.AddConstraint(
             model_name='approvalrequest',
@@ -194,10 +194,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='approvalrule',
             constraint=models.CheckConstraint(condition=models.Q(('role__in', ['treasury_checker', 'treasury_manager'])), name='approval_rule_role_checks'),
-        ),
-        migrations.AddConstraint(
-            model_name='approvalrule',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_above_usd__gte', 0), ('amount_above_usd__lt', Decimal('10000000000000000'))), name='approval_rule_limit_is_not_negative'),
         ),
         migrations.AddConstraint(
             model_name='approvalrule',

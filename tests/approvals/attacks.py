@@ -177,7 +177,7 @@ CLOSING = [
     ),
     _closing(
         "hide the missing decisions behind a temporary table",
-        "approvals_enough_people",
+        NO_PRIVILEGE,
         f"CREATE TEMP TABLE {DECISIONS} (LIKE public.{DECISIONS})",
         decision("small"),
         close("small", "APPROVED"),

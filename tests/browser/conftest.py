@@ -1,16 +1,19 @@
 """A real browser against the real application: ASGI, websockets, database and Valkey included."""
 
+import http.client
 import os
 import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-import uvicorn
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -36,7 +39,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 90
+STOP_SECONDS_MAX = 30
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,26 +49,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
-def address(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """Serve the application from a thread, on a port of its own."""
-    with django_db_blocker.unblock():
-        from tms.asgi import application  # refuses to load unless every wall stands
-
-        connections.close_all()  # a thread with an event loop would not find this one again
-        listener = socket.create_server(("127.0.0.1", 0))
+@pytest.fixture(scope="module")
+def address(django_db_setup: None) -> Iterator[str]:
+    """Serve the application from a process of its own, on a port of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings.TMS_ORIGINS.append(url)
-        config = uvicorn.Config(
-            application, log_level="warning", lifespan="off", ws="websockets-sansio"
+        descriptor = listener.fileno()
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.browser.serve",
+                settings.DATABASES["default"]["NAME"],
+                str(descriptor),
+                url,
+            ],
+            cwd=settings.BASE_DIR,
+            pass_fds=[descriptor],
+            stdin=subprocess.PIPE,
         )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield url
-        server.should_exit = True
-        thread.join(START_SECONDS_MAX)
-        listener.close()
+        try:
+            _wait_for(url)
+            yield url
+        finally:
+            server.terminate()
+            server.communicate(timeout=STOP_SECONDS_MAX)
+
+
+def _wait_for(url: str) -> None:
+    """Return when the server answers; the socket queues the question until it is up."""
+    asked = http.client.HTTPConnection(urlsplit(url).netloc, timeout=START_SECONDS_MAX)
+    asked.request("GET", "/health")
+    assert asked.getresponse().status == 200
+    asked.close()
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +125,13 @@ class Office:
 
     def news(self) -> None:
         """Carry what was committed outwards, as the relay process does."""
-        relay_all(redis_client())
+
+        def relay() -> None:
+            relay_all(redis_client())
+            connections.close_all()
+
+        with ThreadPoolExecutor(1) as elsewhere:  # this thread has Playwright's event loop
+            elsewhere.submit(relay).result()
 
 
 @pytest.fixture

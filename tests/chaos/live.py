@@ -232,7 +232,7 @@ class LiveSystem:
 @contextmanager
 def live_system() -> Iterator[LiveSystem]:
     """Run a seeded system for the block; afterwards nothing of it is left."""
-    home = Path(tempfile.mkdtemp(prefix="tms-chaos-", dir="/tmp"))  # noqa: S108 - short, for sockets
+    home = Path(tempfile.mkdtemp(prefix="tms-chaos-", dir="/tmp"))  # short, for sockets
     home.chmod(0o711)
     system = LiveSystem(home=home, port=free_port(), bank_port=free_port())
     try:

@@ -43,6 +43,7 @@ class Journal:
     approved: set[str] = field(default_factory=set)  # "request id checker"
     answers: Counter[int] = field(default_factory=Counter)
     broken_count: int = 0
+    hangs: list[str] = field(default_factory=list)  # calls without an answer in time
     slowest_seconds: float = 0.0
     oddities: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,9 +85,11 @@ class Person:
             began = time.monotonic()
             try:
                 answer = self.http.request(method, path, json=body, headers=headers)
-            except httpx.TransportError:
+            except httpx.TransportError as trouble:
                 with self.journal.lock:
                     self.journal.broken_count += 1
+                    if isinstance(trouble, httpx.ReadTimeout):
+                        self.journal.hangs.append(f"{method} {path}")
                 threading.Event().wait(PAUSE_SECONDS)
                 continue
             self._note(answer, time.monotonic() - began)
@@ -130,6 +133,14 @@ def check(person: Person, *, done: threading.Event) -> None:
             if ended_before:
                 return
             threading.Event().wait(PAUSE_SECONDS * 2)
+
+
+def look(person: Person, paths: Sequence[str], *, done: threading.Event) -> None:
+    """Read pages one after the other, as a desk does, until `done`."""
+    while not done.is_set() and time.monotonic() < person.until:
+        for path in paths:
+            person.insist("GET", path)
+        threading.Event().wait(PAUSE_SECONDS)
 
 
 def _approve(person: Person, request: dict[str, Any]) -> None:
@@ -186,9 +197,7 @@ def load_on(
 
     def checker(name: str) -> threading.Thread:
         person = Person(system, journal, name=name, until=until)
-        return threading.Thread(
-            target=check, args=(person,), kwargs={"done": made}, daemon=True
-        )
+        return threading.Thread(target=check, args=(person,), kwargs={"done": made}, daemon=True)
 
     return Load(
         journal=journal,

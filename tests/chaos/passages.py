@@ -20,8 +20,8 @@ from core import clock
 from core.api.authentication import access_token
 from core.events.drain import drain
 from core.events.models import Delivery, DeliveryState
-from core.identity.models import User
 from core.idempotency import IdempotencyKey
+from core.identity.models import User
 from core.tenancy import bound
 from integrations import selectors as archive
 from integrations import services as lines
@@ -58,7 +58,9 @@ class World:
         return answer.json()
 
 
-def build_world(*, tenant: UUID, bank_home: Path, bank_url: str, secret: str, at: datetime) -> World:
+def build_world(
+    *, tenant: UUID, bank_home: Path, bank_url: str, secret: str, at: datetime
+) -> World:
     """Build people and house in a committed tenant; `far` is behind the HTTP door."""
     with bound(tenant, actor="system:chaos"):
         people = {
@@ -123,7 +125,11 @@ class Case:
                 subject_type="treasury.proposal", subject_id=self._proposal().pk
             )
         assert request is not None
-        body = {"version": request.subject_version, "content_hash": request.content_hash, "reason": ""}
+        body = {
+            "version": request.subject_version,
+            "content_hash": request.content_hash,
+            "reason": "",
+        }
         return self._post("checker", f"/api/v1/approvals/{request.pk}/approve", body)
 
     def execute(self) -> bool:
@@ -144,7 +150,7 @@ class Case:
 
     def submit_carelessly(self) -> bool:
         """The mistake that must be noticed: the effect commits before the key that protects it."""
-        key = dict(actor=str(self.world.maker), key=self.why)
+        key = {"actor": str(self.world.maker), "key": self.why}
         with bound(self.world.tenant, actor=self.world.maker):
             if IdempotencyKey.objects.filter(**key).exists():
                 return False
@@ -156,7 +162,7 @@ class Case:
             IdempotencyKey.objects.create(request_hash="", **key)
         return True
 
-    # --- around them -------------------------------------------------------------------------------
+    # --- around them ----------------------------------------------------------------------------
 
     def until_settled(self) -> Ending:
         """Let the system work, its clock running past every lease, until the case is settled.
@@ -225,7 +231,9 @@ class Case:
             "Authorization": f"Bearer {self.world.tokens[who]}",
             "Idempotency-Key": f"{self.why} {path.rpartition('/')[2]}",
         }
-        answer = Client(headers=headers).post(path, json.dumps(body), content_type="application/json")
+        answer = Client(headers=headers).post(
+            path, json.dumps(body), content_type="application/json"
+        )
         assert answer.status_code in (200, 201), answer.content
         return answer.status_code
 
@@ -241,8 +249,9 @@ _PICTURES: Final = {
     "transfers": "SELECT bank_status, bank_status_rank, outcome_unknown_since IS NULL,"
     " debit_entry_id IS NOT NULL, credit_entry_id IS NOT NULL FROM treasury_transfer"
     " WHERE proposal_id IN (SELECT id FROM mine)",
-    "statuses": "SELECT status, changed_state FROM treasury_transferstatus s JOIN treasury_transfer t"
-    " ON t.id = s.transfer_id WHERE t.proposal_id IN (SELECT id FROM mine) ORDER BY 1, 2",
+    "statuses": "SELECT status, changed_state FROM treasury_transferstatus s"
+    " JOIN treasury_transfer t ON t.id = s.transfer_id"
+    " WHERE t.proposal_id IN (SELECT id FROM mine) ORDER BY 1, 2",
     "orders": "SELECT state, kind FROM integrations_message WHERE direction = 'OUT'"
     " AND state <> 'REFUSED' AND reference IN (SELECT reference FROM mine)",
     "flows": "SELECT amount, state FROM treasury_expectedflow"
@@ -259,8 +268,7 @@ def picture(world: World, why: str) -> dict[str, list[Any]]:
     mine = "WITH mine AS (SELECT id, reference FROM treasury_proposal WHERE why = %(why)s) "
     with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
         owner.execute("SELECT set_config('app.tenant', %s, false)", [str(world.tenant)])
-        found = {
+        return {
             name: [[str(part) for part in row] for row in owner.execute(mine + query, {"why": why})]
             for name, query in _PICTURES.items()
         }
-    return found

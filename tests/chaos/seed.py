@@ -100,11 +100,31 @@ def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
             token = access_token(person)
             token.set_exp(lifetime=LOAD_DAY)
             tokens[name] = str(token)
+        cookie = session_of(people["maker"])
     return {
         "tenant": str(tenant.id),
         "tokens": tokens,
+        "cookie": cookie,
         "accounts": {name: str(getattr(house, name).pk) for name in ("home", "near", "far")},
     }
+
+
+def session_of(person: Any) -> str:
+    """Return the cookie of a signed-in browser."""
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from core.identity.views import BACKEND
+    from core.middleware import TENANT_SESSION_KEY
+
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = BACKEND
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session[TENANT_SESSION_KEY] = str(person.tenant_id)
+    session.save()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
 def main() -> None:

@@ -53,11 +53,10 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
 
 @dataclass(slots=True)
 class Stage:
-    """The world, a clock that only runs forward, and the numbers of the cases played so far."""
+    """The world, and a clock that only runs forward."""
 
     world: World
     now: datetime
-    rested: list[Case] = field(default_factory=list)
 
     def run(self, action: Callable[[], Any], *, die_after: int | None = None) -> Run:
         self.now += timedelta(seconds=1)
@@ -75,9 +74,7 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(
-    django_db_setup: None, django_db_blocker: Any, bank: tuple[str, Path]
-) -> Iterator[Stage]:
+def stage(django_db_setup: None, django_db_blocker: Any, bank: tuple[str, Path]) -> Iterator[Stage]:
     """A committed world on the first hour of the bank's own day; emptied afterwards."""
     url, home = bank
     local = datetime.now(RUPEE_ZONE)  # noqa: TID251 - the bank's clock is the machine's
@@ -85,9 +82,7 @@ def stage(
     with django_db_blocker.unblock():
         try:
             tenant = create_tenant(slug="north", name="North Remit").id
-            world = build_world(
-                tenant=tenant, bank_home=home, bank_url=url, secret=SECRET, at=at
-            )
+            world = build_world(tenant=tenant, bank_home=home, bank_url=url, secret=SECRET, at=at)
             yield Stage(world=world, now=at)
         finally:
             connections.close_all()

@@ -1,4 +1,4 @@
-"""What must be true when it is quiet again: our books against the bank's, and against the clients'."""
+"""What must be true when it is quiet: our books against the bank's and the clients'."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ UNION ALL SELECT 'orders open', count(*) FROM integrations_message
 UNION ALL SELECT 'messages unread', count(*) FROM integrations_message
     WHERE direction = 'IN' AND state NOT IN ('HANDLED', 'SET_ASIDE')
 UNION ALL SELECT 'proposals under way: ' || state, count(*) FROM treasury_proposal
-    WHERE state NOT IN ('SETTLED', 'FAILED') GROUP BY state
+    WHERE state NOT IN ('SETTLED', 'FAILED', 'CANCELLED') GROUP BY state
 """
 
 
@@ -98,7 +98,9 @@ def faults_of(system: LiveSystem, journal: Journal) -> tuple[list[str], Books]:
     """Return everything that is not as promised, in words, and the books themselves."""
     books = read_books(system)
     faults = [*_lost(books, journal), *_doubled(books), *_against_the_bank(books)]
-    faults += [f"{n}: bank {theirs}, we {ours}" for n, theirs, ours in books.balances if theirs != ours]
+    faults += [
+        f"{n}: bank {theirs}, we {ours}" for n, theirs, ours in books.balances if theirs != ours
+    ]
     dead = system.rows("SELECT consumer, last_error FROM core_delivery WHERE state = 'DEAD'")
     faults += [f"dead letter {consumer}: {error}" for consumer, error in dead]
     faults += proofs(system)
@@ -118,7 +120,9 @@ def _lost(books: Books, journal: Journal) -> list[str]:
 def _doubled(books: Books) -> list[str]:
     wishes = Counter(why for _, _, why, _ in books.proposals.values())
     faults = [f"{why} exists {times} times" for why, times in wishes.items() if times > 1]
-    faults += [f"{ref} executed {times} times" for ref, times in books.executed.items() if times > 1]
+    faults += [
+        f"{ref} executed {times} times" for ref, times in books.executed.items() if times > 1
+    ]
     faults += [f"{ref} has {times} live orders" for ref, times in books.orders.items() if times > 1]
     return faults
 
@@ -134,7 +138,9 @@ def _against_the_bank(books: Books) -> list[str]:
             faults.append(f"{reference} is {state}, the bank executed it")
         if state not in DONE | NOT_EXECUTED:
             faults.append(f"{reference} is stuck in {state}")
-    faults += [f"the bank executed {ref}, unknown here" for ref in books.executed if ref not in ours]
+    faults += [
+        f"the bank executed {ref}, unknown here" for ref in books.executed if ref not in ours
+    ]
     return faults
 
 

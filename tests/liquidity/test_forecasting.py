@@ -250,8 +250,8 @@ def test_an_account_that_cannot_be_forecast_does_not_stop_the_others(
     account: BankAccount, open_account: OpenAccount
 ) -> None:
     lost = open_account("JPY without a calendar", currency="JPY")
-    for minutes in (0, 15):
-        done = run_daily_forecast(now=FRIDAY + timedelta(minutes=minutes))
+    run_daily_forecast(now=FRIDAY)
+    done = run_daily_forecast(now=FRIDAY + timedelta(minutes=15))
     assert [one.account_id for one in done.forecasts] == [account.pk]
     assert [row["code"] for row in done.run.refusals] == ["calendar_unknown"]
     told = [row for row in events("risk.alert") if row["kind"] == "forecast_impossible"]

@@ -25,7 +25,7 @@ TODAY = FRIDAY.date()
 def run(statement: str, values: list[Any] | None = None) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values or [])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def refused(statement: str) -> None:

@@ -1,6 +1,6 @@
 """Two tenants with something in every room, each under a mark that occurs nowhere else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,6 +28,9 @@ from core.identity.views import BACKEND
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
 from integrations import services as lines
+from liquidity import selectors as forecasts
+from liquidity.engine.occurrences import RuleKind
+from liquidity.services import forecasting, planning
 from tests.conftest import make_user
 from tests.treasury.bank import paper
 from treasury.models import BankAccount, BankEntry, Proposal, Transfer
@@ -308,9 +311,31 @@ def _furniture(slug: str, mark: str, folder: Path) -> str:
     return code
 
 
-Extra = Callable[[Realm], dict[str, str]]
-# Rooms above treasury add their own rows here, so that every table of theirs is walked as well.
-EXTRAS: list[Extra] = []
+def _forecasts(mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
+    """Plan a payout and a recurring flow, and forecast every account."""
+    now = clock.now()
+    plan = planning.PlanIn(
+        account_id=accounts["payout"].pk,
+        currency="INR",
+        value_date=TUESDAY.date() + timedelta(days=1),
+        amount=Decimal("900.00"),
+        description=f"{mark} payouts",
+        source_ref=f"{mark}-plan",
+    )
+    pattern = planning.PatternIn(
+        account_id=accounts["payout"].pk,
+        name=f"{mark} rent",
+        amount=Decimal("-75.00"),
+        rule=RuleKind.MONTH_DAY,
+        month_day=25,
+        valid_from=TUESDAY.date(),
+    )
+    (planned,) = planning.plan_payouts(plans=[plan], now=now).created
+    recurring = planning.add_pattern(pattern=pattern, now=now)
+    forecasting.run_daily_forecast(now=now, horizon_days=10)
+    made = forecasts.newest_of(accounts["payout"].pk)
+    assert made is not None
+    return {"plan": str(planned.pk), "pattern": str(recurring.pk), "forecast": str(made.pk)}
 
 
 def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
@@ -337,11 +362,13 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         policies.change(policy=KNOB, value=3, actor=people["tenant_admin"], reason=f"{mark} wish")
     objects |= _movements(tenant, mark, people, accounts)
     objects |= _prefunding(tenant, accounts)
+    with _at_work(tenant):
+        objects |= _forecasts(mark, accounts)
     drain(tenant=tenant)
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}
     numbers = tuple(account.number for account in accounts.values())
-    realm = Realm(
+    return Realm(
         tenant=tenant,
         mark=mark,
         people=people,
@@ -349,6 +376,3 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         objects=objects,
         secrets=(mark.lower(), str(tenant), *numbers, *objects.values()),
     )
-    for extra in EXTRAS:
-        objects |= extra(realm)
-    return realm

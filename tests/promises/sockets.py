@@ -41,8 +41,8 @@ class Socket:
     async def send_bytes(self, data: bytes) -> None:
         await self._line.send_input({"type": "websocket.receive", "bytes": data})
 
-    async def output(self, timeout: float = 5) -> dict[str, Any]:
-        found: dict[str, Any] = await self._line.receive_output(timeout)
+    async def output(self, seconds: float = 5) -> dict[str, Any]:
+        found: dict[str, Any] = await self._line.receive_output(seconds)
         return found
 
     async def receive(self) -> Any:
@@ -55,10 +55,10 @@ class Socket:
         """Return whether the server says nothing for a while."""
         return bool(await self._line.receive_nothing(timeout=seconds))
 
-    async def closed_with(self, timeout: float = 5) -> int:
+    async def closed_with(self, seconds: float = 5) -> int:
         """Wait for the server to close; return the code."""
         while True:
-            message = await self.output(timeout)
+            message = await self.output(seconds)
             if message["type"] == "websocket.close":
                 return int(message["code"])
 

@@ -283,8 +283,6 @@ SIGNED: Final = {
     "treasury_statementbalance.amount": "an account may be overdrawn",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
-# Rooms name their own signed columns by a constraint that ends so.
-SIGNED_ENDINGS: Final = ("_is_finite", "_are_finite")
 # Columns that no constraint holds, each with the reason.
 UNHELD: Final[dict[str, str]] = {}
 

@@ -3,9 +3,12 @@
 The application under test is the one that is served: origin check, routes and consumer included.
 """
 
+import gc
 import json
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
 from typing import Any, Final
 
 import pytest
@@ -31,7 +34,13 @@ QUIET_SECONDS: Final = 0.3
 
 @pytest.fixture(autouse=True)
 def fresh_layer(world: World) -> Iterator[None]:
-    """Each event loop needs connections of its own to the channel layer."""
+    """Each event loop needs connections of its own to the channel layer.
+
+    The application asks the database in a thread that ends with it, when it is first imported.
+    """
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        import_module("tms.asgi")
+        gc.collect()
     channel_layers.backends.clear()
     yield
     channel_layers.backends.clear()
@@ -250,7 +259,7 @@ def test_the_relay_says_topics_and_a_number_and_nothing_else(
         async def group_send(self, group: str, message: dict[str, Any]) -> None:
             sent.append((group, message))
 
-    monkeypatch.setattr(relaying, "get_channel_layer", lambda: Layer())
+    monkeypatch.setattr(relaying, "get_channel_layer", Layer)
     _announce(world.ours)
     for group, message in sent:
         assert group == f"updates.{world.ours.tenant}"

@@ -1,7 +1,8 @@
 """Chapters: a proposal is approved, leaves as pain.001, the bank answers, it is settled."""
 
+import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tms.story.api import Answer, Api
@@ -13,7 +14,8 @@ APPROVAL_SECONDS_MAX: Final = 15.0
 SENDING_SECONDS_MAX: Final = 20.0
 SETTLING_SECONDS_MAX: Final = 40.0
 REFUSED: Final = 403
-NUDGE_AFTER_LOOKS: Final = 24
+# A transfer inside one bank is booked within this; any rail takes longer.
+NUDGE_AFTER_SECONDS: Final = 5.0
 NUDGE: Final = timedelta(seconds=240)
 FINAL: Final = ("SETTLED",)
 LOST: Final = ("FAILED", "RETURNED", "CANCELLED", "EXPIRED", "REJECTED")
@@ -125,7 +127,7 @@ def _watch_it_leave(scene: Scene, transfer: dict[str, Any]) -> None:
 
 
 def _watch_it_settle(scene: Scene, proposal: dict[str, Any], transfer_id: str) -> dict[str, Any]:
-    looks = 0
+    last = time.monotonic()
 
     def settled() -> dict[str, Any] | None:
         row: dict[str, Any] = scene.cast.maker.get(f"/api/v1/transfers/{transfer_id}")
@@ -134,9 +136,9 @@ def _watch_it_settle(scene: Scene, proposal: dict[str, Any], transfer_id: str) -
         return row if row["state"] in FINAL else None
 
     def help_along() -> None:
-        nonlocal looks
-        looks += 1
-        if looks % NUDGE_AFTER_LOOKS == 0:
+        nonlocal last
+        if time.monotonic() - last > NUDGE_AFTER_SECONDS:
+            last = time.monotonic()
             _pass_the_rails_time(scene, proposal["reference"])
 
     row = wait_for(
@@ -160,11 +162,14 @@ def _pass_the_rails_time(scene: Scene, reference: str) -> None:
     payment = scene.bank.payment(reference)
     if not payment.get("found") or payment.get("executed_count"):
         return
+    step = NUDGE
+    if payment.get("starts_at"):
+        step += max(datetime.fromisoformat(payment["starts_at"]) - scene.bank.now(), timedelta())
     scene.tell.say(
         f"The bank holds it as {payment['status']} on {payment['rail']}: the demo's clocks are"
-        f" moved on by {NUDGE.total_seconds():.0f} s."
+        f" moved on by {step.total_seconds():.0f} s."
     )
-    scene.advance(NUDGE)
+    scene.advance(step)
 
 
 def _show_entries(scene: Scene, transfer: dict[str, Any]) -> None:

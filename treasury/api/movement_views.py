@@ -13,10 +13,10 @@ from rest_framework.views import APIView
 from core.api.actor import HasRole, actor
 from core.idempotency import once
 from treasury.api.movement_serializers import (
+    MovementReasonIn,
     PrefundingOut,
     ProposalIn,
     ProposalOut,
-    MovementReasonIn,
     TransferDetailOut,
     TransferOut,
 )
@@ -204,7 +204,9 @@ class PrefundingRearm(APIView):
     permission_classes = [HasRole]
     roles_for_writing = proposals.MAKERS
 
-    @extend_schema(request=MovementReasonIn, responses={201: PrefundingOut}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        request=MovementReasonIn, responses={201: PrefundingOut}, parameters=[IDEMPOTENCY_KEY]
+    )
     def post(self, request: Request, request_id: UUID) -> Response:
         """Re-arm with a reason; the caller counts as the maker of what is proposed."""
         given = MovementReasonIn(data=request.data)

@@ -14,8 +14,10 @@ from django.db import connection
 
 # Cumulative reports replace each other: an entry that the newest of a day no longer has is gone.
 _SETTLE: Final = """
+-- Nothing here joins a result back to itself: inside one transaction the planner has no
+-- statistics, guesses one row, and would scan one for every row of the other.
 WITH scope AS (
-    SELECT e.id, e.booking_date, e.status, e.state, e.amount
+    SELECT e.id, e.booking_date, e.status, e.state
       FROM treasury_bankentry e
      WHERE e.account_id = %(account)s AND e.state <> 'MERGED'
        AND (e.booking_date BETWEEN %(start)s AND %(end)s OR e.id = ANY(%(touched)s))
@@ -25,12 +27,12 @@ WITH scope AS (
      WHERE s.account_id = %(account)s AND s.state = 'POSTED' AND s.source IN ('CAMT053', 'MT940')
        AND s.period_end >= (SELECT min(booking_date) FROM scope)
        AND s.period_start <= (SELECT max(booking_date) FROM scope)
-), closed AS (
+), closed AS MATERIALIZED (
     SELECT d.booking_date, max(eod.rank) AS rank
       FROM (SELECT DISTINCT booking_date FROM scope) d
       JOIN eod ON d.booking_date BETWEEN eod.period_start AND eod.period_end
      GROUP BY d.booking_date
-), stale AS (
+), stale AS MATERIALIZED (
     SELECT s.id
       FROM treasury_statement s JOIN treasury_bankaccount a ON a.id = s.account_id
      WHERE s.account_id = %(account)s AND s.source = 'CAMT052' AND s.state = 'POSTED'
@@ -42,14 +44,14 @@ WITH scope AS (
               AND n.statement_date = s.statement_date AND n.reported_from <= s.reported_from
               AND n.bank_created_at > s.bank_created_at)
 ), sighted AS (
-    SELECT scope.id, o.statement_id FROM scope
+    SELECT scope.*, o.statement_id FROM scope
       JOIN treasury_entryobservation o ON o.entry_id = scope.id
      UNION ALL
-    SELECT m.merged_into_id, o.statement_id FROM treasury_bankentry m
+    SELECT scope.*, o.statement_id FROM scope
+      JOIN treasury_bankentry m ON m.merged_into_id = scope.id
       JOIN treasury_entryobservation o ON o.entry_id = m.id
-     WHERE m.account_id = %(account)s AND m.merged_into_id IN (SELECT id FROM scope)
 ), seen AS (
-    SELECT sighted.id,
+    SELECT sighted.id, sighted.booking_date, sighted.status, sighted.state,
            bool_or(s.state = 'POSTED') AS posted,
            bool_or(s.state = 'QUARANTINED') AS aside,
            max(CASE WHEN s.state = 'POSTED' THEN
@@ -58,21 +60,20 @@ WITH scope AS (
            bool_or(s.state = 'POSTED' AND stale.id IS NULL) AS standing
       FROM sighted JOIN treasury_statement s ON s.id = sighted.statement_id
       LEFT JOIN stale ON stale.id = s.id
-     GROUP BY sighted.id
+     GROUP BY sighted.id, sighted.booking_date, sighted.status, sighted.state
 ), verdict AS (
-    SELECT scope.id, scope.state, scope.booking_date, scope.amount,
+    SELECT seen.id, seen.state, seen.booking_date,
            CASE WHEN NOT seen.posted THEN CASE WHEN seen.aside THEN 'HELD' ELSE 'WITHDRAWN' END
                 WHEN seen.best >= coalesce(closed.rank, 9) THEN 'COUNTED'
-                WHEN closed.rank IS NULL OR scope.status <> 'BOOK'
+                WHEN closed.rank IS NULL OR seen.status <> 'BOOK'
                     THEN CASE WHEN seen.standing THEN 'COUNTED' ELSE 'WITHDRAWN' END
                 WHEN seen.retracted THEN 'WITHDRAWN'
                 ELSE 'NOT_IN_EOD' END AS settled
-      FROM scope JOIN seen ON seen.id = scope.id
-      LEFT JOIN closed ON closed.booking_date = scope.booking_date
+      FROM seen LEFT JOIN closed ON closed.booking_date = seen.booking_date
 )
 UPDATE treasury_bankentry e SET state = verdict.settled
   FROM verdict WHERE e.id = verdict.id AND verdict.settled <> verdict.state
-RETURNING e.id, verdict.state, verdict.settled, verdict.booking_date, e.amount
+RETURNING e.id, verdict.state, verdict.settled, verdict.booking_date
 """
 
 

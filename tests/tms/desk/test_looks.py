@@ -1,9 +1,11 @@
-"""How figures and states are written."""
+"""How figures, states and colours look."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
 from core.money import Money
 from tms.templatetags import desk
@@ -56,3 +58,53 @@ def test_times_carry_their_instant_for_the_browser() -> None:
     assert "data-countdown" in desk.countdown(at)
     assert "data-ago" in desk.ago(at)
     assert "\u2013" in desk.ago(None)
+
+
+WRITING = ("ink", "ink-soft", "ink-faint", "brand", "ok", "warn", "bad")
+GROUNDS = ("paper", "surface", "surface-sunk", "surface-raised")
+TONES = ("ok", "info", "warn", "bad", "wait", "quiet", "brand")
+PAIRS = [
+    *((ink, ground) for ink in WRITING for ground in GROUNDS),
+    *((tone, f"{tone}-wash") for tone in TONES),
+    ("on-brand", "brand"),
+    ("ink", "brand-wash"),
+    ("ink-faint", "brand-wash"),
+    ("sidebar-ink", "sidebar"),
+    ("sidebar-faint", "sidebar"),
+]
+CONTRAST_MIN = 4.5  # WCAG 2.2, level AA, text of ordinary size
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance after WCAG 2.2."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def colours() -> dict[str, tuple[str, str]]:
+    """Every token's light and dark colour."""
+    text = (settings.BASE_DIR / "static" / "desk" / "tokens.css").read_text(encoding="utf-8")
+    pair = r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);"
+    both = {name: (light, dark) for name, light, dark in re.findall(pair, text)}
+    same = re.findall(r"--([\w-]+): (#[0-9a-f]{6});", text)
+    return both | {name: (colour, colour) for name, colour in same}
+
+
+def test_the_yardstick_knows_black_from_white() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") < CONTRAST_MIN
+
+
+@pytest.mark.parametrize(("ink", "ground"), PAIRS)
+def test_words_can_be_read_in_light_and_in_dark(ink: str, ground: str) -> None:
+    known = colours()
+    for mode in (0, 1):
+        assert contrast(known[ink][mode], known[ground][mode]) >= CONTRAST_MIN

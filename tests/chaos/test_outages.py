@@ -1,0 +1,171 @@
+"""P3: with a stuck or emptied Valkey, or a stuck Postgres, nobody hangs and nothing is lost."""
+
+import json
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+import redis
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.chaos.live import LiveSystem, eventually
+from tests.chaos.load import ANSWER_SECONDS_MAX, Journal, Load, Person, load_on, look
+from tests.chaos.verdict import faults_of, unrest
+from tms.run.config import runtime
+
+pytestmark = pytest.mark.chaos
+
+SEED: Final = 11
+PROPOSALS: Final = 12
+STUCK_SECONDS: Final = 6.0
+LOAD_SECONDS_MAX: Final = 90.0
+QUIET_SECONDS_MAX: Final = 60.0
+RAIL_SECONDS: Final = 210
+HONEST_SECONDS_MAX: Final = 20.0
+PAGES: Final = ("/balances", "/transfers", "/approvals?waiting_for_me=true")
+EXPECTED_ANSWERS: Final = frozenset({200, 201, 409, 503})
+
+
+@contextmanager
+def light_load(system: LiveSystem, *, seed: int) -> Iterator[Journal]:
+    """Keep people at work during the block; afterwards wait until everything is quiet."""
+    load = load_on(
+        system,
+        count=PROPOSALS,
+        rng=random.Random(seed),
+        seconds_max=LOAD_SECONDS_MAX,
+        makers=1,
+    )
+    reader = Person(system, load.journal, name="manager", until=time.monotonic() + LOAD_SECONDS_MAX)
+    done = threading.Event()
+    reading = threading.Thread(
+        target=look, args=(reader, PAGES), kwargs={"done": done}, daemon=True
+    )
+    load.start()
+    reading.start()
+    assert eventually(lambda: load.journal.answers[201] >= 2, LOAD_SECONDS_MAX)
+    yield load.journal
+    _until_quiet(system, load)
+    done.set()
+    reading.join(ANSWER_SECONDS_MAX + 1)
+
+
+def _until_quiet(system: LiveSystem, load: Load) -> None:
+    assert eventually(load.is_over, LOAD_SECONDS_MAX)
+    for _ in range(4):
+        system.ask_bank("POST", "/clock/advance", {"seconds": RAIL_SECONDS})
+        if eventually(lambda: not unrest(system), QUIET_SECONDS_MAX / 4, every=0.5):
+            return
+    pytest.fail(f"not quiet: {unrest(system)}")
+
+
+def _nobody_hung_and_nothing_was_lost(system: LiveSystem, journal: Journal) -> None:
+    assert journal.hangs == []
+    assert journal.slowest_seconds < ANSWER_SECONDS_MAX
+    assert set(journal.answers) <= EXPECTED_ANSWERS, journal.answers
+    assert journal.oddities == []
+    assert len(journal.acknowledged) == PROPOSALS
+    faults, _ = faults_of(system, journal)
+    assert faults == []
+
+
+@contextmanager
+def stopped(system: LiveSystem, name: str) -> Iterator[None]:
+    """Hold a server and all its processes still, as a machine without air would."""
+    system.signal_family(name, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        system.signal_family(name, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("server", ["valkey", "postgres"])
+def test_a_stuck_server_makes_nobody_hang_and_loses_nothing(
+    system: LiveSystem, server: str
+) -> None:
+    with light_load(system, seed=SEED + len(server)) as journal, stopped(system, server):
+        threading.Event().wait(STUCK_SECONDS)
+    _nobody_hung_and_nothing_was_lost(system, journal)
+
+
+def test_an_emptied_valkey_loses_nothing(system: LiveSystem) -> None:
+    client = redis.Redis.from_url(runtime(system.environment).redis_url(0), socket_timeout=5)
+    with light_load(system, seed=SEED) as journal:
+        for _ in range(5):
+            client.flushall()
+            threading.Event().wait(0.3)
+    _nobody_hung_and_nothing_was_lost(system, journal)
+
+
+class Socket:
+    """A browser's websocket that connects again whenever it was closed."""
+
+    def __init__(self, system: LiveSystem) -> None:
+        self.system = system
+        self.socket: ClientConnection | None = None
+
+    def hear(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next message, or None: silence, or a connection that was closed."""
+        try:
+            if self.socket is None:
+                self.socket = connect(
+                    f"ws://127.0.0.1:{self.system.port}/ws/updates",
+                    origin=self.system.url,  # type: ignore[arg-type]
+                    additional_headers={"Cookie": self.system.facts["cookie"]},
+                    open_timeout=seconds,
+                    close_timeout=1,
+                )
+            heard: dict[str, Any] = json.loads(self.socket.recv(timeout=seconds))
+        except (TimeoutError, OSError, ConnectionClosed) as trouble:
+            if not isinstance(trouble, TimeoutError):
+                self.socket = None
+            return None
+        return heard
+
+    def hears_hint(self, key: str) -> bool:
+        """Cause an event and tell whether the hint arrives, on whichever connection."""
+        journal = Journal()
+        maker = Person(
+            self.system, journal, name="maker", until=time.monotonic() + HONEST_SECONDS_MAX
+        )
+        accounts = self.system.facts["accounts"]
+        body = {
+            "debit_account": accounts["near"],
+            "credit_account": accounts["home"],
+            "amount": "1000.00",
+            "why": f"Hint {key}",
+        }
+        made = maker.insist("POST", "/proposals", key=f"hint-{key}", body=body)
+        withdrawal = f"/proposals/{made.json()['id']}/withdraw"
+        maker.insist("POST", withdrawal, key=f"hint-back-{key}", body={"reason": "Only a hint"})
+        deadline = time.monotonic() + HONEST_SECONDS_MAX
+        while time.monotonic() < deadline:
+            heard = self.hear(1.0)
+            if heard is not None and heard["type"] == "hint":
+                return True
+        return False
+
+
+def test_sockets_hear_again_after_valkey_was_emptied_stuck_and_killed(system: LiveSystem) -> None:
+    socket = Socket(system)
+    hello = socket.hear(HONEST_SECONDS_MAX)
+    assert hello is not None
+    assert hello["type"] == "hello"
+    assert socket.hears_hint("before")
+
+    redis.Redis.from_url(runtime(system.environment).redis_url(0), socket_timeout=5).flushall()
+    assert socket.hears_hint("emptied")
+
+    with stopped(system, "valkey"):
+        threading.Event().wait(STUCK_SECONDS)
+    assert socket.hears_hint("stuck")
+
+    system.signal_family("valkey", signal.SIGKILL)
+    assert eventually(lambda: system.is_ready("valkey"), HONEST_SECONDS_MAX)
+    assert socket.hears_hint("killed")
