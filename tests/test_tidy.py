@@ -157,7 +157,8 @@ def _bulk_state_changes(path: Path, states: set[str]) -> Iterator[str]:
             continue
         names = {keyword.arg for keyword in node.keywords}
         if node.func.attr == "update" and names & states:
-            yield f"{_name(path)}:{node.lineno} update({', '.join(sorted(names & states))}=…)"
+            named = ", ".join(sorted(str(name) for name in names & states))
+            yield f"{_name(path)}:{node.lineno} update({named}=…)"
         if node.func.attr == "bulk_update" and any(
             isinstance(inner, ast.Constant) and inner.value in states for inner in ast.walk(node)
         ):

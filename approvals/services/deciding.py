@@ -101,7 +101,22 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
     if verdict.outcome == Outcome.REJECT and not verdict.reason:
         raise ReasonRequired("Say why you reject it.", field="reason")
 
-    decision = Decision.objects.create(
+    decision = _recorded(verdict, request, checker, evidence, now)
+    if verdict.outcome == Outcome.REJECT:
+        _reject(request, decision, checker)
+        return DecisionResult(request=request, counted=True, is_final=True)
+    rose = _raise_requirement(request, now)
+    if progress(request).is_enough:
+        _approve(request, checker, now)
+    elif rose:
+        request.save(update_fields=_REQUIREMENT_FIELDS)
+    return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
+
+
+def _recorded(
+    verdict: Verdict, request: ApprovalRequest, checker: User, evidence: Evidence, now: datetime
+) -> Decision:
+    return Decision.objects.create(
         request=request,
         checker=checker,
         outcome=verdict.outcome,
@@ -112,15 +127,6 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
         ip=evidence.ip,
         decided_at=now,
     )
-    if verdict.outcome == Outcome.REJECT:
-        _reject(request, decision, checker)
-        return DecisionResult(request=request, counted=True, is_final=True)
-    rose = _raise_requirement(request, now)
-    if progress(request).is_enough:
-        _approve(request, checker, now)
-    elif rose:
-        request.save(update_fields=_REQUIREMENT_FIELDS)
-    return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
 
 
 _REQUIREMENT_FIELDS = (

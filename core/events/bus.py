@@ -129,7 +129,9 @@ def publish(event: Event) -> UUID:
     )
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
-    transaction.on_commit(wake.workers)
+    # Once per transaction, however many events it publishes.
+    if not any(entry[1] is wake.workers for entry in connection.run_on_commit):
+        transaction.on_commit(wake.workers)
     return event_id
 
 

@@ -44,12 +44,32 @@ def accounts_at_the_bank() -> list[dict[str, str]]:
     ]
 
 
+PEOPLE = (
+    ("maker", "treasury_maker"),
+    ("checker-one", "treasury_checker"),
+    ("checker-two", "treasury_checker"),
+    ("manager", "treasury_manager"),
+)
+
+
+def _person(name: str, role: str) -> Any:
+    from core.identity.services import create_user
+
+    return create_user(
+        name=name,
+        display_name=name.title(),
+        roles=(role,),
+        password=None,
+        person_number=f"P-{name}",
+    )
+
+
 def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
     """Build people and house in a new tenant, and return what a load generator needs."""
     from approvals import services as approvals
     from core import clock
     from core.api.authentication import access_token
-    from core.identity.services import create_tenant, create_user
+    from core.identity.services import create_tenant
     from core.tenancy import bound
     from integrations import services as lines
     from tests.treasury.movement.conftest import build_house
@@ -58,21 +78,7 @@ def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
 
     tenant = create_tenant(slug="north", name="North Remit")
     with bound(tenant.id, actor="system:chaos"):
-        people = {
-            name: create_user(
-                name=name,
-                display_name=name.title(),
-                roles=(role,),
-                password=None,
-                person_number=f"P-{name}",
-            )
-            for name, role in (
-                ("maker", "treasury_maker"),
-                ("checker-one", "treasury_checker"),
-                ("checker-two", "treasury_checker"),
-                ("manager", "treasury_manager"),
-            )
-        }
+        people = {name: _person(name, role) for name, role in PEOPLE}
         # The statements are of yesterday: an end-of-day statement of today would close the day.
         with clock.frozen(clock.now() - timedelta(days=1)):
             house = build_house(bank_home)

@@ -159,14 +159,13 @@ def _start_everything(
     if supervisor.asked_to_stop():
         return
     ensure_roles(known.admin.conninfo, known.secrets, database=known.app.name)
-    fresh = False
     if parts.wants("migrate"):
-        fresh = _migrate(known, programs, supervisor, announcer)
+        _migrate(known, programs, supervisor, announcer)
     supervisor.start(programs.part(name) for name in names)
     if supervisor.asked_to_stop():
         return
     _tell_ready(config, supervisor, announcer)
-    if config.demo and parts.wants("demo") and (fresh or not _demo_people(config)):
+    if config.demo and parts.wants("demo"):
         announcer.say("demo", "  Demo data is being made in the background (log/demo.log).")
         supervisor.add(programs.once("demo", *DEMO_COMMAND))
 

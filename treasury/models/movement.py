@@ -271,6 +271,9 @@ class SuppressedShortfall(TenantModel):
     shortfall = models.DecimalField(max_digits=20, decimal_places=4)
     transfer_amount = models.DecimalField(max_digits=20, decimal_places=4)
     top_up_advised = models.BooleanField()
+    top_up = models.OneToOneField(
+        Proposal, on_delete=models.PROTECT, null=True, related_name="tops_up"
+    )
     created_at = models.DateTimeField()
 
     class Meta:

@@ -129,12 +129,15 @@ def propose_top_up(*, suppressed_id: UUID, actor: User) -> PrefundingRequest:
     """
     _require_person(actor)
     later = (
-        SuppressedShortfall.objects.select_related("request", "account__bank")
+        SuppressedShortfall.objects.select_for_update(of=("self",))
+        .select_related("request", "account__bank")
         .filter(pk=suppressed_id)
         .first()
     )
     if later is None:
         raise NotFound("There is no such shortfall.", field="suppressed")
+    if later.top_up_id is not None:
+        raise Invalid("This shortfall was topped up already.", field="suppressed")
     amount = later.transfer_amount - later.request.transfer_amount
     if amount <= 0:
         raise Invalid("The first prefunding of the day covers this one.", field="suppressed")
@@ -152,7 +155,8 @@ def propose_top_up(*, suppressed_id: UUID, actor: User) -> PrefundingRequest:
         ),
         maker=actor,
     )
-    submit_proposal(proposal_id=proposal.pk, actor=actor)
+    later.top_up = submit_proposal(proposal_id=proposal.pk, actor=actor)
+    later.save(update_fields=["top_up"])
     return later.request
 
 

@@ -102,6 +102,8 @@ def test_a_person_tops_up_and_rearms_with_a_reason(
     prefunding.propose_top_up(suppressed_id=later.pk, actor=maker)
     top_up = Proposal.objects.get(purpose="TOP_UP")
     assert top_up.amount == Decimal("2750000.00")
+    with pytest.raises(Invalid, match="already"):
+        prefunding.propose_top_up(suppressed_id=later.pk, actor=maker)
     with pytest.raises(Invalid):
         prefunding.rearm(request_id=first.pk, actor=maker, reason=" ")
     again = prefunding.rearm(request_id=first.pk, actor=maker, reason="rejected by mistake")
