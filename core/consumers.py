@@ -14,6 +14,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import parse_cookie
+from redis.exceptions import RedisError
 
 from core.events.models import OutboxEvent
 from core.events.relay import updates_group
@@ -51,7 +52,7 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
         if self.watch:
             self.watch.cancel()
         if self.group:
-            with contextlib.suppress(ConnectionError, OSError):
+            with contextlib.suppress(RedisError, OSError):
                 await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(
@@ -83,7 +84,7 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
                 await self.close(code=CLOSE_NOT_SIGNED_IN)
                 return
             # A restarted Valkey forgets groups: joining again is cheap and heals it.
-            with contextlib.suppress(ConnectionError, OSError):
+            with contextlib.suppress(RedisError, OSError):
                 await self.channel_layer.group_add(self.group, self.channel_name)
 
     @database_sync_to_async

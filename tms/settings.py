@@ -244,7 +244,18 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [RUNTIME.redis_url(2)], "capacity": 1_000, "group_expiry": 86_400},
+        "CONFIG": {
+            # The layer waits up to five seconds for a message: a read must be allowed longer.
+            "hosts": [
+                {
+                    "address": RUNTIME.redis_url(2),
+                    "socket_timeout": 20,
+                    "socket_connect_timeout": _SOCKET_TIMEOUT_SECONDS,
+                }
+            ],
+            "capacity": 1_000,
+            "group_expiry": 86_400,
+        },
     }
 }
 CELERY_BROKER_URL = RUNTIME.broker_url(1)

@@ -236,6 +236,8 @@ def test_countdowns_follow_the_servers_clock(office: Office, open_desk: OpenDesk
     left = page.locator("#request-detail .countdown").first
     expect(left).to_have_text(RUNNING)
     before = left.inner_text()
+    # From here on no real answer may set the clock back.
+    page.context.set_offline(True)
     page.evaluate(
         """(later) => {
             const headers = new Headers({"X-Desk-Time": later});

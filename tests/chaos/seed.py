@@ -40,7 +40,7 @@ def accounts_at_the_bank() -> list[dict[str, str]]:
     return [
         bank_account(number="1000000001", **first),
         bank_account(number="1000000002", **first),
-        bank_account(number="2000000001", **other),
+        bank_account(number="2000000009", **other),
     ]
 
 

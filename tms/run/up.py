@@ -177,19 +177,18 @@ def _belongs(name: str, config: RunConfig, parts: Selection) -> bool:
 
 def _migrate(
     known: Runtime, programs: Programs, supervisor: Supervisor, announcer: Announcer
-) -> bool:
-    """Apply migrations where there may be any; say whether there may have been."""
+) -> None:
+    """Apply migrations where there may be any."""
     stamp = known.home / "run" / "migrated"
     if stamp.exists() and stamp.read_text() == migration_stamp(known):
         announcer.say("migrated", "  database  up to date")
-        return False
+        return
     announcer.say("migrating", "  database  applying migrations (the first time takes a while)")
     command = ("manage.py", "migrate", "--noinput")
     part = programs.once("migrate", *command, environment={"TMS_DB_ROLE": "owner"})
     supervisor.complete(part, seconds_max=MIGRATE_SECONDS_MAX)
     if not supervisor.asked_to_stop():
         stamp.write_text(migration_stamp(known))
-    return True
 
 
 def _tell_ready(config: RunConfig, supervisor: Supervisor, announcer: Announcer) -> None:

@@ -121,7 +121,7 @@ def build_house(folder: Path) -> House:
     return House(
         home=account("Payout", mumbai, "INR", "1000000001", "SBNK0000001"),
         near=account("Collection", mumbai, "INR", "1000000002", "SBNK0000001"),
-        far=account("Reserve", other, "INR", "2000000001", "OTHR0000001"),
+        far=account("Reserve", other, "INR", "2000000009", "OTHR0000001"),
         usd=account("Dollars", new_york, "USD", "3000000001", "021000021"),
         usd_far=account("More dollars", boston, "USD", "3000000002", "011000015"),
     )
