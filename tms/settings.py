@@ -245,11 +245,11 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            # The layer waits up to five seconds for a message: a read must be allowed longer.
+            # The layer waits for messages by itself: a limit on reading would end its sockets.
             "hosts": [
                 {
                     "address": RUNTIME.redis_url(2),
-                    "socket_timeout": 20,
+                    "socket_timeout": None,
                     "socket_connect_timeout": _SOCKET_TIMEOUT_SECONDS,
                 }
             ],
