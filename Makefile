@@ -6,8 +6,8 @@
 VENV := .venv/bin
 PY := $(VENV)/python
 TMS_TEST_WORKERS ?= 2
-COVERAGE_LINES_MIN ?= 80
-COVERAGE_BRANCHES_MIN ?= 60
+COVERAGE_LINES_MIN ?= 90
+COVERAGE_BRANCHES_MIN ?= 70
 ARGS ?=
 
 # Absolute, because measured child processes work in other folders.
