@@ -100,7 +100,7 @@ def _round(files: _Files, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, clock.frozen(house.NOW):
         built = house.build(Path(folder))
         with bound(built.tenant, actor=house.ACTOR):
-            bank = house.make_bank("COBADEFFXXX", "Commerzbank")
+            bank = house.make_bank("COBADEFFXXX", "First Bank")
             house.open_account(built, bank, number=ACCOUNT, currency=CURRENCY)
             other = house.open_account(built, bank, number=iban(1), currency=CURRENCY)
         first = _archived(built.tenant, files.first, "first")
