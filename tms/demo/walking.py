@@ -1,5 +1,6 @@
 """Setting the stage for the walkthrough: which tenant, which bank, what can be inspected."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ from tms.demo.places import BankPlace, bank_place, people_facts, refuse_outside_
 from tms.ops.proofs import audit_proofs, books_proofs
 from tms.ops.tenants import TenantName, chosen_tenants
 from tms.run.config import runtime
+from tms.run.parts import BANK_SECRET_VARIABLE
+from tms.run.supervisor import address_of
 from tms.story.cast import People
 from tms.story.codes import CodeBook
 from tms.story.narrator import Line
@@ -42,7 +45,7 @@ def stage_for(*, slug: str, url: str, listen: Callable[[Line], None]) -> Iterato
     place = bank_place(number)
     with bank_running(place):
         yield Stage(
-            base_url=url or runtime().config.url,
+            base_url=url or _running_address(),
             bank=place.client(),
             people=People.from_facts(facts),
             codes=CodeBook(Path(settings.TMS_HOME) / CODES_FILE),
@@ -50,6 +53,12 @@ def stage_for(*, slug: str, url: str, listen: Callable[[Line], None]) -> Iterato
             listen=listen,
             move_clock=_move_clock if settings.TMS_MODE == "local" else None,
         )
+
+
+def _running_address() -> str:
+    """Return where the web process of this home answers: its own word, else the configured one."""
+    config = runtime().config
+    return address_of("web", home=config.home) or config.url
 
 
 def _seeded(slug: str) -> tuple[dict[str, Any], int]:
@@ -80,8 +89,10 @@ def bank_running(place: BankPlace) -> Iterator[None]:
         [
             *(sys.executable, "-m", "integrations.sandbox_bank", "serve", "--follow-parent"),
             *("--home", str(place.home), "--port", str(place.port)),
+            *("--secret-env", BANK_SECRET_VARIABLE),
         ],
         cwd=settings.BASE_DIR,
+        env={**os.environ, BANK_SECRET_VARIABLE: settings.TMS_BANK_HTTP_SECRET},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tms.run.config import RunConfig, Secrets
+from tms.run.config import SECRET_VARIABLES, RunConfig, Secrets
 from tms.run.places import make_private
 from tms.run.process import ChildSpec
 from tms.run.servers import servers_of
@@ -22,6 +22,7 @@ ANSWER_SECONDS_MAX = 2.0
 HEALTH_BYTES_MAX = 65_536
 GRACEFUL_SECONDS = "3"
 START_SECONDS_MAX = 120.0
+BANK_SECRET_VARIABLE = SECRET_VARIABLES["bank_http_secret"]
 SETTLED_SECONDS = 5.0  # a program without an address is taken to work once it has lived so long
 PROGRAM_NAMES = ("bank", "web", "worker", "beat", "relay", "channels")
 SERVER_NAMES = ("postgres", "valkey")
@@ -92,8 +93,9 @@ class Programs:
             "bank",
             *("-m", "integrations.sandbox_bank", "serve"),
             *("--home", str(home), "--port", str(self.config.bank_port)),
+            *("--secret-env", BANK_SECRET_VARIABLE),
             address=f"http://127.0.0.1:{self.config.bank_port}",
-            environment={"TMS_BANK_HTTP_SECRET": self.secrets.bank_http_secret},
+            environment={BANK_SECRET_VARIABLE: self.secrets.bank_http_secret},
         )
 
     def _spec(

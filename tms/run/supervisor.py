@@ -26,6 +26,7 @@ STOP_SECONDS_MAX = 5.0
 LOG_BYTES_MAX = 5_000_000
 LOG_GENERATIONS = 2
 LOG_CHECK_SECONDS = 5.0
+REGISTER = Path("run") / "processes.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +276,15 @@ class Supervisor:
         self._logs_checked = time.monotonic()
         for member in self.members:
             rotate(member.log)
+
+
+def address_of(name: str, *, home: Path) -> str:
+    """Return the address that a running program of this home was given; empty when none runs."""
+    try:
+        known = json.loads((home / REGISTER).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
+    return next((str(row["address"]) for row in known["processes"] if row["name"] == name), "")
 
 
 def restart_delay(failures: int) -> float:

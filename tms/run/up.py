@@ -21,7 +21,7 @@ from tms.run.guard import Guard
 from tms.run.parts import PROGRAM_NAMES, SERVER_NAMES, Programs, port_answers
 from tms.run.places import make_home, walkable_mode
 from tms.run.roles import ensure_roles
-from tms.run.supervisor import Announcer, Supervisor
+from tms.run.supervisor import REGISTER, Announcer, Supervisor
 
 PORT_SECONDS_MAX = 4.0
 MIGRATE_SECONDS_MAX = 600.0
@@ -96,7 +96,7 @@ def run_up(config: RunConfig, json: bool = False, parts: Selection = EVERYTHING)
     """
     announcer = Announcer(as_json=json)
     with single_instance(config), Guard.started() as guard:
-        register = config.home / "run" / "processes.json"
+        register = config.home / REGISTER
         supervisor = Supervisor(register=register, guard=guard, announcer=announcer)
         with supervisor.catching_signals():
             try:
