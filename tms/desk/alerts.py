@@ -15,6 +15,7 @@ from core import clock
 from core.events.models import OutboxEvent
 from tms.desk.navigation import address
 from tms.templatetags.desk import grouped
+from treasury.selectors import accounts
 
 LISTED_MAX: Final = 100
 PANEL_MAX: Final = 7
@@ -74,7 +75,8 @@ def _expired(_facts: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def _shortfall(facts: dict[str, Any]) -> tuple[str, str, str, str]:
     currency = str(facts.get("currency", ""))
-    title = f"Shortfall of {grouped(Decimal(str(facts['shortfall'])), currency)} {currency}"
+    missing = grouped(Decimal(str(facts["shortfall"])), currency)
+    title = f"{facts.get('account_label', 'An account')} lacks {missing} {currency}"
     return "HIGH", title, f"Needed by {facts.get('date')}.", "liquidity:shortfalls"
 
 
@@ -103,8 +105,11 @@ _WORDS: Final = {
 }
 
 
-def _alert(row: OutboxEvent) -> Alert:
-    severity, title, words, url_name = _WORDS[row.topic](row.payload)
+def _alert(row: OutboxEvent, labels: dict[str, str]) -> Alert:
+    facts = dict(row.payload)
+    if (account := str(facts.get("account_id"))) in labels:
+        facts["account_label"] = labels[account]
+    severity, title, words, url_name = _WORDS[row.topic](facts)
     return Alert(
         id=row.pk,
         at=row.occurred_at,
@@ -120,7 +125,8 @@ def recent(*, limit: int, since: datetime | None = None) -> list[Alert]:
     rows = OutboxEvent.objects.filter(topic__in=TOPICS).order_by("-id")
     if since is not None:
         rows = rows.filter(occurred_at__gte=since)
-    return [_alert(row) for row in rows[:limit]]
+    labels = {str(one.pk): one.label for one in accounts.accounts(active=False)}
+    return [_alert(row, labels) for row in rows[:limit]]
 
 
 @require_safe

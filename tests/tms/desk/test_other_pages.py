@@ -118,7 +118,7 @@ def test_alerts_are_told_in_words(
         page = signed_in(maker).get(url).content.decode()
         assert "FMP-000009 failed" in page
         assert "The account is closed." in page
-        assert "Shortfall of 30,000,000.00 INR" in page
+        assert f"{short.home.label} lacks 30,000,000.00 INR" in page
         assert "All quiet" in stranger.get(url).content.decode()
 
 
