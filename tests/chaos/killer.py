@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +16,10 @@ from tests.chaos.live import LiveSystem
 
 TICK_SECONDS: Final = 0.05
 STARTING_TOO: Final = 0.2  # how often a part that is only starting is killed as well
+# After so many kills the system must get something done before it is killed again: blows that
+# fall while nobody works prove nothing.
+VOLLEY: Final = 5
+BREATH_SECONDS_MAX: Final = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class Killer:
     system: LiveSystem
     rng: random.Random
     pause_seconds: tuple[float, float]
+    progress: Callable[[], int]
     kills: list[Kill] = field(default_factory=list)
 
     def rampage(self, victims: Mapping[str, int], *, seconds_max: float) -> None:
@@ -49,7 +54,16 @@ class Killer:
                 name = next((name for name in left if self._may_be_killed(name)), None)
                 if name is not None and self._kill(name):
                     left.remove(name)
+                    if len(self.kills) % VOLLEY == 0:
+                        self._let_work()
                     next_at = time.monotonic() + self.rng.uniform(*self.pause_seconds)
+            threading.Event().wait(TICK_SECONDS)
+
+    def _let_work(self) -> None:
+        """Hold back until the load has got somewhere, or long enough."""
+        before, deadline = self.progress(), time.monotonic() + BREATH_SECONDS_MAX
+        while self.progress() == before and time.monotonic() < deadline:
+            self.watch()
             threading.Event().wait(TICK_SECONDS)
 
     def watch(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
@@ -48,6 +48,10 @@ class Journal:
     oddities: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def progress(self) -> int:
+        """Return how much got done: proposals acknowledged and decisions taken."""
+        return len(self.acknowledged) + len(self.approved)
+
 
 def wishes(*, count: int, accounts: dict[str, str], rng: random.Random) -> list[Wish]:
     """Draw `count` proposals over both doors."""
@@ -59,9 +63,9 @@ def wishes(*, count: int, accounts: dict[str, str], rng: random.Random) -> list[
             "debit_account": accounts[debit],
             "credit_account": accounts[credit],
             "amount": amount,
-            "why": f"Load {number}",
         }
-        drawn.append(Wish(key=f"load-{number}-{rng.getrandbits(64):x}", body=body))
+        key = f"load-{number}-{rng.getrandbits(64):x}"
+        drawn.append(Wish(key=key, body={**body, "why": f"Wish {key}"}))
     return drawn
 
 
@@ -77,6 +81,12 @@ class Person:
             headers={"Authorization": f"Bearer {system.facts['tokens'][name]}"},
             timeout=httpx.Timeout(ANSWER_SECONDS_MAX, connect=3),
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_trouble: object) -> None:
+        self.http.close()
 
     def insist(self, method: str, path: str, *, key: str = "", body: Any = None) -> Any:
         """Repeat until there is an answer that stays; None when the time is over."""
@@ -108,39 +118,42 @@ class Person:
 
 def make(person: Person, mine: Sequence[Wish]) -> None:
     """Propose everything of `mine`, one after the other."""
-    for wish in mine:
-        answer = person.insist("POST", "/proposals", key=wish.key, body=wish.body)
-        if answer is None:
-            return
-        with person.journal.lock:
-            if answer.status_code == httpx.codes.CREATED:
-                person.journal.acknowledged[wish.key] = answer.json()["id"]
-            else:
-                person.journal.oddities.append(f"{answer.status_code} {answer.text[:300]}")
+    with person:
+        for wish in mine:
+            answer = person.insist("POST", "/proposals", key=wish.key, body=wish.body)
+            if answer is None:
+                return
+            with person.journal.lock:
+                if answer.status_code == httpx.codes.CREATED:
+                    person.journal.acknowledged[wish.key] = answer.json()["id"]
+                else:
+                    person.journal.oddities.append(f"{answer.status_code} {answer.text[:300]}")
 
 
 def check(person: Person, *, done: threading.Event) -> None:
     """Approve whatever waits for this checker, until `done` and nothing waits any more."""
-    while time.monotonic() < person.until:
-        ended_before = done.is_set()
-        page = person.insist("GET", "/approvals?state=PENDING&waiting_for_me=true")
-        if page is None:
-            return
-        waiting = page.json()["results"]
-        for request in waiting:
-            _approve(person, request)
-        if not waiting:
-            if ended_before:
+    with person:
+        while time.monotonic() < person.until:
+            ended_before = done.is_set()
+            page = person.insist("GET", "/approvals?state=PENDING&waiting_for_me=true")
+            if page is None:
                 return
-            threading.Event().wait(PAUSE_SECONDS * 2)
+            waiting = page.json()["results"]
+            for request in waiting:
+                _approve(person, request)
+            if not waiting:
+                if ended_before:
+                    return
+                threading.Event().wait(PAUSE_SECONDS * 2)
 
 
 def look(person: Person, paths: Sequence[str], *, done: threading.Event) -> None:
     """Read pages one after the other, as a desk does, until `done`."""
-    while not done.is_set() and time.monotonic() < person.until:
-        for path in paths:
-            person.insist("GET", path)
-        threading.Event().wait(PAUSE_SECONDS)
+    with person:
+        while not done.is_set() and time.monotonic() < person.until:
+            for path in paths:
+                person.insist("GET", path)
+            threading.Event().wait(PAUSE_SECONDS)
 
 
 def _approve(person: Person, request: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ AMOUNT: Final = "250000.00"
 # Longer than every lease: a delivery's 30 s, a collector's 60 s, a sender's and an asker's less.
 LEASES_ARE_OVER: Final = timedelta(seconds=61)
 ROUNDS_MAX: Final = 400
+LAST_WORD: Final = "ACCC"  # the status with which this bank ends a payment
 # Rounds in which the clock runs ahead of the leases that a killed process left behind.
 ROUNDS_OF_LEASES: Final = 2
 
@@ -186,9 +187,14 @@ class Case:
         raise AssertionError(f"{self.why} does not settle: {self._state()}")
 
     def _nothing_is_open(self) -> bool:
-        """Whether the lease of a killed sender was noticed, and all events were handled."""
+        """Whether the bank's last word was heard, a killed sender's lease noticed, and all events
+        were handled.
+        """
         with bound(self.world.tenant):
-            order = archive.payment_message(self._proposal().reference)
+            proposal = self._proposal()
+            if proposal.transfer.bank_status != LAST_WORD:
+                return False
+            order = archive.payment_message(proposal.reference)
             waiting = Delivery.objects.filter(state=DeliveryState.WAITING)
             return order is not None and order.state == "SENT" and not waiting.exists()
 

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import pytest
@@ -75,6 +75,10 @@ def _nobody_hung_and_nothing_was_lost(system: LiveSystem, journal: Journal) -> N
     assert faults == []
 
 
+def _client(system: LiveSystem) -> redis.Redis:
+    return redis.Redis.from_url(runtime(system.environment).redis_url(0), socket_timeout=5)
+
+
 @contextmanager
 def stopped(system: LiveSystem, name: str) -> Iterator[None]:
     """Hold a server and all its processes still, as a machine without air would."""
@@ -95,18 +99,18 @@ def test_a_stuck_server_makes_nobody_hang_and_loses_nothing(
 
 
 def test_an_emptied_valkey_loses_nothing(system: LiveSystem) -> None:
-    client = redis.Redis.from_url(runtime(system.environment).redis_url(0), socket_timeout=5)
-    with light_load(system, seed=SEED) as journal:
+    with light_load(system, seed=SEED) as journal, _client(system) as client:
         for _ in range(5):
             client.flushall()
             threading.Event().wait(0.3)
     _nobody_hung_and_nothing_was_lost(system, journal)
 
 
-class Socket:
+class Socket(ExitStack):
     """A browser's websocket that connects again whenever it was closed."""
 
     def __init__(self, system: LiveSystem) -> None:
+        super().__init__()
         self.system = system
         self.socket: ClientConnection | None = None
 
@@ -114,13 +118,14 @@ class Socket:
         """Return the next message, or None: silence, or a connection that was closed."""
         try:
             if self.socket is None:
-                self.socket = connect(
+                opening = connect(
                     f"ws://127.0.0.1:{self.system.port}/ws/updates",
                     origin=self.system.url,  # type: ignore[arg-type]
                     additional_headers={"Cookie": self.system.facts["cookie"]},
                     open_timeout=seconds,
                     close_timeout=1,
                 )
+                self.socket = self.enter_context(opening)
             heard: dict[str, Any] = json.loads(self.socket.recv(timeout=seconds))
         except (TimeoutError, OSError, ConnectionClosed) as trouble:
             if not isinstance(trouble, TimeoutError):
@@ -131,9 +136,8 @@ class Socket:
     def hears_hint(self, key: str) -> bool:
         """Cause an event and tell whether the hint arrives, on whichever connection."""
         journal = Journal()
-        maker = Person(
-            self.system, journal, name="maker", until=time.monotonic() + HONEST_SECONDS_MAX
-        )
+        until = time.monotonic() + HONEST_SECONDS_MAX
+        maker = self.enter_context(Person(self.system, journal, name="maker", until=until))
         accounts = self.system.facts["accounts"]
         body = {
             "debit_account": accounts["near"],
@@ -153,19 +157,19 @@ class Socket:
 
 
 def test_sockets_hear_again_after_valkey_was_emptied_stuck_and_killed(system: LiveSystem) -> None:
-    socket = Socket(system)
-    hello = socket.hear(HONEST_SECONDS_MAX)
-    assert hello is not None
-    assert hello["type"] == "hello"
-    assert socket.hears_hint("before")
+    with Socket(system) as socket, _client(system) as client:
+        hello = socket.hear(HONEST_SECONDS_MAX)
+        assert hello is not None
+        assert hello["type"] == "hello"
+        assert socket.hears_hint("before")
 
-    redis.Redis.from_url(runtime(system.environment).redis_url(0), socket_timeout=5).flushall()
-    assert socket.hears_hint("emptied")
+        client.flushall()
+        assert socket.hears_hint("emptied")
 
-    with stopped(system, "valkey"):
-        threading.Event().wait(STUCK_SECONDS)
-    assert socket.hears_hint("stuck")
+        with stopped(system, "valkey"):
+            threading.Event().wait(STUCK_SECONDS)
+        assert socket.hears_hint("stuck")
 
-    system.signal_family("valkey", signal.SIGKILL)
-    assert eventually(lambda: system.is_ready("valkey"), HONEST_SECONDS_MAX)
-    assert socket.hears_hint("killed")
+        system.signal_family("valkey", signal.SIGKILL)
+        assert eventually(lambda: system.is_ready("valkey"), HONEST_SECONDS_MAX)
+        assert socket.hears_hint("killed")
