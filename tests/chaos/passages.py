@@ -255,9 +255,9 @@ _PICTURES: Final = {
     "transfers": "SELECT bank_status, bank_status_rank, outcome_unknown_since IS NULL,"
     " debit_entry_id IS NOT NULL, credit_entry_id IS NOT NULL FROM treasury_transfer"
     " WHERE proposal_id IN (SELECT id FROM mine)",
-    "statuses": "SELECT status, changed_state FROM treasury_transferstatus s"
+    "statuses": "SELECT status FROM treasury_transferstatus s"
     " JOIN treasury_transfer t ON t.id = s.transfer_id"
-    " WHERE t.proposal_id IN (SELECT id FROM mine) ORDER BY 1, 2",
+    " WHERE t.proposal_id IN (SELECT id FROM mine) ORDER BY 1",
     "orders": "SELECT state, kind FROM integrations_message WHERE direction = 'OUT'"
     " AND state <> 'REFUSED' AND reference IN (SELECT reference FROM mine)",
     "flows": "SELECT amount, state FROM treasury_expectedflow"
