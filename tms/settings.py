@@ -24,7 +24,12 @@ TMS_INDEX_KEY = RUNTIME.secrets.index_key
 TMS_WEBHOOK_KEY = RUNTIME.secrets.webhook_key
 TMS_BANK_HTTP_SECRET = RUNTIME.secrets.bank_http_secret
 TMS_AUDIT_ANCHOR_KEY = RUNTIME.secrets.audit_anchor_key
+TMS_AUDIT_SIGNING_KEY = base64.b64decode(RUNTIME.secrets.audit_signing_key)
+# Public halves (hex) of signing keys that were replaced: what they signed still verifies.
+TMS_AUDIT_RETIRED_KEYS = os.environ.get("TMS_AUDIT_RETIRED_KEYS", "").split()
 TMS_AUDIT_ANCHOR_DIR = RUNTIME.home / "anchor"
+# An https address or a command that is handed every anchor line, kept by somebody else.
+TMS_AUDIT_WITNESS = os.environ.get("TMS_AUDIT_WITNESS", "")
 TMS_HOME = RUNTIME.home
 TMS_BANK_URL = f"http://127.0.0.1:{RUNTIME.config.bank_port}"
 TMS_CLOCK_FILE = RUNTIME.home / "clock.json" if TMS_MODE == "local" else None

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from core.audit import chain
+from core.audit import chain, witness
 from core.events import drain as draining
 from core.tenancy import tenant_ids
 
@@ -17,4 +17,11 @@ def drain() -> None:
 def seal_audit() -> None:
     """Chain and anchor what was audited since the last time."""
     for tenant in tenant_ids():
-        chain.seal(tenant=tenant)
+        chain.seal_all(tenant=tenant)
+
+
+@shared_task(name="core.audit.witness", ignore_result=True)
+def tell_witness() -> None:
+    """Hand new anchor lines to the external witness, if there is one."""
+    for tenant in tenant_ids():
+        witness.tell(tenant=tenant)
