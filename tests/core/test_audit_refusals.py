@@ -15,7 +15,6 @@ from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser, make_user
 from tests.tms.desk.conftest import client_of
 
-
 SAYING = "SELECT set_config, core_audit_refused('POST', 'x', '', 'code', 403, '', 60)"
 
 

@@ -298,6 +298,7 @@ DEFINERS = {
     "core_totp_failed": "counts a wrong code; answers nothing",
     "core_step_up_counts": "yes or no about one proof of the bound tenant",
     "core_step_up_use": "marks one proof of the bound tenant as used",
+    "core_audit_refused": "one refused attempt in codes, for the bound tenant and actor only",
 }
 
 
