@@ -14,6 +14,8 @@ RATE_CLOCK_SKEW: Final = timedelta(minutes=5)
 SWEEP_BATCH_MAX: Final = 500
 REASON_LENGTH_MAX: Final = 2_000
 TITLE_LENGTH_MAX: Final = 200
+STATIC_DATA: Final = "static_data"
+CONTROL: Final = "control"
 SYSTEM_LABEL: Final = "system"
 
 # How much a stated equivalent may fall below amount x rate: rates carry ten decimals.

@@ -47,7 +47,7 @@ class ProposalSubmitted(RequestEvent):
     title: str
     maker: UUID | None
     maker_label: str
-    amount: Decimal
+    amount: Decimal | None
     currency: str
     rail: str
     usd_equivalent: Decimal | None

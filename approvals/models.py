@@ -139,8 +139,10 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
         default=list,
         help_text="Persons who made, edited or triggered it: none of them may check it.",
     )
-    amount = models.DecimalField(max_digits=20, decimal_places=4)
-    currency = models.CharField(max_length=3)
+    amount = models.DecimalField(
+        max_digits=20, decimal_places=4, null=True, help_text="Empty: it is not about money."
+    )
+    currency = models.CharField(max_length=3, blank=True)
     rail = models.CharField(max_length=20, blank=True)
     usd_equivalent = models.DecimalField(max_digits=20, decimal_places=4, null=True)
     usd_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True)
@@ -193,7 +195,8 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
                 | (~Q(state="PENDING") & Q(decided_at__isnull=False)),
             ),
             models.CheckConstraint(
-                name="approval_request_currency_code", condition=Q(currency__regex="^[A-Z]{3}$")
+                name="approval_request_currency_code",
+                condition=Q(currency__regex="^[A-Z]{3}$") | Q(currency="", amount=None),
             ),
         ]
         indexes = [

@@ -27,15 +27,20 @@ from core.identity.models import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worth:
-    """An amount and what it is worth in USD; `usd_rate` is USD for one unit of `currency`."""
+    """An amount and what it is worth in USD; None is no money at all, not an unknown amount."""
 
-    amount: Decimal
+    amount: Decimal | None
     currency: str
     usd_equivalent: Decimal | None
     usd_rate_at: datetime | None
 
     def usd_for_rules(self, at: datetime) -> Decimal | None:
-        """Return the figure that thresholds compare, None (above all) without a fresh rate."""
+        """Return the figure that thresholds compare, None (above all) without a fresh rate.
+
+        What is not about money compares as 0: only rules without a threshold fit it.
+        """
+        if self.amount is None:
+            return Decimal(0)
         if self.currency == "USD":
             return self.amount
         if self.usd_equivalent is None or self.usd_rate_at is None:

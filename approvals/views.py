@@ -134,7 +134,8 @@ def _words(result: services.DecisionResult) -> str:
     if result.request.state == "REJECTED":
         return f"Rejected: {result.request.title}."
     if result.is_final:
-        return f"Approved and released: {result.request.title}."
+        done = "Approved and released" if result.request.currency else "Approved"
+        return f"{done}: {result.request.title}."
     missing = selectors.progress(result.request).missing_count
     people = "one more person" if missing == 1 else f"{missing} more people"
     return f"Your approval of {result.request.title} counts; {people} must approve."

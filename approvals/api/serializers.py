@@ -39,7 +39,7 @@ class ProgressOut(serializers.Serializer[Progress]):
 class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
     """A request in a list."""
 
-    amount = AmountField(read_only=True)
+    amount = AmountField(read_only=True, allow_null=True)
     usd_equivalent = AmountField(read_only=True, allow_null=True)
     maker = PersonOut(allow_null=True)
     progress = serializers.SerializerMethodField()

@@ -3,6 +3,7 @@
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -185,7 +186,8 @@ def _raise_requirement(request: ApprovalRequest, now: datetime) -> bool:
     """Count again at today's rate and rules: it may rise, never fall. Return whether it changed."""
     before = [getattr(request, name) for name in _REQUIREMENT_FIELDS]
     requote = hooks_for(request.subject_type).requote
-    quote = requote(request.amount, request.currency) if requote else None
+    amount: Decimal | None = request.amount
+    quote = requote(amount, request.currency) if requote and amount is not None else None
     if quote is not None and (request.usd_rate_at is None or quote.rate_at > request.usd_rate_at):
         request.usd_equivalent = max(
             request.usd_equivalent or quote.usd_equivalent, quote.usd_equivalent

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from approvals.constants import CONTROL, STATIC_DATA
 from approvals.models import ApprovalRule, CheckerRole
 from approvals.policies import DUAL_CHECKER_THRESHOLD_USD
 from core import clock, policies
@@ -37,11 +38,17 @@ def _ensure(rule: RuleIn, created_by: User | None) -> ApprovalRule:
 
 
 def install_default_rules() -> list[ApprovalRule]:
-    """Make sure of the two house rules: one checker always, two strictly above the threshold."""
+    """Make sure of the house rules, all of which hold together.
+
+    One checker always, two strictly above the threshold; a checker for static data, a manager for
+    what changes the strength of controls.
+    """
     threshold = policies.get(DUAL_CHECKER_THRESHOLD_USD)
     return [
         _ensure(RuleIn(required_count=1), None),
         _ensure(RuleIn(required_count=2, amount_above_usd=threshold), None),
+        _ensure(RuleIn(required_count=1, action=STATIC_DATA), None),
+        _ensure(RuleIn(required_count=1, action=CONTROL, role=CheckerRole.MANAGER), None),
     ]
 
 

@@ -44,6 +44,7 @@ class Submission:
     """What is to be approved. `content` is all that will be acted on: decisions bind to its hash.
 
     `maker` None is the system's own work; whoever the bound actor is counts as a maker too.
+    `amount` None is not about money: rules then compare 0.
     `usd_rate` is USD for one unit of the amount's currency. `involved` are further people who
     may not check it (an editor, the dealer of a linked deal, the creator of the beneficiary).
     """
@@ -56,13 +57,18 @@ class Submission:
     content: dict[str, Any]
     maker: User | None
     maker_label: str
-    amount: Money
-    rail: str
-    usd_equivalent: Decimal | None
-    usd_rate: Decimal | None
-    usd_rate_at: datetime | None
-    cutoff_at: datetime | None
+    amount: Money | None
+    rail: str = ""
+    usd_equivalent: Decimal | None = None
+    usd_rate: Decimal | None = None
+    usd_rate_at: datetime | None = None
+    cutoff_at: datetime | None = None
     involved: tuple[User, ...] = ()
+
+    @property
+    def currency(self) -> str:
+        """Return the amount's currency, empty without an amount."""
+        return self.amount.currency if self.amount else ""
 
 
 @transaction.atomic
@@ -96,7 +102,7 @@ def submit(*, submission: Submission) -> ApprovalRequest:
     needed = requirement(
         action=submission.action,
         usd=worth.usd_for_rules(now),
-        currency=submission.amount.currency,
+        currency=submission.currency,
         rail=submission.rail,
     )
     persons = _involved_persons(submission)
@@ -109,6 +115,8 @@ def submit(*, submission: Submission) -> ApprovalRequest:
 
 def _check_worth(submission: Submission) -> Worth:
     money = submission.amount
+    if money is None:
+        return _check_worthless(submission)
     if money.amount <= 0 or money != money.quantized():
         raise Invalid("The amount is positive and in whole minor units.", field="amount")
     usd, rate = submission.usd_equivalent, submission.usd_rate
@@ -130,6 +138,12 @@ def _check_worth(submission: Submission) -> Worth:
         usd_equivalent=usd,
         usd_rate_at=submission.usd_rate_at,
     )
+
+
+def _check_worthless(submission: Submission) -> Worth:
+    if (submission.usd_equivalent, submission.usd_rate, submission.usd_rate_at) != (None,) * 3:
+        raise Invalid("What is not money has no USD-equivalent.", field="usd_equivalent")
+    return Worth(amount=None, currency="", usd_equivalent=None, usd_rate_at=None)
 
 
 def _plain_content(content: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +175,7 @@ def _same_again(
         if (
             request.subject_version == submission.subject_version
             and request.content == content
-            and Money(request.amount, request.currency) == submission.amount
+            and _money_of(request) == submission.amount
         ):
             return request
     raise VersionNotNewer(
@@ -169,6 +183,10 @@ def _same_again(
         latest_version=earlier[0].subject_version,
         version=submission.subject_version,
     )
+
+
+def _money_of(request: ApprovalRequest) -> Money | None:
+    return None if request.amount is None else Money(request.amount, request.currency)
 
 
 def _involved_persons(submission: Submission) -> set[str]:
@@ -219,7 +237,8 @@ def _create(
     now: datetime,
 ) -> ApprovalRequest:
     interval = _escalation_interval(submission.cutoff_at, now)
-    is_usd = submission.amount.currency == "USD"
+    amount = submission.amount.amount if submission.amount else None
+    is_usd = submission.currency == "USD"
     label = submission.maker.display_name if submission.maker else SYSTEM_LABEL
     request = ApprovalRequest(
         action=submission.action,
@@ -231,10 +250,10 @@ def _create(
         maker=submission.maker,
         maker_label=submission.maker_label or label,
         involved_persons=persons,
-        amount=submission.amount.amount,
-        currency=submission.amount.currency,
+        amount=amount,
+        currency=submission.currency,
         rail=submission.rail,
-        usd_equivalent=submission.amount.amount if is_usd else submission.usd_equivalent,
+        usd_equivalent=amount if is_usd else submission.usd_equivalent,
         usd_rate=Decimal(1) if is_usd else submission.usd_rate,
         usd_rate_at=now if is_usd else submission.usd_rate_at,
         required_count=needed.count,

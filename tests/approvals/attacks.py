@@ -281,6 +281,18 @@ BIRTH = [
         amount="'NaN'",
     ),
     _birth(
+        "name a currency without an amount",
+        "approval_request_amount_positive",
+        *without(REQUESTS, "approval_request_amount_positive"),
+        amount="NULL",
+    ),
+    _birth(
+        "move an amount of nothing",
+        "approval_request_amount_positive",
+        *without(REQUESTS, "approval_request_amount_positive", "approval_request_currency_code"),
+        currency="''",
+    ),
+    _birth(
         "call twenty million dollars one dollar",
         "approval_request_usd_is_usd",
         *without(REQUESTS, "approval_request_usd_is_usd"),

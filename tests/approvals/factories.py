@@ -87,7 +87,8 @@ def submission(**changes: Any) -> services.Submission:
     }
     facts |= changes
     money = facts["amount"]
-    facts.setdefault("content", {"amount": money.amount, "currency": money.currency})
+    plain = {"amount": money.amount, "currency": money.currency} if money else {"name": "new"}
+    facts.setdefault("content", plain)
     return services.Submission(**facts)
 
 
