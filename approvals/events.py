@@ -75,6 +75,16 @@ class ProposalRejected(RequestEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalReturned(RequestEvent):
+    """One checker sent it back to its maker, who may amend and submit it again."""
+
+    topic: ClassVar[str] = "maker_checker.proposal.returned"
+    checker: UUID
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalEscalated(RequestEvent):
     """Nobody decided in time; its state is unchanged."""
 

@@ -34,6 +34,7 @@ class ProgressOut(serializers.Serializer[Progress]):
     approved_count = serializers.IntegerField()
     missing_count = serializers.IntegerField()
     missing_manager_count = serializers.IntegerField()
+    open_step = serializers.IntegerField(allow_null=True)
 
 
 class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
@@ -48,7 +49,7 @@ class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
         model = ApprovalRequest
         fields = [
             "id", "action", "subject_type", "subject_id", "subject_version", "title", "state",
-            "content_hash", "maker", "maker_label", "amount", "currency", "rail",
+            "content_hash", "maker", "maker_label", "amount", "currency", "rail", "entity",
             "usd_equivalent", "required_count", "required_manager_count", "submitted_at",
             "cutoff_at", "decided_at", "escalation_level", "reason", "progress",
         ]  # fmt: skip

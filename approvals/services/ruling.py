@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
-from approvals.constants import CONTROL, STATIC_DATA
+from approvals.constants import CONTROL, STATIC_DATA, STEP_MAX
 from approvals.models import ApprovalRule, CheckerRole
 from approvals.policies import DUAL_CHECKER_THRESHOLD_USD
 from core import clock, policies
@@ -22,6 +23,8 @@ class RuleIn:
     currency: str = ""
     rail: str = ""
     role: str = CheckerRole.CHECKER
+    entity: UUID | None = None
+    step: int = 1
 
 
 def _ensure(rule: RuleIn, created_by: User | None) -> ApprovalRule:
@@ -30,6 +33,8 @@ def _ensure(rule: RuleIn, created_by: User | None) -> ApprovalRule:
         amount_above_usd=rule.amount_above_usd,
         currency=rule.currency,
         rail=rule.rail,
+        entity=rule.entity,
+        step=rule.step,
         role=rule.role,
         required_count=rule.required_count,
         defaults={"created_by": created_by, "created_at": clock.now()},
@@ -65,4 +70,6 @@ def add_rule(*, rule: RuleIn, actor: User) -> ApprovalRule:
         raise Invalid("A rule counts checkers or managers.", field="role")
     if rule.required_count < 1:
         raise Invalid("A rule asks for at least one approval.", field="required_count")
+    if not 1 <= rule.step <= STEP_MAX:
+        raise Invalid(f"Steps are counted from 1 to {STEP_MAX}.", field="step")
     return _ensure(rule, actor)

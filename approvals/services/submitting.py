@@ -24,9 +24,11 @@ from approvals.policies import (
 from approvals.registry import hooks_for
 from approvals.selectors import (
     Requirement,
+    Terms,
     Worth,
     content_hash_of,
     eligible_persons,
+    matching_rules,
     requirement,
 )
 from approvals.services.notifying import facts_of
@@ -64,6 +66,7 @@ class Submission:
     usd_rate_at: datetime | None = None
     cutoff_at: datetime | None = None
     involved: tuple[User, ...] = ()
+    entity: UUID | None = None
 
     @property
     def currency(self) -> str:
@@ -99,16 +102,20 @@ def submit(*, submission: Submission) -> ApprovalRequest:
     if same is not None:
         return same
 
-    needed = requirement(
+    terms = Terms(
         action=submission.action,
         usd=worth.usd_for_rules(now),
         currency=submission.currency,
         rail=submission.rail,
+        entity=submission.entity,
     )
+    needed = requirement(terms=terms)
     persons = _involved_persons(submission)
     _require_checkers(persons, needed)
     voided = _void_older(earlier, submission.subject_version, now)
-    request = _create(submission, content, needed, sorted(persons), now)
+    request = _draft(submission, content, needed, sorted(persons), now)
+    request.policy_snapshot["rules"] = matching_rules(terms=terms)
+    request = _stored(request)
     _announce(request, voided)
     return request
 
@@ -229,7 +236,7 @@ def _escalation_interval(cutoff_at: datetime | None, now: datetime) -> timedelta
     return patience if cutoff_at is None else min(patience, (cutoff_at - now) / 2)
 
 
-def _create(
+def _draft(
     submission: Submission,
     content: dict[str, Any],
     needed: Requirement,
@@ -240,7 +247,7 @@ def _create(
     amount = submission.amount.amount if submission.amount else None
     is_usd = submission.currency == "USD"
     label = submission.maker.display_name if submission.maker else SYSTEM_LABEL
-    request = ApprovalRequest(
+    return ApprovalRequest(
         action=submission.action,
         subject_type=submission.subject_type,
         subject_id=submission.subject_id,
@@ -256,6 +263,8 @@ def _create(
         usd_equivalent=amount if is_usd else submission.usd_equivalent,
         usd_rate=Decimal(1) if is_usd else submission.usd_rate,
         usd_rate_at=now if is_usd else submission.usd_rate_at,
+        entity=submission.entity,
+        needs=needed.stored(),
         required_count=needed.count,
         required_manager_count=needed.manager_count,
         policy_snapshot={
@@ -268,7 +277,10 @@ def _create(
         escalation_interval=interval,
         next_escalation_at=now + interval,
     )
-    # The insert trigger sets both again; the history row should carry them too.
+
+
+def _stored(request: ApprovalRequest) -> ApprovalRequest:
+    # The insert trigger sets these again; the history row should carry them too.
     request.content_hash = content_hash_of(request)
     request.submitted_by = current_actor()
     request.save(force_insert=True)
