@@ -4,7 +4,8 @@ from core.audit.models import AuditEntry, AuditLink, AuditPending
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity.models import User
-from core.identity.proofs import StepUp
+from core.identity.proofs import Passkey, StepUp
+from core.identity.sessions import PersonSession
 from core.policies.models import PolicyVersion
 from core.tenancy.models import Tenant
 
@@ -15,6 +16,8 @@ __all__ = [
     "Delivery",
     "IdempotencyKey",
     "OutboxEvent",
+    "Passkey",
+    "PersonSession",
     "PolicyVersion",
     "StepUp",
     "Tenant",
