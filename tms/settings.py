@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "core.identity.middleware.StepUpFailuresMiddleware",
     "core.middleware.TenantMiddleware",
+    "core.identity.middleware.SessionsMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "core.identity.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -173,6 +174,8 @@ AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 TMS_AUTHENTICATOR_ISSUER = "TMS"
+# Passkeys are bound to a name for good: choose the domain before the first one is registered.
+TMS_PASSKEY_DOMAIN = os.environ.get("TMS_PASSKEY_DOMAIN") or (_extra_hosts or ["localhost"])[0]
 
 # The desk runs under a strict policy; the admin theme needs Alpine expressions and inline styles.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {

@@ -13,9 +13,11 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from core.api.actor import actor
 from core.api.authentication import access_token, refresh_token
-from core.errors import DomainError
+from core.errors import DomainError, Forbidden
 from core.identity import step_up
+from core.identity.duties import present_conflicts
 from core.identity.models import User
+from core.identity.roles import AUDITOR, RISK_OFFICER, TENANT_ADMIN
 from core.identity.services import revoke_tokens
 from core.tenancy import bound
 
@@ -117,3 +119,22 @@ class RevokeView(APIView):
         """Raise the generation: all tokens issued so far stop working with the next request."""
         revoke_tokens(user=actor(request))
         return Response(status=204)
+
+
+class ConflictOut(serializers.Serializer[None]):
+    """Two roles of one person that must be in two hands."""
+
+    person_number = serializers.CharField()
+    people = serializers.ListField(child=serializers.CharField())
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class ConflictsView(APIView):
+    """Who holds two roles that must be in two hands; the list should be empty."""
+
+    @extend_schema(responses=ConflictOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the conflicts that stand now, for auditors, risk and administration."""
+        if not actor(request).has_role(AUDITOR, RISK_OFFICER, TENANT_ADMIN):
+            raise Forbidden("Your roles do not allow to see this.")
+        return Response([conflict.as_json() for conflict in present_conflicts()])

@@ -7,7 +7,7 @@ from core.audit.sql import FUNCTIONS, REFUSED
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0006_step_up"),
+        ("core", "0009_duties"),
     ]
 
     operations = [
