@@ -1,6 +1,6 @@
 """All models of the core, gathered for Django."""
 
-from core.audit.models import AuditEntry, AuditLink, AuditPending
+from core.audit.models import AuditEntry, AuditLink, AuditPending, AuditVerification
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity.models import User
@@ -16,6 +16,7 @@ __all__ = [
     "AuditEntry",
     "AuditLink",
     "AuditPending",
+    "AuditVerification",
     "Delivery",
     "IdempotencyKey",
     "OutboxEvent",

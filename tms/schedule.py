@@ -8,6 +8,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "deliver events": {"task": "core.events.drain", "schedule": 3.0},
     "seal the audit trail": {"task": "core.audit.seal", "schedule": 2.0},
     "tell the witness": {"task": "core.audit.witness", "schedule": 15.0},
+    "verify the audit trail": {"task": "core.audit.verify", "schedule": 5.0},
+    "verify every trail at night": {
+        "task": "core.audit.verify_nightly",
+        "schedule": crontab(hour="2", minute="30"),
+    },
     "warn of closing windows": {"task": "calendars.raise_window_alerts", "schedule": 60.0},
     "look ahead for holidays": {
         "task": "calendars.holiday_lookahead",

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from core.tenancy.models import Tenant
+from core.tenancy.models import Tenant, TenantModel
 
 
 class AuditEntry(models.Model):
@@ -76,3 +76,37 @@ class AuditLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.hash[:12]}"
+
+
+class AuditVerification(TenantModel):
+    """One verification of the chain: asked for, later carried out by a job.
+
+    A stored verdict spares the page a recomputation. It proves nothing: proof is the recomputation
+    itself, here or by the stand-alone verifier.
+    """
+
+    requested_at = models.DateTimeField()
+    requested_by = models.CharField(max_length=80)
+    finished_at = models.DateTimeField(null=True)
+    links_count = models.BigIntegerField(default=0)
+    head = models.CharField(max_length=64, blank=True)
+    faults = models.JSONField(default=list)
+
+    class Meta:
+        app_label = "core"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=models.Q(finished_at=None),
+                name="audit_verification_one_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.links_count}"
+
+    @property
+    def is_intact(self) -> bool:
+        """Return whether it was carried out and found no fault."""
+        return self.finished_at is not None and not self.faults

@@ -21,6 +21,7 @@ from core.money import parse_amount
 from integrations import selectors as lines
 from integrations.codecs.pain001 import write_pain001
 from integrations.downloads import ROLES_FOR_BYTES
+from treasury.evidence import READERS
 from treasury.models import BankAccount, Proposal, ProposalState, Transfer
 from treasury.selectors import accounts, movement
 from treasury.services import orders, proposals, transfers
@@ -126,6 +127,7 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
         and clock.now() < found.cutoff_at
         and person.has_role(*proposals.MAKERS),
         "may_read_bytes": person.has_role(*ROLES_FOR_BYTES),
+        "may_prove": transfer is not None and person.has_role(*READERS),
     }
 
 
