@@ -66,7 +66,7 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
     search_fields = ("title", "content_hash")
     date_hierarchy = "submitted_at"
     inlines = (DecisionInline,)
-    actions_detail = ("approve", "reject")
+    actions_detail = ("approve", "request_changes", "reject")
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApprovalRequest]:
@@ -91,6 +91,11 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
     def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason; reject on confirmation."""
         return self._decide(request, object_id, Outcome.REJECT)
+
+    @action(description="Request changes", permissions=["decide"], icon="undo")
+    def request_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask what should change; send it back on confirmation."""
+        return self._decide(request, object_id, Outcome.CHANGES)
 
     def _decide(self, request: HttpRequest, object_id: str, outcome: Outcome) -> HttpResponse:
         if request.method == "POST":
@@ -140,6 +145,8 @@ class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
         "action",
         "currency",
         "rail",
+        "entity",
+        "step",
         "created_by",
         "created_at",
     )

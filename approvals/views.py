@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals import selectors, services
 from approvals.evidence import evidence_of
+from approvals.models import Outcome
 from core.api.actor import actor
 from core.errors import DomainError, Invalid
 
@@ -118,8 +119,8 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 def _outcome(request: HttpRequest) -> str:
     outcome = request.POST.get("outcome", "")
-    if outcome not in ("APPROVE", "REJECT"):
-        raise Invalid("A decision is to approve or to reject.", field="outcome")
+    if outcome not in Outcome.values:
+        raise Invalid("Approve, reject, or request changes.", field="outcome")
     return outcome
 
 
@@ -133,8 +134,11 @@ def _version(request: HttpRequest) -> int:
 def _words(result: services.DecisionResult) -> str:
     if result.request.state == "REJECTED":
         return f"Rejected: {result.request.title}."
+    if result.request.state == "RETURNED":
+        return f"Sent back for changes: {result.request.title}."
     if result.is_final:
-        return f"Approved and released: {result.request.title}."
+        done = "Approved and released" if result.request.currency else "Approved"
+        return f"{done}: {result.request.title}."
     missing = selectors.progress(result.request).missing_count
     people = "one more person" if missing == 1 else f"{missing} more people"
     return f"Your approval of {result.request.title} counts; {people} must approve."

@@ -56,6 +56,7 @@ required_triggers: set[str] = {
     "core_auditentry.append_only",
     "core_auditlink.append_only",
     "core_policyversion.append_only",
+    "core_stepup.stepup_guard",
 }
 
 

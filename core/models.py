@@ -4,6 +4,7 @@ from core.audit.models import AuditEntry, AuditLink, AuditPending
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity.models import User
+from core.identity.proofs import StepUp
 from core.policies.models import PolicyVersion
 from core.tenancy.models import Tenant
 
@@ -15,6 +16,7 @@ __all__ = [
     "IdempotencyKey",
     "OutboxEvent",
     "PolicyVersion",
+    "StepUp",
     "Tenant",
     "User",
 ]

@@ -32,6 +32,7 @@ BULK_STATES: Final = {
 # Models without a page in the admin, each with the reason.
 NO_ADMIN: Final = {
     "core.AuditPending": "queue of the sealer; empty within seconds",
+    "core.StepUp": "shown with the decision or change that it serves",
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",

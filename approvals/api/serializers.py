@@ -34,12 +34,13 @@ class ProgressOut(serializers.Serializer[Progress]):
     approved_count = serializers.IntegerField()
     missing_count = serializers.IntegerField()
     missing_manager_count = serializers.IntegerField()
+    open_step = serializers.IntegerField(allow_null=True)
 
 
 class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
     """A request in a list."""
 
-    amount = AmountField(read_only=True)
+    amount = AmountField(read_only=True, allow_null=True)
     usd_equivalent = AmountField(read_only=True, allow_null=True)
     maker = PersonOut(allow_null=True)
     progress = serializers.SerializerMethodField()
@@ -48,7 +49,7 @@ class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
         model = ApprovalRequest
         fields = [
             "id", "action", "subject_type", "subject_id", "subject_version", "title", "state",
-            "content_hash", "maker", "maker_label", "amount", "currency", "rail",
+            "content_hash", "maker", "maker_label", "amount", "currency", "rail", "entity",
             "usd_equivalent", "required_count", "required_manager_count", "submitted_at",
             "cutoff_at", "decided_at", "escalation_level", "reason", "progress",
         ]  # fmt: skip

@@ -100,6 +100,12 @@ class Approve(_Decide):
     outcome = Outcome.APPROVE
 
 
+class RequestChanges(_Decide):
+    """Send it back to its maker, with what to change."""
+
+    outcome = Outcome.CHANGES
+
+
 class Reject(_Decide):
     """Reject, with a reason."""
 

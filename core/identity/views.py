@@ -5,9 +5,10 @@ bound to the session, before the code fits. A person without an authenticator se
 """
 
 import base64
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import qrcode
 from axes.handlers.proxy import AxesProxyHandler
@@ -25,19 +26,20 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
-from django_otp import login as remember_device
-from django_otp import match_token, user_has_device
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from qrcode.image.svg import SvgPathImage
 
 from core import clock
+from core.identity import step_up
+from core.identity.middleware import SECOND_FACTOR_SESSION_KEY
 from core.identity.models import User
+from core.identity.proofs import StepUp
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
 
 PENDING_SESSION_KEY: Final = "tms_sign_in"
 PENDING_SECONDS_MAX: Final = 600
 BACKEND: Final = "core.identity.backend.TenantBackend"
+SEED: Final = re.compile(r"[A-Z2-7]{32}", re.ASCII)
 REFUSED: Final = "Name, password or code do not fit. Please try again."
 
 
@@ -91,12 +93,12 @@ def safe_next(request: HttpRequest) -> str:
     return wanted if is_ours else settings.LOGIN_REDIRECT_URL
 
 
-def _enter(request: HttpRequest, person: User, device: TOTPDevice, pending: Pending) -> None:
-    """Open the session: fresh key, tenant, verified authenticator. Inside `bound`."""
+def _enter(request: HttpRequest, person: User, proof: StepUp, pending: Pending) -> None:
+    """Open the session: fresh key, tenant, which second factor it was. Inside `bound`."""
     request.session.pop(PENDING_SESSION_KEY, None)
     login(request, person, backend=BACKEND)
     request.session[TENANT_SESSION_KEY] = pending.tenant
-    remember_device(request, device)
+    request.session[SECOND_FACTOR_SESSION_KEY] = proof.method
 
 
 @method_decorator([never_cache, csrf_protect, sensitive_post_parameters()], name="dispatch")
@@ -135,7 +137,7 @@ class SignInView(_Step):
         request.session.cycle_key()
         request.session[PENDING_SESSION_KEY] = asdict(pending)
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
-            has_authenticator = user_has_device(person, confirmed=True)
+            has_authenticator = step_up.has_authenticator(user=person)
         return redirect("sign-in-code" if has_authenticator else "sign-in-enrol")
 
     def _form(self, request: HttpRequest, error: str = "") -> HttpResponse:
@@ -163,17 +165,19 @@ class _CodeStep(_Step):
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
             person = pending.person()
             if person is not None and form.is_valid():
-                device = self.fitting(person, form.digits())
-                if device is not None:
-                    _enter(request, person, device, pending)
+                proof = self.proof(person, form.digits())
+                if proof is not None:
+                    _enter(request, person, proof, pending)
                     return redirect(pending.next)
         user_login_failed.send(sender=__name__, credentials=credentials, request=request)
         return self.get(request, error=REFUSED)
 
-    def fitting(self, person: User, code: str) -> TOTPDevice | None:
-        """Return the authenticator that shows `code`."""
-        device: TOTPDevice | None = match_token(person, code)
-        return device
+    def proof(self, person: User, code: str) -> StepUp | None:
+        """Return the proof when the authenticator shows `code`."""
+        try:
+            return step_up.prove_with_code(user=person, code=code, content_hash=step_up.SIGN_IN)
+        except step_up.StepUpFailed:
+            return None
 
     def get(self, request: HttpRequest, error: str = "") -> HttpResponse:
         """Ask for the code."""
@@ -198,29 +202,31 @@ class EnrolView(_CodeStep):
             return redirect("sign-in")
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
             person = pending.person()
-            if person is None or user_has_device(person, confirmed=True):
+            if person is None or step_up.has_authenticator(user=person):
                 return redirect("sign-in-code")
-            device, _ = TOTPDevice.objects.get_or_create(
-                user=person, confirmed=False, defaults={"name": "authenticator"}
-            )
-            context = {
-                "username": pending.username,
-                "error": error,
-                "picture": _qr_picture(device.config_url),
-                "secret": base64.b32encode(device.bin_key).decode(),
-            }
+            shown = request.POST.get("secret", "")
+            # After a wrong code the same seed is shown again: it is in the page, nowhere else.
+            secret = shown if error and SEED.fullmatch(shown) else step_up.enrol(user=person)
+        context = {
+            "username": pending.username,
+            "error": error,
+            "picture": _qr_picture(_authenticator_address(pending.username, secret)),
+            "secret": secret,
+        }
         return render(request, "desk/sign_in_enrol.html", context)
 
-    def fitting(self, person: User, code: str) -> TOTPDevice | None:
+    def proof(self, person: User, code: str) -> StepUp | None:
         """Confirm the new authenticator when it shows `code`."""
-        if user_has_device(person, confirmed=True):
+        try:
+            return step_up.confirm(user=person, code=code)
+        except step_up.StepUpFailed:
             return None
-        device = TOTPDevice.objects.filter(user=person, confirmed=False).first()
-        if device is None or not device.verify_token(code):
-            return None
-        device.confirmed = True
-        device.save(update_fields=["confirmed"])
-        return device
+
+
+def _authenticator_address(username: str, secret: str) -> str:
+    issuer = settings.TMS_AUTHENTICATOR_ISSUER
+    facts = {"secret": secret, "issuer": issuer, "algorithm": "SHA1", "digits": 6, "period": 30}
+    return f"otpauth://totp/{quote(f'{issuer}:{username}')}?{urlencode(facts)}"
 
 
 def _qr_picture(text: str) -> str:

@@ -12,7 +12,8 @@ REQUEST_ROW = {
     "subject_type": "'test.thing'", "subject_id": "gen_random_uuid()", "subject_version": "1",
     "title": "'Forged'", "content": """'{"amount": "5.00"}'""", "content_hash": "repeat('0', 64)",
     "maker_id": "NULL", "maker_label": "'system'", "submitted_by": "'system'",
-    "involved_persons": "'{}'", "amount": "5", "currency": "'USD'", "rail": "''",
+    "involved_persons": "'{}'", "entity": "NULL", "needs": "'[]'",
+    "amount": "5", "currency": "'USD'", "rail": "''",
     "usd_equivalent": "NULL", "usd_rate": "NULL", "usd_rate_at": "NULL",
     "required_count": "1", "required_manager_count": "0", "policy_snapshot": "'{}'",
     "state": "'PENDING'", "submitted_at": "now()", "cutoff_at": "NULL", "decided_at": "NULL",
@@ -22,7 +23,7 @@ REQUEST_ROW = {
 DECISION_ROW = {
     "id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "request_id": "%(small)s",
     "maker_id": "%(maker)s", "checker_id": "%(c1)s", "checker_person": "'P-forged'",
-    "as_role": "'treasury_checker'", "outcome": "'APPROVE'", "reason": "''",
+    "as_role": "'treasury_checker'", "position": "0", "outcome": "'APPROVE'", "reason": "''",
     "content_hash": "(SELECT content_hash FROM approvals_approvalrequest WHERE id = %(small)s)",
     "auth_method": "'forged'", "auth_at": "now()", "ip": "NULL", "decided_at": "now()",
 }  # fmt: skip
@@ -133,6 +134,21 @@ CLOSING = [
         "approvals_edges",
         change("done", "state = 'PENDING', decided_at = NULL"),
     ),
+    _closing(
+        "lower what the steps need",
+        "approvals_only_up",
+        change("half", """needs = '[{"step": 1, "count": 1, "manager_count": 0}]'"""),
+    ),
+    _closing("forget what the steps need", "approvals_only_up", change("half", "needs = '[]'")),
+    _closing("skip a step of the chain", "approvals_only_up", change("chain", "needs = needs - 1")),
+    _closing(
+        "send back in nobody's name", "approvals_rejected_by_somebody", close("small", "RETURNED")
+    ),
+    _closing(
+        "turn a request for changes into an approval",
+        "approvals_edges",
+        close("returned", "APPROVED"),
+    ),
     _closing("revive what was voided", "approvals_edges", close("voided", "APPROVED")),
     _closing("revive what expired", "approvals_edges", close("expired", "APPROVED")),
     _closing("revive what was cancelled", "approvals_edges", close("cancelled", "APPROVED")),
@@ -183,6 +199,7 @@ CLOSING = [
         close("small", "APPROVED"),
         walls=(
             "ALTER FUNCTION approvals_guard_request_update() SET search_path = pg_catalog, public",
+            "ALTER FUNCTION approvals_open_step(uuid, jsonb) SET search_path = pg_catalog, public",
         ),
     ),
     _closing(
@@ -279,6 +296,18 @@ BIRTH = [
         "approval_request_amount_positive",
         *without(REQUESTS, "approval_request_amount_positive"),
         amount="'NaN'",
+    ),
+    _birth(
+        "name a currency without an amount",
+        "approval_request_amount_positive",
+        *without(REQUESTS, "approval_request_amount_positive"),
+        amount="NULL",
+    ),
+    _birth(
+        "move an amount of nothing",
+        "approval_request_amount_positive",
+        *without(REQUESTS, "approval_request_amount_positive", "approval_request_currency_code"),
+        currency="''",
     ),
     _birth(
         "call twenty million dollars one dollar",
@@ -389,6 +418,15 @@ DECIDING = [
         "approvals_bound_to_content",
         content_hash=f"(SELECT content_hash FROM {REQUESTS} WHERE id = %(large)s)",
     ),
+    _by("c1", "approve out of turn", "approvals_in_turn", of="chain"),
+    _by("c2", "decide on what was sent back", "approvals_decides_pending", of="returned"),
+    _by(
+        "c1",
+        "ask for changes without saying which",
+        "decision_reject_has_reason",
+        *without(DECISIONS, "decision_reject_has_reason"),
+        outcome="'CHANGES'",
+    ),
     _by("c2", "decide on what is approved", "approvals_decides_pending", of="done"),
     _by("c2", "decide on what is rejected", "approvals_decides_pending", of="rejected"),
     _by(
@@ -411,6 +449,7 @@ DECIDING = [
         "decision_outcome_known",
         *without(DECISIONS, "decision_outcome_known"),
         outcome="'MAYBE'",
+        reason="'Who knows.'",
     ),
     _by(
         "c1",
@@ -440,11 +479,11 @@ DECIDING = [
     Attack(name="empty the decisions", guard=NO_PRIVILEGE, statements=(f"TRUNCATE {DECISIONS}",)),
 ]
 
-RULE_ROW = "INSERT INTO approvals_approvalrule (id, tenant_id, action, amount_above_usd, currency, rail, required_count, role, created_at) VALUES (gen_random_uuid(), %(tenant)s, '', {limit}, '', '', {count}, '{role}', now())"  # noqa: E501
+RULE_ROW = "INSERT INTO approvals_approvalrule (id, tenant_id, action, amount_above_usd, currency, rail, step, required_count, role, created_at) VALUES (gen_random_uuid(), %(tenant)s, '', {limit}, '', '', {step}, {count}, '{role}', now())"  # noqa: E501
 
 
-def _rule(name: str, guard: str, limit: str, count: int, role: str) -> Attack:
-    statement = RULE_ROW.format(limit=limit, count=count, role=role)
+def _rule(name: str, guard: str, limit: str, count: int, role: str, step: int = 1) -> Attack:
+    statement = RULE_ROW.format(limit=limit, count=count, role=role, step=step)
     return Attack(name=name, guard=guard, statements=(statement,), walls=without(RULES, guard))
 
 
@@ -474,6 +513,14 @@ RULING = [
         "7",
         0,
         "treasury_checker",
+    ),
+    _rule(
+        "rule a step before the first",
+        "approval_rule_step_in_range",
+        "7",
+        1,
+        "treasury_checker",
+        step=0,
     ),
     _rule("let the maker's role check", "approval_rule_role_checks", "7", 1, "treasury_maker"),
     _rule(

@@ -76,7 +76,7 @@ def test_a_checker_sees_the_content_then_approves(desk: Subject, checker: User) 
 def test_a_rejection_carries_its_reason(desk: Subject, checker: User) -> None:
     request = submit()
     client = browser(checker)
-    assert b"Say why you reject it." in confirm(client, request, "reject").content
+    assert b"Say why, for its maker to read." in confirm(client, request, "reject").content
     confirm(client, request, "reject", reason="Wrong account.")
     fresh = ApprovalRequest.objects.get(pk=request.pk)
     assert (fresh.state, fresh.reason) == ("REJECTED", "Wrong account.")

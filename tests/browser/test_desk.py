@@ -1,16 +1,15 @@
 """The desk in a browser: keyboard, live updates, honesty when they pause, small screens."""
 
 import re
-import time
 
 import pytest
-from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from core.identity import step_up
 from core.identity.models import User
 from tests.browser.conftest import Office, OpenDesk
 from tests.conftest import PASSWORD, make_user
+from tests.core.test_step_up import code_now
 from tests.treasury.movement.conftest import approve, propose
 from treasury.models import Proposal, ProposalState
 
@@ -47,14 +46,12 @@ def is_live(page: Page) -> None:
 def test_signing_in_takes_password_and_code(office: Office, open_desk: OpenDesk) -> None:
     with office.as_system():
         anna = make_user("anna", "treasury_checker", password=PASSWORD)
-        device = TOTPDevice.objects.get(user=anna)
+        seed = step_up.hand_out(user=anna)
     page = open_desk(None, "/approvals")
     page.get_by_label("Name").fill("anna@north")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
-    totp.time = time.time()
-    page.get_by_label("six digits").fill(f"{totp.token():06d}")
+    page.get_by_label("six digits").fill(code_now(seed))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Approvals")).to_be_visible()
     is_live(page)
