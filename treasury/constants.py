@@ -1,6 +1,11 @@
 """Words of the treasury that other rooms may use."""
 
+from typing import Final
+
 from django.db import models
+
+# What the approvals room calls our proposals.
+PROPOSAL_SUBJECT: Final = "treasury.proposal"
 
 
 class ProposalState(models.TextChoices):
@@ -18,3 +23,10 @@ class ProposalState(models.TextChoices):
     SETTLED = "SETTLED", "settled"
     FAILED = "FAILED", "failed"
     RETURNED = "RETURNED", "returned"
+
+
+class BeneficiaryState(models.TextChoices):
+    """Whether a beneficiary may be paid."""
+
+    ACTIVE = "ACTIVE", "active"
+    BLOCKED = "BLOCKED", "blocked"

@@ -58,3 +58,22 @@ class BalanceConflict(DomainError):
     """The event id was used before, for another balance."""
 
     code = "balance_conflict"
+
+
+class NotAnotherPerson(DomainError):
+    """It takes somebody else than who wrote it."""
+
+    code = "not_another_person"
+    status = 403
+
+
+class BeneficiaryBlocked(DomainError):
+    """The beneficiary may not be paid."""
+
+    code = "beneficiary_blocked"
+
+
+class NumberMismatch(DomainError):
+    """The stored number is not the one whose digest was approved."""
+
+    code = "number_mismatch"

@@ -35,7 +35,16 @@ from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.treasury.bank import paper
 from treasury.models import BankAccount, BankEntry, Proposal, Transfer
-from treasury.services import flows, ingest, prefunding, proposals, rates, static, transfers
+from treasury.services import (
+    beneficiaries,
+    flows,
+    ingest,
+    prefunding,
+    proposals,
+    rates,
+    static,
+    transfers,
+)
 
 # A Tuesday morning in London; New York is asleep, Mumbai is at work.
 TUESDAY = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
@@ -208,6 +217,22 @@ def approve(tenant: UUID, proposal: Proposal, checker: User) -> str:
         return str(request.pk)
 
 
+def _beneficiary(mark: str, keeper: User) -> dict[str, str]:
+    """Put somebody whom the tenant pays in dollars on its list."""
+    wanted = beneficiaries.BeneficiaryIn(
+        name=f"{mark} Supplies",
+        number="4000000077",
+        bank_bic="PAYEUS33XXX",
+        bank_name=f"{mark} Pay Bank",
+        clearing_code="026009593",
+        currency="USD",
+        town=mark,
+        country="US",
+    )
+    made = beneficiaries.create_beneficiary(beneficiary=wanted, actor=keeper)
+    return {"beneficiary": str(made.pk)}
+
+
 def _movements(
     tenant: UUID, mark: str, people: dict[str, User], accounts: dict[str, BankAccount]
 ) -> dict[str, str]:
@@ -361,6 +386,8 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
             )
         )
         policies.change(policy=KNOB, value=3, actor=people["tenant_admin"], reason=f"{mark} wish")
+    with _at_work(tenant, people["static_data"]):
+        objects |= _beneficiary(mark, people["static_data"])
     objects |= _movements(tenant, mark, people, accounts)
     objects |= _prefunding(tenant, accounts)
     with _at_work(tenant):

@@ -16,6 +16,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "transfer_id": "transfer",
         "message_id": "message",
         "account_id": "account",
+        "beneficiary_id": "beneficiary",
         "statement_id": "statement",
         "entry_id": "entry",
         "forecast_id": "forecast",

@@ -16,13 +16,14 @@ from django.contrib import admin
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from core.identity.roles import ALL, INTEGRATION
+from core.identity.roles import ALL, INTEGRATION, TREASURY_MAKER
 from core.tenancy import bound
 from integrations.downloads import ROLES_FOR_BYTES
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
 from tms.desk.audit import AUDIT_READERS
+from treasury.services.beneficiaries import KEEPERS
 from treasury.services.proposals import MAKERS
 
 # Addresses that answer nobody in particular, each with the reason.
@@ -59,6 +60,9 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "bank-messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
     "proposals/<uuid:proposal_id>/instruction": ROLES_FOR_BYTES,
     "proposals/new": MAKERS,
+    "proposals/<uuid:proposal_id>/amend": (TREASURY_MAKER,),
+    "beneficiaries/new": KEEPERS,
+    "beneficiaries/<uuid:beneficiary_id>/change": KEEPERS,
     "audit": AUDIT_READERS,
 }
 # Bodies that let a writing address get as far as looking for its object.

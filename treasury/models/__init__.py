@@ -1,6 +1,7 @@
 """What may exist in the treasury: static data, statements, expected flows, movements."""
 
-from treasury.constants import ProposalState
+from treasury.constants import BeneficiaryState, ProposalState
+from treasury.models.beneficiaries import Beneficiary
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
 from treasury.models.movement import (
     ChargeBearer,
@@ -33,7 +34,8 @@ from treasury.models.static import (
 )
 
 __all__ = [
-    "AccountKind", "Bank", "BankAccount", "BankEntry", "BookingStatus", "ChargeBearer",
+    "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
+    "BookingStatus", "ChargeBearer",
     "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "IntradayMode",
     "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "Purpose",
     "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",

@@ -44,7 +44,7 @@ def release(*, proposal_id: UUID) -> Transfer:
         uetr=uetr(),
         created_at=clock.now(),
     )
-    _expect_both_sides(made)
+    _expect_our_sides(made)
     tell_status(proposal=proposal, from_state=before)
     return made
 
@@ -103,7 +103,7 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
             "Only a failed transfer whose cut-off has not passed can be tried again.",
             state=proposal.state,
         )
-    _expect_both_sides(found)
+    _expect_our_sides(found)
     _start_attempt(proposal)
     return Transfer.objects.get(pk=transfer_id)
 
@@ -177,8 +177,8 @@ def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
 
 
 def cancel_flows(proposal: Proposal) -> None:
-    """Take the expected flows of a transfer off both accounts."""
-    for account_id in (proposal.debit_account_id, proposal.credit_account_id):
+    """Take the expected flows of a transfer off our accounts."""
+    for account_id in filter(None, (proposal.debit_account_id, proposal.credit_account_id)):
         flows.cancel_flow(
             account_id=account_id, source=FlowSource.TRANSFER, source_ref=proposal.reference
         )
@@ -198,6 +198,7 @@ def lock(proposal_id: UUID) -> Proposal:
             "debit_account__entity",
             "credit_account__bank",
             "credit_account__entity",
+            "beneficiary",
         )
         .get(pk=proposal_id)
     )
@@ -254,12 +255,12 @@ def _funds_are_there(proposal: Proposal) -> bool:
     return False
 
 
-def _expect_both_sides(made: Transfer) -> None:
+def _expect_our_sides(made: Transfer) -> None:
     proposal = made.proposal
-    sides = (
-        (proposal.debit_account, -proposal.amount, f"to {proposal.credit_account.label}"),
-        (proposal.credit_account, proposal.amount, f"from {proposal.debit_account.label}"),
-    )
+    sides = [(proposal.debit_account, -proposal.amount, f"to {proposal.payee}")]
+    if proposal.credit_account is not None:
+        came_from = f"from {proposal.debit_account.label}"
+        sides.append((proposal.credit_account, proposal.amount, came_from))
     for account, amount, direction in sides:
         flows.put_expected_flow(
             flow=flows.FlowIn(

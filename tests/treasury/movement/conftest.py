@@ -16,8 +16,10 @@ from core.identity.models import User
 from core.tenancy import Tenant, bound
 from integrations import services as lines
 from tests.approvals.stepping import shown
+from tests.conftest import MakeUser
 from treasury.models import (
     BankAccount,
+    Beneficiary,
     Proof,
     Proposal,
     Statement,
@@ -25,7 +27,8 @@ from treasury.models import (
     StatementSource,
     StatementState,
 )
-from treasury.services import proposals, rates, static
+from treasury.services import beneficiaries, proposals, rates, static
+from treasury.services.beneficiaries import BeneficiaryIn
 from treasury.services.proposals import ProposalIn
 
 # A Tuesday morning in London; New York is asleep, Mumbai is at work.
@@ -147,11 +150,12 @@ def propose(house: House, maker: User, amount: str = "2750000.00", **more: objec
     """Make and submit a proposal from `near` to `home`."""
     terms: dict[str, object] = {
         "debit_account": house.near.pk,
-        "credit_account": house.home.pk,
         "amount": Decimal(amount),
         "why": "Payouts of tomorrow",
         **more,
     }
+    if not terms.keys() & {"beneficiary", "typed_in", "credit_account"}:
+        terms["credit_account"] = house.home.pk
     made = proposals.create_proposal(draft=ProposalIn(**terms), maker=maker)  # type: ignore[arg-type]
     return proposals.submit_proposal(proposal_id=made.pk, actor=maker)
 
@@ -179,3 +183,38 @@ def approve(tenant: Tenant | UUID, proposal: Proposal, checker: User) -> None:
 def later(minutes: float) -> datetime:
     """Return the present of the frozen clock plus some minutes."""
     return clock.now() + timedelta(minutes=minutes)
+
+
+SUPPLIER = {
+    "name": "Baker Supplies Inc",
+    "number": "4000000077",
+    "bank_bic": "PAYEUS33XXX",
+    "clearing_code": "026009593",
+    "currency": "USD",
+    "street": "Mill Road",
+    "building_number": "7",
+    "post_code": "02110",
+    "town": "Boston",
+    "country": "US",
+    "payment_purpose": "SUPP",
+}
+
+
+@pytest.fixture
+def keeper(user_with: MakeUser) -> User:
+    """A person who keeps static data."""
+    return user_with("static_data", name="keeper")
+
+
+def put_on_the_list(tenant: Tenant, keeper: User, **more: str) -> Beneficiary:
+    """Put a supplier in Boston on the list, as `keeper`."""
+    with bound(tenant.id, actor=keeper.pk):
+        return beneficiaries.create_beneficiary(
+            beneficiary=BeneficiaryIn(**{**SUPPLIER, **more}), actor=keeper
+        )
+
+
+@pytest.fixture
+def supplier(house: House, tenant: Tenant, keeper: User) -> Beneficiary:
+    """A supplier whom nobody has verified yet."""
+    return put_on_the_list(tenant, keeper)
