@@ -1,6 +1,7 @@
 """All models of the core, gathered for Django."""
 
 from core.audit.models import AuditEntry, AuditLink, AuditPending
+from core.changes.models import ChangeDraft, ChangeRequest
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity.models import User
@@ -11,6 +12,8 @@ __all__ = [
     "AuditEntry",
     "AuditLink",
     "AuditPending",
+    "ChangeDraft",
+    "ChangeRequest",
     "Delivery",
     "IdempotencyKey",
     "OutboxEvent",

@@ -31,6 +31,7 @@ BULK_STATES: Final = {
 }
 # Models without a page in the admin, each with the reason.
 NO_ADMIN: Final = {
+    "core.ChangeDraft": "notes of a draft; they are rolled back, never committed",
     "core.AuditPending": "queue of the sealer; empty within seconds",
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
