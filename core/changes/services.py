@@ -7,7 +7,15 @@ from uuid import UUID
 
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, IntegrityError, connection, models, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    ProgrammingError,
+    connection,
+    models,
+    transaction,
+)
+from django.db.models import ProtectedError
 
 from core import clock
 from core.changes import port
@@ -70,6 +78,7 @@ def propose_removal(
         NotGoverned: the model is not changed through change requests.
         ChangeRoleMissing: the maker's roles do not let them.
         ChangePending: another change of the row waits.
+        Invalid: other rows refer to it, or its kind is never removed.
     """
     known = governed(model)
     found = _found(known, row_id)
@@ -84,11 +93,16 @@ def propose_writes(
 
     Raises:
         NothingChanges: it would write none.
-        Invalid: no reason is given, or too many rows.
+        Invalid: no reason is given, too many rows, or the database does not allow it.
         ChangeRoleMissing: the maker's roles do not let them.
         ChangePending: another change of one of the rows waits.
     """
-    drafted = draft(run)
+    try:
+        drafted = draft(run)
+    except ProtectedError as error:
+        raise Invalid("Other rows refer to it.", field="row") from error
+    except (IntegrityError, ProgrammingError) as error:
+        raise Invalid("The database does not allow this.", field="row") from error
     if not drafted.rows:
         raise NothingChanges("This leaves everything as it is.")
     return propose_drafted(drafted=drafted, maker=maker, reason=reason, title=title)
