@@ -1,6 +1,7 @@
 """All models of the core, gathered for Django."""
 
 from core.audit.models import AuditEntry, AuditLink, AuditPending, AuditVerification
+from core.changes.models import ChangeDraft, ChangeRequest
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity.models import User
@@ -17,6 +18,8 @@ __all__ = [
     "AuditLink",
     "AuditPending",
     "AuditVerification",
+    "ChangeDraft",
+    "ChangeRequest",
     "Delivery",
     "IdempotencyKey",
     "OutboxEvent",

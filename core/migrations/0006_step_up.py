@@ -14,7 +14,7 @@ from core.tenancy.operations import EnforceTenancy
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0002_walls'),
+        ('core', '0004_four_eyes'),
     ]
 
     operations = [

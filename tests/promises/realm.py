@@ -20,6 +20,7 @@ from calendars.errors import CalendarCoverageError
 from core import clock, policies
 from core.api.authentication import access_token
 from core.audit import chain
+from core.changes.services import propose_change
 from core.events.drain import drain
 from core.identity.models import User
 from core.identity.roles import ALL, INTEGRATION
@@ -364,6 +365,18 @@ def _forecasts(mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
     return {"plan": str(planned.pk), "pattern": str(recurring.pk), "forecast": str(made.pk)}
 
 
+def _changes(tenant: UUID, mark: str, clerk: User) -> dict[str, str]:
+    with _at_work(tenant, clerk):
+        change = propose_change(
+            model="legalentity",
+            row_id=f"{mark} Remit Limited",
+            values={"street": f"{mark} Lane"},
+            maker=clerk,
+            reason=f"{mark} moves",
+        )
+    return {"change": str(change.pk)}
+
+
 def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     """Build and commit one tenant at the frozen present."""
     mark = slug.capitalize()
@@ -392,6 +405,7 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     objects |= _prefunding(tenant, accounts)
     with _at_work(tenant):
         objects |= _forecasts(mark, accounts)
+    objects |= _changes(tenant, mark, people["static_data"])
     drain(tenant=tenant)
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}

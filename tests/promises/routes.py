@@ -23,6 +23,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "plan_id": "plan",
         "pattern_id": "pattern",
         "suppressed_id": "suppressed",
+        "change_id": "change",
         "code": "line",
     },
     "api/v1/approvals/": {"request_id": "approval"},
