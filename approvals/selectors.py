@@ -84,6 +84,11 @@ class Requirement:
         """Return the steps as a request keeps them."""
         return [asdict(need) for need in self.steps]
 
+    @classmethod
+    def of(cls, count: int) -> "Requirement":
+        """Return that so many different people must approve, of whatever role."""
+        return cls(steps=(Need(step=1, count=count, manager_count=0),))
+
     def risen(self, other: "Requirement") -> "Requirement":
         """Return the greater of both, step by step."""
         greater: dict[int, Need] = {}

@@ -6,6 +6,8 @@ from django.db import models
 
 # What the approvals room calls our proposals.
 PROPOSAL_SUBJECT: Final = "treasury.proposal"
+# What the approvals room calls the release of a freeze.
+FREEZE_SUBJECT: Final = "treasury.freeze"
 
 
 class ProposalState(models.TextChoices):
@@ -30,3 +32,11 @@ class BeneficiaryState(models.TextChoices):
 
     ACTIVE = "ACTIVE", "active"
     BLOCKED = "BLOCKED", "blocked"
+
+
+class FreezeState(models.TextChoices):
+    """The life of an emergency stop."""
+
+    FROZEN = "FROZEN", "all outflows stopped"
+    RELEASING = "RELEASING", "release awaits approval"
+    RELEASED = "RELEASED", "released"

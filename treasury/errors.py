@@ -77,3 +77,21 @@ class NumberMismatch(DomainError):
     """The stored number is not the one whose digest was approved."""
 
     code = "number_mismatch"
+
+
+class LimitExceeded(DomainError):
+    """More would leave within 24 hours than a limit allows."""
+
+    code = "limit_exceeded"
+
+
+class OutflowsFrozen(DomainError):
+    """All outflows are stopped."""
+
+    code = "outflows_frozen"
+
+
+class NotFrozen(DomainError):
+    """Nothing is stopped, or its release waits already."""
+
+    code = "not_frozen"

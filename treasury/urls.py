@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, movement, position, proposing
+from treasury.views import beneficiaries, freezing, movement, position, proposing
 
 app_name = "treasury"
 
@@ -42,5 +42,8 @@ urlpatterns = [
         name="unblock-beneficiary",
     ),
     path("prefunding", movement.prefunding_board, name="prefunding"),
+    path("freeze", freezing.page, name="freeze"),
+    path("freeze/stop", freezing.stop, name="stop-outflows"),
+    path("freeze/<uuid:freeze_id>/release", freezing.release, name="release-outflows"),
     path("transfers", movement.transfer_board, name="transfers"),
 ]

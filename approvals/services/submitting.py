@@ -49,6 +49,7 @@ class Submission:
     `amount` None is not about money: rules then compare 0.
     `usd_rate` is USD for one unit of the amount's currency. `involved` are further people who
     may not check it (an editor, the dealer of a linked deal, the creator of the beneficiary).
+    `at_least` is required whatever the rules say, like that of a payment split in parts.
     """
 
     action: str
@@ -67,6 +68,7 @@ class Submission:
     cutoff_at: datetime | None = None
     involved: tuple[User, ...] = ()
     entity: UUID | None = None
+    at_least: Requirement | None = None
 
     @property
     def currency(self) -> str:
@@ -110,6 +112,8 @@ def submit(*, submission: Submission) -> ApprovalRequest:
         entity=submission.entity,
     )
     needed = requirement(terms=terms)
+    if submission.at_least is not None:
+        needed = needed.risen(submission.at_least)
     persons = _involved_persons(submission)
     _require_checkers(persons, needed)
     voided = _void_older(earlier, submission.subject_version, now)

@@ -39,6 +39,7 @@ from treasury.models import BankAccount, BankEntry, Proposal, Transfer
 from treasury.services import (
     beneficiaries,
     flows,
+    freezing,
     ingest,
     prefunding,
     proposals,
@@ -234,6 +235,29 @@ def _beneficiary(mark: str, keeper: User) -> dict[str, str]:
     return {"beneficiary": str(made.pk)}
 
 
+def _freeze(tenant: UUID, mark: str, people: dict[str, User]) -> dict[str, str]:
+    """Stop all outflows and release them again."""
+    with _at_work(tenant, people["risk_officer"]):
+        held = freezing.stop_outflows(actor=people["risk_officer"], reason=f"{mark} drill")
+    with _at_work(tenant, people["treasury_maker"]):
+        freezing.ask_release(
+            freeze_id=held.pk, actor=people["treasury_maker"], reason=f"{mark} drill is over"
+        )
+    checker = people["treasury_checker"]
+    with bound(tenant, actor=checker.pk):
+        request = approval_reads.request_of(subject_type="treasury.freeze", subject_id=held.pk)
+        assert request is not None
+        approvals.decide(
+            request_id=request.pk,
+            checker=checker,
+            outcome="APPROVE",
+            content_hash=request.content_hash,
+            version=request.subject_version,
+            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+        )
+    return {"freeze": str(held.pk)}
+
+
 def _movements(
     tenant: UUID, mark: str, people: dict[str, User], accounts: dict[str, BankAccount]
 ) -> dict[str, str]:
@@ -401,6 +425,7 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         policies.change(policy=KNOB, value=3, actor=people["tenant_admin"], reason=f"{mark} wish")
     with _at_work(tenant, people["static_data"]):
         objects |= _beneficiary(mark, people["static_data"])
+    objects |= _freeze(tenant, mark, people)
     objects |= _movements(tenant, mark, people, accounts)
     objects |= _prefunding(tenant, accounts)
     with _at_work(tenant):

@@ -17,6 +17,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "message_id": "message",
         "account_id": "account",
         "beneficiary_id": "beneficiary",
+        "freeze_id": "freeze",
         "statement_id": "statement",
         "entry_id": "entry",
         "forecast_id": "forecast",

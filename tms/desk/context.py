@@ -11,6 +11,7 @@ from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, current_scope
 from tms.desk.navigation import Link, sections
+from treasury.selectors.freezing import standing_freeze
 
 ROLE_WORDS: Final = {
     "treasury_maker": "Maker",
@@ -65,6 +66,11 @@ class Desk:
     def menu(self) -> dict[str, list[Link]]:
         """Return the menu with the present page marked."""
         return sections(self._request.path, self.roles)
+
+    @cached_property
+    def freeze(self) -> object | None:
+        """Return the emergency stop that stands, if one does."""
+        return standing_freeze() if current_scope() else None
 
     @property
     def live_sequence(self) -> int:

@@ -2,6 +2,7 @@
 
 from treasury.admin import (  # noqa: F401 - importing registers
     beneficiaries,
+    freezing,
     movement,
     statements,
     static,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.api.fields import AmountField
@@ -13,6 +14,7 @@ from treasury.models import (
     Transfer,
     TransferStatus,
 )
+from treasury.selectors import controls
 
 
 class ProposalIn(serializers.Serializer[Any]):
@@ -57,6 +59,28 @@ class ProposalOut(serializers.ModelSerializer[Proposal]):
             "value_date", "cutoff_at", "maker", "maker_label", "why", "content_hash",
             "created_at", "submitted_at", "closed_at", "closing_reason",
         ]  # fmt: skip
+
+
+class FlagOut(serializers.Serializer[Any]):
+    """What a checker should know; `ack` ones are acknowledged by their code."""
+
+    code = serializers.CharField()
+    words = serializers.CharField()
+    severity = serializers.ChoiceField(choices=["info", "warn", "ack"])
+
+
+class ProposalDetailOut(ProposalOut):
+    """A proposal with its flags."""
+
+    flags = serializers.SerializerMethodField()
+
+    class Meta(ProposalOut.Meta):
+        fields = [*ProposalOut.Meta.fields, "flags"]
+
+    @extend_schema_field(FlagOut(many=True))
+    def get_flags(self, proposal: Proposal) -> Any:
+        """Return what its checkers should know."""
+        return FlagOut(controls.flags_of(proposal), many=True).data
 
 
 class TransferStatusOut(serializers.ModelSerializer[TransferStatus]):

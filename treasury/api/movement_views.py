@@ -15,6 +15,7 @@ from core.idempotency import once
 from treasury.api.movement_serializers import (
     MovementReasonIn,
     PrefundingOut,
+    ProposalDetailOut,
     ProposalIn,
     ProposalOut,
     TransferDetailOut,
@@ -80,9 +81,9 @@ class ProposalList(ListAPIView[Proposal]):
 
 
 class ProposalDetail(RetrieveAPIView[Proposal]):
-    """Show one proposal."""
+    """Show one proposal with what its checkers should know."""
 
-    serializer_class = ProposalOut
+    serializer_class = ProposalDetailOut
 
     def get_object(self) -> Proposal:
         """Return it, or refuse with 404."""

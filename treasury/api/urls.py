@@ -5,5 +5,6 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("treasury.api.movement_urls")),
     path("", include("treasury.api.beneficiary_urls")),
+    path("", include("treasury.api.freezing_urls")),
     path("", include("treasury.api.balances_urls")),
 ]

@@ -92,7 +92,10 @@ class Proposal(FSMModelMixin, TenantModel):
                 | Q(credit_account__isnull=False, beneficiary__isnull=True),
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "state", "cutoff_at"], name="proposal_by_state")]
+        indexes = [
+            models.Index(fields=["tenant", "state", "cutoff_at"], name="proposal_by_state"),
+            models.Index(fields=["tenant", "submitted_at"], name="proposal_by_submission"),
+        ]
 
     def __str__(self) -> str:
         return self.reference

@@ -85,6 +85,11 @@ def _closed(how: str) -> approvals.Callback:
     return close
 
 
+def _sent_back(outcome: approvals.SubjectOutcome) -> None:
+    """Leave it with its maker, who amends or withdraws it."""
+    logger.info("proposal_sent_back", proposal=str(outcome.subject_id))
+
+
 def _describe(subject_id: UUID) -> approvals.SubjectDescription:
     proposal = reads.proposal(subject_id)
     debit = proposal.debit_account
@@ -140,6 +145,7 @@ approvals.register(
         on_rejected=_closed("reject"),
         on_expired=_closed("expire"),
         on_cancelled=_closed("cancel"),
+        on_changes_requested=_sent_back,
         describe=_describe,
         requote=_requote,
     ),

@@ -32,7 +32,12 @@ class Window:
 def proposals() -> QuerySet[Proposal]:
     """Return all proposals with what a list shows."""
     return Proposal.objects.select_related(
-        "debit_account__bank", "credit_account__bank", "beneficiary", "maker", "transfer"
+        "debit_account__bank",
+        "credit_account__bank",
+        "credit_account__changed_by",
+        "beneficiary__changed_by",
+        "maker",
+        "transfer",
     )
 
 

@@ -17,8 +17,10 @@ from integrations.codecs.records import Severity
 from treasury.constants import PROPOSAL_SUBJECT
 from treasury.errors import CutoffPassed, NotTheMaker, PreflightFailed
 from treasury.models import Proposal, ProposalState, Transfer
+from treasury.selectors import controls as control_reads
 from treasury.selectors import movement as reads
 from treasury.selectors.accounts import usd_equivalent
+from treasury.services import controls
 from treasury.services.news import tell_status
 from treasury.services.orders import instruction_for
 from treasury.services.references import next_reference
@@ -31,6 +33,8 @@ __all__ = [
 
 SUBJECT = PROPOSAL_SUBJECT
 ACTION = "fund_movement"
+# A request whose checkers asked for changes is closed; its proposal waits for its maker.
+SENT_BACK = "RETURNED"
 MAKERS = (TREASURY_MAKER, TREASURY_MANAGER, DEALER, INTEGRATION)
 
 
@@ -65,6 +69,7 @@ def submit_proposal(*, proposal_id: UUID, actor: User | None) -> Proposal:
         CutoffPassed: it can no longer land on its value date.
         BeneficiaryBlocked: it may not be paid any more.
         PreflightFailed: the bank would refuse the order; all reasons in words.
+        LimitExceeded: too much would leave within 24 hours.
         NobodyEligible: too few other people may check it (from the approvals room).
     """
     proposal = _locked(proposal_id)
@@ -85,6 +90,7 @@ def amend_proposal(*, proposal_id: UUID, draft: ProposalIn, actor: User) -> Prop
     Raises:
         NotTheMaker: somebody else's proposal.
         CutoffPassed: the new terms cannot land.
+        LimitExceeded: too much would leave within 24 hours.
     """
     proposal = _locked(proposal_id)
     _require_own(proposal, actor)
@@ -112,7 +118,7 @@ def withdraw_proposal(*, proposal_id: UUID, actor: User, reason: str) -> Proposa
     request = approvals.request_of(
         subject_type=SUBJECT, subject_id=proposal.pk, subject_version=proposal.version
     )
-    if proposal.state == ProposalState.DRAFT or request is None:
+    if request is None or request.state == SENT_BACK:
         close_proposal(proposal_id=proposal.pk, outcome="cancel", reason=reason)
     else:
         approval_services.cancel(request_id=request.pk, actor=actor, reason=reason)
@@ -159,6 +165,8 @@ def _ask_for_approval(proposal: Proposal) -> None:
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
     proposal.save()
+    controls.count_alone(proposal)
+    controls.require_limits(proposal)
     approval_services.submit(
         submission=approval_services.Submission(
             action=ACTION,
@@ -176,6 +184,9 @@ def _ask_for_approval(proposal: Proposal) -> None:
             usd_rate=worth.rate,
             usd_rate_at=worth.as_of,
             cutoff_at=proposal.cutoff_at,
+            involved=control_reads.recent_editors(proposal),
+            entity=proposal.debit_account.entity_id,
+            at_least=controls.at_least(proposal, ACTION),
         )
     )
     proposal.refresh_from_db(fields=["content_hash"])
@@ -189,7 +200,8 @@ def _locked(proposal_id: UUID) -> Proposal:
             "debit_account__entity",
             "credit_account__bank",
             "credit_account__entity",
-            "beneficiary",
+            "credit_account__changed_by",
+            "beneficiary__changed_by",
         )
         .filter(pk=proposal_id)
         .first()

@@ -19,8 +19,9 @@ from integrations.codecs.pain001 import write_pain001
 from integrations.downloads import ROLES_FOR_BYTES
 from treasury.evidence import READERS
 from treasury.models import Proposal, ProposalState, Transfer
-from treasury.selectors import movement
+from treasury.selectors import controls, movement
 from treasury.services import orders, proposals, transfers
+from treasury.services.freezing import STOPPERS
 from treasury.views.layout import laid_out
 from treasury.views.timeline import story
 
@@ -64,6 +65,7 @@ def proposal_board(request: HttpRequest) -> HttpResponse:
     context = _shown(request, "open")
     context["rows"] = _proposals(context["show"])[:LISTED_MAX]
     context["may_propose"] = actor(request).has_role(*proposals.MAKERS)
+    context["may_stop"] = actor(request).has_role(*STOPPERS)
     whole = request.headers.get("HX-Request") != "true"
     page = "treasury/proposals.html" if whole else "treasury/proposals_table.html"
     return render(request, page, context)
@@ -75,6 +77,7 @@ def transfer_board(request: HttpRequest) -> HttpResponse:
     """List transfers with what the banks said about them."""
     context = _shown(request, "open")
     context["rows"] = _transfers(context["show"])[:LISTED_MAX]
+    context["may_stop"] = actor(request).has_role(*STOPPERS)
     whole = request.headers.get("HX-Request") != "true"
     page = "treasury/transfers.html" if whole else "treasury/transfers_table.html"
     return render(request, page, context)
@@ -107,6 +110,7 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
         "proposal": found,
         "transfer": transfer,
         "story": story(found),
+        "flags": controls.flags_of(found) if found.state in OPEN_STATES else (),
         "may_submit": found.state == ProposalState.DRAFT and found.maker_id == person.pk,
         "may_amend": found.state == ProposalState.PENDING and found.maker_id == person.pk,
         "may_withdraw": _may_withdraw(found, person),

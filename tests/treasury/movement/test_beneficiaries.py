@@ -16,11 +16,13 @@ from tests.conftest import MakeUser
 from tests.treasury.movement.conftest import (
     SUPPLIER,
     House,
+    age,
     approve,
+    guard_replaced,
     propose,
     put_on_the_list,
+    sql,
 )
-from tests.treasury.movement.test_guards import _guard_replaced, _sql
 from tests.treasury.movement.test_transfers import _booked, _heard
 from treasury.engine.rails import rail_to
 from treasury.errors import AlreadyKnown, BeneficiaryBlocked, NotAnotherPerson, NumberMismatch
@@ -129,16 +131,16 @@ def test_the_database_refuses_to_verify_for_oneself_or_for_others(
     tenant: Tenant, supplier: Beneficiary, keeper: User, checker: User
 ) -> None:
     with bound(tenant.id, actor=keeper.pk), pytest.raises(DatabaseError, match="another person"):
-        _sql(VERIFY, by=checker.pk)
+        sql(VERIFY, by=checker.pk)
     with bound(tenant.id, actor="system:test"), pytest.raises(DatabaseError, match="another"):
-        _sql(VERIFY, by=checker.pk)
+        sql(VERIFY, by=checker.pk)
 
 
 def test_without_the_guard_one_person_would_do(
     tenant: Tenant, supplier: Beneficiary, keeper: User, checker: User
 ) -> None:
-    with _guard_replaced("treasury_beneficiary", "guard"), bound(tenant.id, actor=keeper.pk):
-        assert _sql(VERIFY, by=checker.pk) == 1
+    with guard_replaced("treasury_beneficiary", "guard"), bound(tenant.id, actor=keeper.pk):
+        assert sql(VERIFY, by=checker.pk) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,17 +173,17 @@ def test_what_steers_no_money_keeps_it(
 
 def test_the_stamp_is_the_databases_own(tenant: Tenant, supplier: Beneficiary) -> None:
     backdated = "UPDATE treasury_beneficiary SET changed_at = '2020-01-01', changed_by_id = NULL"
-    _sql(backdated)
+    sql(backdated)
     after = Beneficiary.objects.get()
     assert (after.changed_at, after.changed_by_id) == (supplier.changed_at, supplier.changed_by_id)
-    with _guard_replaced("treasury_beneficiary", "guard"):
-        _sql(backdated)
+    with guard_replaced("treasury_beneficiary", "guard"):
+        sql(backdated)
         assert Beneficiary.objects.get().changed_by_id is None
 
 
 def test_a_beneficiary_is_never_deleted(supplier: Beneficiary) -> None:
     with pytest.raises(DatabaseError):
-        _sql("DELETE FROM treasury_beneficiary")
+        sql("DELETE FROM treasury_beneficiary")
 
 
 # Proposing and approving
@@ -206,7 +208,7 @@ def test_the_database_refuses_two_payees_none_and_strangers(
     proposal = _pay(house, maker, supplier)
     statement = f"UPDATE treasury_proposal SET version = version + 1, {change} WHERE id = %(id)s"
     with pytest.raises(DatabaseError):
-        _sql(statement, id=proposal.pk, usd=house.usd_far.pk)
+        sql(statement, id=proposal.pk, usd=house.usd_far.pk)
 
 
 def test_another_currency_is_an_fx_deal(house: House, maker: User, supplier: Beneficiary) -> None:
@@ -226,7 +228,7 @@ def test_a_changed_number_stops_what_was_approved(
     approve(tenant, proposal, checker)
     _changed(tenant, supplier, keeper, number="4000000099")
     with pytest.raises(DatabaseError, match="changed after it was submitted"):
-        _sql("UPDATE treasury_proposal SET state = 'EXECUTING' WHERE id = %(id)s", id=proposal.pk)
+        sql("UPDATE treasury_proposal SET state = 'EXECUTING' WHERE id = %(id)s", id=proposal.pk)
 
 
 def test_nobody_approves_a_number_they_have_not_seen(
@@ -320,8 +322,7 @@ def test_each_currency_has_its_home(currency: str, debit: str, credit: str, rail
 def sent(
     house: House, tenant: Tenant, maker: User, checker: User, supplier: Beneficiary
 ) -> Proposal:
-    with _guard_replaced("treasury_beneficiary", "guard"):
-        _sql("UPDATE treasury_beneficiary SET changed_at = changed_at - interval '25 hours'")
+    age()
     proposal = _pay(house, maker, supplier)
     approve(tenant, proposal, checker)
     assert transfers.execute(proposal_id=proposal.pk)
@@ -373,7 +374,7 @@ def test_a_number_that_is_not_the_approved_one_does_not_leave(
     approve(tenant, proposal, checker)
     forged = Beneficiary(pk=uuid4(), number="9999999999")
     sealed = Beneficiary._meta.get_field("number").get_prep_value(forged.number)
-    _sql("UPDATE treasury_beneficiary SET number = %(sealed)s", sealed=sealed)
+    sql("UPDATE treasury_beneficiary SET number = %(sealed)s", sealed=sealed)
     with pytest.raises(NumberMismatch):
         instruction_for(_fresh(proposal).transfer)
 

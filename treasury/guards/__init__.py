@@ -4,6 +4,8 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
+from treasury.guards import controls
+
 EDGES = (
     ("DRAFT", "PENDING"),
     ("DRAFT", "CANCELLED"),
@@ -172,6 +174,17 @@ BEGIN
         RAISE EXCEPTION 'proposal % has no approved transfer to execute', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'EXECUTING' AND OLD.state <> 'EXECUTING' THEN
+        IF treasury_cools_until(NEW) IS NOT NULL THEN
+            RAISE EXCEPTION 'proposal % rests: the account it pays was changed', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF EXISTS (SELECT 1 FROM treasury_beneficiary b
+                    WHERE b.id = NEW.beneficiary_id AND b.state <> 'ACTIVE') THEN
+            RAISE EXCEPTION 'proposal % pays a blocked beneficiary', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -186,6 +199,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     p treasury_proposal;
     usd numeric;
+    entity uuid;
+    over record;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a transfer is never deleted' USING ERRCODE = 'insufficient_privilege';
@@ -209,11 +224,17 @@ BEGIN
         RAISE EXCEPTION 'only an approved proposal becomes a transfer'
             USING ERRCODE = 'check_violation';
     END IF;
-    -- Counted again with the newest rate: a request that understated its worth fails here.
-    SELECT CASE WHEN p.currency = 'USD' THEN p.amount ELSE p.amount * (
-               SELECT r.usd_per_unit FROM treasury_usdrate r
-                WHERE r.currency = p.currency ORDER BY r.as_of DESC LIMIT 1) END INTO usd;
-    IF approvals_required('fund_movement', usd, p.currency, p.rail) > (
+    PERFORM treasury_count_alone(p);
+    SELECT * INTO over FROM treasury_over_limit(p) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'proposal % takes its % above the limit of 24 hours', p.reference,
+            over.scope USING ERRCODE = 'check_violation';
+    END IF;
+    -- Counted again with the newest rate, together with the parts of a split payment: a request
+    -- that understated its worth fails here.
+    usd := treasury_rule_usd(p);
+    SELECT a.entity_id INTO entity FROM treasury_bankaccount a WHERE a.id = p.debit_account_id;
+    IF approvals_required('fund_movement', usd, p.currency, p.rail, entity) > (
         SELECT count(DISTINCT d.checker_person) FROM approvals_decision d
           JOIN approvals_approvalrequest q ON q.id = d.request_id
          WHERE q.subject_type = 'treasury.proposal' AND q.subject_id = p.id
@@ -251,11 +272,13 @@ CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
 # The first migration runs today's text before the columns exist that later ones add.
 _BODIES_ARE_CHECKED_LATER = "SET LOCAL check_function_bodies = false;"
 MOVEMENT = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + TRANSFER
-BENEFICIARIES = CONTENT + BENEFICIARY + PROPOSAL
+BENEFICIARIES = _BODIES_ARE_CHECKED_LATER + CONTENT + BENEFICIARY + PROPOSAL
+CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
     "treasury_transfer.guard",
     "treasury_transferstatus.append_only",
     "integrations_message.guard_payment",
+    *controls.TRIGGERS,
 }
