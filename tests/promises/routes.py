@@ -23,6 +23,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "pattern_id": "pattern",
         "suppressed_id": "suppressed",
         "code": "line",
+        "thing_id": "proposal",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},
