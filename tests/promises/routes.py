@@ -26,6 +26,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "suppressed_id": "suppressed",
         "change_id": "change",
         "code": "line",
+        "thing_id": "proposal",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

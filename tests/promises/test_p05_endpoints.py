@@ -24,6 +24,7 @@ from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
 from tms.desk.audit import AUDIT_READERS
 from treasury.services.beneficiaries import KEEPERS
+from treasury.evidence import READERS as EVIDENCE_READERS
 from treasury.services.proposals import MAKERS
 
 # Addresses that answer nobody in particular, each with the reason.
@@ -64,6 +65,10 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "beneficiaries/new": KEEPERS,
     "beneficiaries/<uuid:beneficiary_id>/change": KEEPERS,
     "audit": AUDIT_READERS,
+    "audit/standing": AUDIT_READERS,
+    "audit/export.csv": AUDIT_READERS,
+    "audit/things/<uuid:thing_id>": AUDIT_READERS,
+    "api/v1/transfers/<uuid:transfer_id>/evidence": EVIDENCE_READERS,
 }
 # Bodies that let a writing address get as far as looking for its object.
 BODIES: Final[dict[str, dict[str, Any]]] = {

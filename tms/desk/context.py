@@ -10,7 +10,7 @@ from core import clock
 from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, current_scope
-from tms.desk.navigation import Link, sections
+from tms.desk.navigation import AUDIT_READERS, Link, sections
 from treasury.selectors.freezing import standing_freeze
 
 ROLE_WORDS: Final = {
@@ -50,6 +50,11 @@ class Desk:
     def roles(self) -> set[str]:
         """Return the names of the person's roles."""
         return self.person.roles if self.person else set()
+
+    @property
+    def may_read_trail(self) -> bool:
+        """Return whether links to the history of things are shown."""
+        return bool(self.roles.intersection(AUDIT_READERS))
 
     @property
     def role_words(self) -> str:

@@ -37,7 +37,9 @@ _CODE = ParagraphStyle(
     "code", parent=_BODY, fontName="Courier", fontSize=7, leading=9, splitLongWords=True
 )
 _TITLE = ParagraphStyle("title", parent=_STRONG, fontSize=16, leading=20)
-_HEAD = ParagraphStyle("head", parent=_STRONG, fontSize=10.5, leading=14, spaceBefore=10)
+_HEAD = ParagraphStyle(
+    "head", parent=_STRONG, fontSize=10.5, leading=14, spaceBefore=10, keepWithNext=1
+)
 _GRID = TableStyle(
     [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -147,7 +149,7 @@ def draw(pack: TransferEvidence) -> bytes:
         _pairs(_origin(pack.origin)),
         _text("What happened", _HEAD),
         _table(
-            ("When (UTC)", "What", ""),
+            ("When (UTC)", "What", "Details"),
             [[_instant(one.at), one.what, one.words] for one in pack.timeline],
             (34 * mm, 52 * mm, None),
         ),
@@ -229,7 +231,7 @@ def _version(version: Version) -> list[Flowable]:
         ),
         Spacer(0, 4),
         _text("Rules in force at submission", _STRONG),
-        _text(version.policy_snapshot, _CODE),
+        _pairs((name.replace("_", " "), one) for name, one in version.policy_snapshot.items()),
     ]
 
 
@@ -316,7 +318,7 @@ def _proof(pack: TransferEvidence) -> list[Flowable]:
                 ]
                 for one in pack.audit
             ],
-            (16 * mm, 30 * mm, 34 * mm, 46 * mm, None),
+            (16 * mm, 22 * mm, 30 * mm, 42 * mm, None),
         ),
     ]
 

@@ -6,7 +6,7 @@ from core.changes.operations import Governed
 
 
 class Migration(migrations.Migration):
-    dependencies = [("treasury", "0005_beneficiaries"), ("core", "0004_four_eyes")]
+    dependencies = [("treasury", "0006_controls"), ("core", "0004_four_eyes")]
 
     operations = [
         Governed("treasury_legalentity"),
