@@ -23,8 +23,8 @@ from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
 from tms.desk.audit import AUDIT_READERS
-from treasury.services.beneficiaries import KEEPERS
 from treasury.evidence import READERS as EVIDENCE_READERS
+from treasury.services.beneficiaries import KEEPERS
 from treasury.services.proposals import MAKERS
 
 # Addresses that answer nobody in particular, each with the reason.
