@@ -43,7 +43,7 @@ class DecisionInline(ReadOnly, TabularInline):
     model = Decision
     extra = 0
     can_delete = False
-    fields = ("checker", "as_role", "outcome", "reason", "auth_method", "decided_at")
+    fields = ("checker", "as_role", "outcome", "reason", "auth_method", "step_up", "decided_at")
     readonly_fields = fields
 
 
@@ -122,7 +122,11 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
                 content_hash=request.POST.get("content_hash", ""),
                 version=int(request.POST.get("version", "0")),
                 reason=request.POST.get("reason", ""),
-                evidence=evidence_of(request),
+                evidence=evidence_of(
+                    request,
+                    content_hash=request.POST.get("content_hash", ""),
+                    code=request.POST.get("code", ""),
+                ),
             )
         except DomainError as refusal:
             self.message_user(request, refusal.message, messages.ERROR)

@@ -18,6 +18,7 @@ from approvals.constants import (
     STEP_MAX,
     TITLE_LENGTH_MAX,
 )
+from core.identity.proofs import StepUp
 from core.identity.roles import TREASURY_CHECKER, TREASURY_MANAGER
 from core.money_columns import not_negative
 from core.tenancy import TenantModel
@@ -307,6 +308,13 @@ class Decision(TenantModel):
     )
     checker_person = models.CharField(max_length=40, editable=False)
     as_role = models.CharField(max_length=40, choices=CheckerRole.choices, editable=False)
+    step_up = models.ForeignKey(
+        StepUp,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The second factor that was shown for exactly this content.",
+    )
     position = models.PositiveSmallIntegerField(
         default=0,
         editable=False,
@@ -333,6 +341,7 @@ class Decision(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "request", "checker_person"], name="decision_once_per_person"
             ),
+            models.UniqueConstraint(fields=["tenant", "step_up"], name="decision_one_per_step_up"),
             models.CheckConstraint(
                 name="decision_outcome_known", condition=Q(outcome__in=Outcome.values)
             ),

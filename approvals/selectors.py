@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import F, QuerySet
 
-from approvals.constants import RATE_CLOCK_SKEW, UNMATCHED_REQUIRED_COUNT
+from approvals.constants import DUAL_THRESHOLD_USD, RATE_CLOCK_SKEW, UNMATCHED_REQUIRED_COUNT
 from approvals.errors import RequestUnknown
 from approvals.models import (
     ApprovalRequest,
@@ -20,7 +20,11 @@ from approvals.models import (
     Decision,
     Outcome,
 )
-from approvals.policies import APPROVAL_RATE_AGE_HOURS, DUAL_CHECKER_THRESHOLD_USD
+from approvals.policies import (
+    APPROVAL_RATE_AGE_HOURS,
+    DUAL_CHECKER_THRESHOLD_USD,
+    STEP_UP_FOR_EVERY_APPROVAL,
+)
 from approvals.registry import SubjectDescription, hooks_for
 from core import clock, policies
 from core.identity.models import User
@@ -243,6 +247,27 @@ def eligibility(user: User, request: ApprovalRequest) -> Eligibility:
     return Eligibility()
 
 
+def worth_of(request: ApprovalRequest) -> Worth:
+    """Return what a request is worth, as it stands."""
+    return Worth(
+        amount=request.amount,
+        currency=request.currency,
+        usd_equivalent=request.usd_equivalent,
+        usd_rate_at=request.usd_rate_at,
+    )
+
+
+def is_above_dual(request: ApprovalRequest, now: datetime) -> bool:
+    """Return whether the amount passes the dual threshold; an unknown figure does."""
+    usd = worth_of(request).usd_for_rules(now)
+    return usd is None or usd > min(policies.get(DUAL_CHECKER_THRESHOLD_USD), DUAL_THRESHOLD_USD)
+
+
+def needs_step_up(request: ApprovalRequest, now: datetime) -> bool:
+    """Return whether an approval of this needs a fresh second factor."""
+    return policies.get(STEP_UP_FOR_EVERY_APPROVAL) or is_above_dual(request, now)
+
+
 def out_of_turn(user: User, request: ApprovalRequest) -> bool:
     """Return whether this person's approval could count only in a later step."""
     found = progress(request)
@@ -252,7 +277,9 @@ def out_of_turn(user: User, request: ApprovalRequest) -> bool:
 
 def all_requests() -> QuerySet[ApprovalRequest]:
     """Return all requests with what a list shows."""
-    return ApprovalRequest.objects.select_related("maker").prefetch_related("decisions__checker")
+    return ApprovalRequest.objects.select_related("maker").prefetch_related(
+        "decisions__checker", "decisions__step_up"
+    )
 
 
 def inbox(*, user: User) -> QuerySet[ApprovalRequest]:
@@ -374,6 +401,7 @@ class RequestDetail:
     progress: Progress
     eligibility: Eligibility
     description: SubjectDescription
+    needs_step_up: bool
 
 
 def request_detail(*, request_id: UUID, user: User) -> RequestDetail:
@@ -389,6 +417,7 @@ def request_detail(*, request_id: UUID, user: User) -> RequestDetail:
         decisions=tuple(request.decisions.all()),
         progress=progress(request),
         eligibility=eligibility(user, request),
+        needs_step_up=needs_step_up(request, clock.now()),
         description=describe(request.subject_id)
         if describe
         else SubjectDescription(title=request.title),

@@ -108,13 +108,22 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
             content_hash=request.POST.get("content_hash", ""),
             version=_version(request),
             reason=request.POST.get("reason", ""),
-            evidence=evidence_of(request),
+            evidence=_evidence(request),
         )
     except DomainError as refusal:
         messages.error(request, refusal.message)
         return redirect("approvals:one", request_id=request_id)
     messages.success(request, _words(result))
     return redirect("approvals:inbox")
+
+
+def _evidence(request: HttpRequest) -> services.Evidence:
+    is_approval = request.POST.get("outcome") == Outcome.APPROVE
+    return evidence_of(
+        request,
+        content_hash=request.POST.get("content_hash", ""),
+        code=request.POST.get("code", "") if is_approval else "",
+    )
 
 
 def _outcome(request: HttpRequest) -> str:

@@ -164,7 +164,12 @@ def _round_trip(scene: _Scene, amount: Decimal, checkers: int) -> dict[str, floa
                 outcome="APPROVE",
                 content_hash=request.content_hash,
                 version=request.subject_version,
-                evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+                evidence=approvals.Evidence(
+                    auth_method="totp",
+                    auth_at=clock.now(),
+                    ip=None,
+                    step_up=database.stepped_up(checker.pk, request.content_hash),
+                ),
             )
     moments.append(time.perf_counter())
     with bound(scene.built.tenant, actor=house.ACTOR):

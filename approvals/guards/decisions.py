@@ -36,6 +36,16 @@ BEGIN
     NEW.checker_person := person.person_number;
     NEW.as_role := CASE WHEN 'treasury_manager' = ANY (roles) THEN 'treasury_manager'
                         ELSE 'treasury_checker' END;
+    IF NEW.outcome = 'APPROVE' AND approvals_is_above_dual(parent, NEW.decided_at)
+       AND NEW.step_up_id IS NULL THEN
+        PERFORM approvals_refuse('approvals_stepped_up',
+            'above the threshold an approval needs a second factor');
+    END IF;
+    IF NEW.step_up_id IS NOT NULL
+       AND NOT core_step_up_counts(NEW.step_up_id, NEW.checker_id, NEW.content_hash) THEN
+        PERFORM approvals_refuse('approvals_stepped_up',
+            'the second factor was not shown by this person for this content just now');
+    END IF;
     NEW.position := (SELECT count(*) + 1 FROM approvals_decision d WHERE d.request_id = parent.id);
     step := approvals_open_step(parent.id, parent.needs);
     IF NEW.outcome = 'APPROVE' AND NEW.as_role <> 'treasury_manager'

@@ -31,6 +31,22 @@ LANGUAGE sql STABLE {_PATH} AS $$
                 ELSE usd END
 $$;
 
+-- Strictly above this the database itself asks for more; a policy can lower it only.
+CREATE OR REPLACE FUNCTION approvals_dual_threshold() RETURNS numeric
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT least(10000000, (
+        SELECT (p.value #>> '{{}}')::numeric FROM core_policyversion p
+         WHERE p.key = 'DUAL_CHECKER_THRESHOLD_USD' ORDER BY p.version DESC LIMIT 1))
+$$;
+
+CREATE OR REPLACE FUNCTION approvals_is_above_dual(
+    request approvals_approvalrequest, at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT coalesce(approvals_rule_usd(
+        request.amount, request.currency, request.usd_equivalent, request.usd_rate_at, at)
+        > approvals_dual_threshold(), true)
+$$;
+
 -- The rules that fit an amount (unknown: every threshold is passed).
 CREATE OR REPLACE FUNCTION approvals_matching(
     action text, usd numeric, currency text, rail text, entity uuid)

@@ -24,28 +24,31 @@ from approvals.models import ApprovalRequest, Decision, Outcome
 from approvals.registry import hooks_for
 from approvals.selectors import (
     Terms,
-    Worth,
     needs_of,
+    needs_step_up,
     out_of_turn,
     progress,
     requirement,
     standing,
+    worth_of,
 )
 from approvals.services.locking import lock_request
 from approvals.services.notifying import approvals_of, facts_of, outcome_of
 from core import clock
 from core.events import publish
+from core.identity import step_up
 from core.identity.models import User
 from core.tenancy import current_actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """How the checker proved who they are."""
+    """How the checker proved who they are; `step_up` is a second factor for this very content."""
 
     auth_method: str
     auth_at: datetime | None
     ip: str | None
+    step_up: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
         NotPending: the request is closed.
         PastCutoff: the cut-off has passed.
         NotYourTurn: a manager must approve the present step first.
+        StepUpMissing: the second factor was not shown for this content, or too long ago.
         ReasonRequired: a rejection, or a request for changes, says why.
     """
     verdict = Verdict(
@@ -109,9 +113,9 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
     if _is_repeated(verdict, checker, request):
         return DecisionResult(request=request, counted=False, is_final=not request.is_pending)
     _require_open(request, now)
-    if verdict.outcome == Outcome.APPROVE and out_of_turn(checker, request):
-        raise NotYourTurn("A manager must approve before you do.", request=str(request_id))
-    if verdict.outcome != Outcome.APPROVE and not verdict.reason:
+    if verdict.outcome == Outcome.APPROVE:
+        _require_means(checker, request, evidence, now)
+    elif not verdict.reason:
         raise ReasonRequired("Say why, for its maker to read.", field="reason")
 
     decision = _recorded(verdict, request, checker, evidence, now)
@@ -139,6 +143,7 @@ def _recorded(
         auth_method=evidence.auth_method,
         auth_at=evidence.auth_at,
         ip=evidence.ip,
+        step_up_id=evidence.step_up if verdict.outcome == Outcome.APPROVE else None,
         decided_at=now,
     )
 
@@ -196,6 +201,16 @@ def _require_open(request: ApprovalRequest, now: datetime) -> None:
         raise PastCutoff("The cut-off has passed.", cutoff_at=request.cutoff_at)
 
 
+def _require_means(
+    checker: User, request: ApprovalRequest, evidence: Evidence, now: datetime
+) -> None:
+    """Make sure that this approval would count, and use its second factor up."""
+    if out_of_turn(checker, request):
+        raise NotYourTurn("A manager must approve before you do.", request=str(request.pk))
+    if evidence.step_up is not None or needs_step_up(request, now):
+        step_up.require(step_up=evidence.step_up, user=checker, content_hash=request.content_hash)
+
+
 def _raise_requirement(request: ApprovalRequest, now: datetime) -> bool:
     """Count again at today's rate and rules: it may rise, never fall. Return whether it changed."""
     before = [getattr(request, name) for name in _REQUIREMENT_FIELDS]
@@ -207,15 +222,9 @@ def _raise_requirement(request: ApprovalRequest, now: datetime) -> bool:
             request.usd_equivalent or quote.usd_equivalent, quote.usd_equivalent
         )
         request.usd_rate, request.usd_rate_at = quote.rate, quote.rate_at
-    worth = Worth(
-        amount=request.amount,
-        currency=request.currency,
-        usd_equivalent=request.usd_equivalent,
-        usd_rate_at=request.usd_rate_at,
-    )
     terms = Terms(
         action=request.action,
-        usd=worth.usd_for_rules(now),
+        usd=worth_of(request).usd_for_rules(now),
         currency=request.currency,
         rail=request.rail,
         entity=request.entity,

@@ -4,83 +4,26 @@
 owner takes down for the negative control, after which the same statements must go through.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-REQUEST_ROW = {
-    "id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "action": "'fund_movement'",
-    "subject_type": "'test.thing'", "subject_id": "gen_random_uuid()", "subject_version": "1",
-    "title": "'Forged'", "content": """'{"amount": "5.00"}'""", "content_hash": "repeat('0', 64)",
-    "maker_id": "NULL", "maker_label": "'system'", "submitted_by": "'system'",
-    "involved_persons": "'{}'", "entity": "NULL", "needs": "'[]'",
-    "amount": "5", "currency": "'USD'", "rail": "''",
-    "usd_equivalent": "NULL", "usd_rate": "NULL", "usd_rate_at": "NULL",
-    "required_count": "1", "required_manager_count": "0", "policy_snapshot": "'{}'",
-    "state": "'PENDING'", "submitted_at": "now()", "cutoff_at": "NULL", "decided_at": "NULL",
-    "escalation_interval": "interval '30 minutes'", "escalation_level": "0",
-    "next_escalation_at": "NULL", "reason": "''",
-}  # fmt: skip
-DECISION_ROW = {
-    "id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "request_id": "%(small)s",
-    "maker_id": "%(maker)s", "checker_id": "%(c1)s", "checker_person": "'P-forged'",
-    "as_role": "'treasury_checker'", "position": "0", "outcome": "'APPROVE'", "reason": "''",
-    "content_hash": "(SELECT content_hash FROM approvals_approvalrequest WHERE id = %(small)s)",
-    "auth_method": "'forged'", "auth_at": "now()", "ip": "NULL", "decided_at": "now()",
-}  # fmt: skip
-REQUESTS, DECISIONS, RULES = (
-    "approvals_approvalrequest",
-    "approvals_decision",
-    "approvals_approvalrule",
+from tests.approvals.statements import (
+    DECISION_OFF,
+    DECISIONS,
+    INSERT_OFF,
+    NO_PRIVILEGE,
+    OTHERS_PROOF,
+    PROOF,
+    REQUESTS,
+    RULES,
+    UPDATE_OFF,
+    Attack,
+    change,
+    close,
+    decision,
+    off,
+    request,
+    without,
 )
-NO_PRIVILEGE = "42501"
-
-
-def off(table: str, *triggers: str) -> tuple[str, ...]:
-    """Return what switches triggers of a table off."""
-    return tuple(f"ALTER TABLE {table} DISABLE TRIGGER {name}" for name in triggers)
-
-
-def without(table: str, *constraints: str) -> tuple[str, ...]:
-    """Return what drops constraints of a table."""
-    return tuple(f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name in constraints)
-
-
-def insert(table: str, row: dict[str, str], **changes: str) -> str:
-    values = row | changes
-    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
-
-
-def request(**changes: str) -> str:
-    return insert(REQUESTS, REQUEST_ROW, **changes)
-
-
-def decision(of: str = "small", **changes: str) -> str:
-    content_hash = f"(SELECT content_hash FROM {REQUESTS} WHERE id = %({of})s)"
-    return insert(
-        DECISIONS,
-        DECISION_ROW,
-        **{"request_id": f"%({of})s", "content_hash": content_hash, **changes},
-    )
-
-
-def change(of: str, assignments: str) -> str:
-    return f"UPDATE {REQUESTS} SET {assignments} WHERE id = %({of})s"
-
-
-def close(of: str, state: str, at: str = "greatest(now(), submitted_at)") -> str:
-    return change(of, f"state = '{state}', decided_at = {at}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attack:
-    """What is tried, as whom, what refuses it, and what must be taken down to let it through."""
-
-    name: str
-    guard: str
-    statements: tuple[str, ...]
-    walls: tuple[str, ...] = ()
-    actor: str = "c1"
-    isolation: str = "READ COMMITTED"
 
 
 def _frozen(name: str, assignments: str) -> Attack:
@@ -90,11 +33,6 @@ def _frozen(name: str, assignments: str) -> Attack:
         statements=(change("half", assignments),),
         walls=UPDATE_OFF,
     )
-
-
-UPDATE_OFF = off(REQUESTS, "guard_update")
-INSERT_OFF = off(REQUESTS, "guard_insert")
-DECISION_OFF = off(DECISIONS, "guard_insert")
 
 
 def _closing(name: str, guard: str, *statements: str, **more: Any) -> Attack:
@@ -370,6 +308,10 @@ def _by(actor: str, name: str, guard: str, *walls: str, of: str = "small", **row
     )  # fmt: skip
 
 
+STEP_UP_KEYS = (
+    "approvals_decision_step_up_id_deecd744_fk_core_stepup_id",
+    "approvals_decision_step_up_id_same_tenant",
+)
 DECIDING = [
     _by(
         "both",
@@ -417,6 +359,53 @@ DECIDING = [
         "approve with the hash of another request",
         "approvals_bound_to_content",
         content_hash=f"(SELECT content_hash FROM {REQUESTS} WHERE id = %(large)s)",
+    ),
+    _by(
+        "c1",
+        "approve much without a second factor",
+        "approvals_stepped_up",
+        of="large",
+        step_up_id="NULL",
+    ),
+    _by(
+        "c1",
+        "approve at an unknown rate without a second factor",
+        "approvals_stepped_up",
+        of="unrated",
+    ),
+    _by(
+        "c1",
+        "approve with a second factor for another content",
+        "approvals_stepped_up",
+        of="large",
+        step_up_id=PROOF.format("%(half)s"),
+    ),
+    _by(
+        "c2",
+        "approve with somebody else's second factor",
+        "approvals_stepped_up",
+        of="large",
+        step_up_id=OTHERS_PROOF,
+    ),
+    _by(
+        "c1",
+        "approve with a second factor that nobody showed",
+        "approvals_stepped_up",
+        *DECISION_OFF,
+        *without(DECISIONS, *STEP_UP_KEYS),
+        of="large",
+        step_up_id="gen_random_uuid()",
+    ),
+    Attack(
+        name="write a second factor oneself",
+        guard=NO_PRIVILEGE,
+        statements=(
+            (
+                "INSERT INTO core_stepup (id, tenant_id, user_id, method, content_hash,"
+                " proved_at, proof) VALUES (gen_random_uuid(), %(tenant)s, %(c1)s, 'totp',"
+                " repeat('0', 64), now(), '{}')"
+            ),
+        ),
     ),
     _by("c1", "approve out of turn", "approvals_in_turn", of="chain"),
     _by("c2", "decide on what was sent back", "approvals_decides_pending", of="returned"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,7 @@ from core.identity.models import User
 from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
+from tests.conftest import stepped_up
 
 SUBJECT = "test.thing"
 NOON = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -116,10 +117,13 @@ def decide(
     facts: dict[str, Any] = {
         "content_hash": request.content_hash,
         "version": request.subject_version,
-        "reason": "" if outcome == "APPROVE" else "Wrong account.",
         "evidence": EVIDENCE,
+        "reason": "" if outcome == "APPROVE" else "Wrong account.",
     }
     with bound(str(request.tenant_id), actor=checker.pk):
+        if outcome == "APPROVE" and "evidence" not in changes:
+            proof = stepped_up(checker, request.content_hash)
+            facts["evidence"] = replace(EVIDENCE, step_up=proof)
         return services.decide(
             request_id=request.pk, checker=checker, outcome=outcome, **facts | changes
         )

@@ -72,6 +72,7 @@ def _requests(people: dict[str, User]) -> World:
         ),
     }
     made["chain"] = submit(maker=maker, action="chained")
+    made["unrated"] = submit(maker=maker, amount=Money(Decimal(100), "INR"))
     decide(made["returned"], c1, "CHANGES")
     decide(made["half"], c1)
     decide(made["done"], c1)

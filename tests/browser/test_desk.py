@@ -7,6 +7,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from core.identity import step_up
 from core.identity.models import User
+from tests.approvals.stepping import code_of
 from tests.browser.conftest import Office, OpenDesk
 from tests.conftest import PASSWORD, make_user
 from tests.core.test_step_up import code_now
@@ -73,6 +74,10 @@ def test_a_checker_decides_with_the_keyboard_alone(office: Office, open_desk: Op
     expect(dialog).to_be_hidden()
     assert state_of(office, second) == ProposalState.PENDING
     page.keyboard.press("a")
+    with office.as_system():
+        code = code_of(office.checker)
+    expect(page.get_by_label("Six digits of your authenticator")).to_be_focused()
+    page.keyboard.type(code)
     page.keyboard.press("Enter")
     expect(page.locator(".toast-success")).to_contain_text("Approved and released")
     assert state_of(office, second) == ProposalState.APPROVED

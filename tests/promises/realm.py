@@ -31,6 +31,7 @@ from integrations import services as lines
 from liquidity import selectors as forecasts
 from liquidity.engine.occurrences import RuleKind
 from liquidity.services import forecasting, planning
+from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.treasury.bank import paper
 from treasury.models import BankAccount, BankEntry, Proposal, Transfer
@@ -212,7 +213,7 @@ def approve(tenant: UUID, proposal: Proposal, checker: User) -> str:
             outcome="APPROVE",
             content_hash=request.content_hash,
             version=request.subject_version,
-            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+            evidence=shown(checker, request.content_hash),
         )
         return str(request.pk)
 
@@ -251,7 +252,7 @@ def _freeze(tenant: UUID, mark: str, people: dict[str, User]) -> dict[str, str]:
             outcome="APPROVE",
             content_hash=request.content_hash,
             version=request.subject_version,
-            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+            evidence=shown(checker, request.content_hash),
         )
     return {"freeze": str(held.pk)}
 

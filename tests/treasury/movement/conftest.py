@@ -19,6 +19,7 @@ from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from integrations import services as lines
+from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
 from treasury.models import (
     BankAccount,
@@ -179,7 +180,7 @@ def approve(tenant: Tenant | UUID, proposal: Proposal, checker: User) -> None:
             outcome="APPROVE",
             content_hash=request.content_hash,
             version=request.subject_version,
-            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+            evidence=shown(checker, request.content_hash),
         )
 
 
