@@ -253,7 +253,7 @@ def _freeze(tenant: UUID, mark: str, people: dict[str, User]) -> dict[str, str]:
             outcome="APPROVE",
             content_hash=request.content_hash,
             version=request.subject_version,
-            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+            evidence=shown(checker, request.content_hash),
         )
     return {"freeze": str(held.pk)}
 

@@ -42,7 +42,7 @@ def require_limits(proposal: Proposal) -> None:
         )
 
 
-def at_least(proposal: Proposal, action: str) -> approvals.Requirement:
+def at_least(proposal: Proposal, *, action: str) -> approvals.Requirement:
     """Return what is required for a payment together with the parts it may be split from."""
     return approvals.requirement(
         terms=approvals.Terms(

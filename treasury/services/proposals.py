@@ -186,7 +186,7 @@ def _ask_for_approval(proposal: Proposal) -> None:
             cutoff_at=proposal.cutoff_at,
             involved=control_reads.recent_editors(proposal),
             entity=proposal.debit_account.entity_id,
-            at_least=controls.at_least(proposal, ACTION),
+            at_least=controls.at_least(proposal, action=ACTION),
         )
     )
     proposal.refresh_from_db(fields=["content_hash"])

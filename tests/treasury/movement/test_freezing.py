@@ -16,6 +16,7 @@ from core.identity.models import User
 from core.tenancy import Tenant, bound
 from integrations import selectors as archive
 from integrations.registry import sending_is_stopped
+from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
 from tests.treasury.movement.conftest import House, approve, guard_replaced, propose, sql
 from tests.treasury.movement.test_guards import NEW_TRANSFER, OUTBOUND
@@ -51,7 +52,7 @@ def _decide(tenant: Tenant, held: Freeze, person: User, outcome: str = "APPROVE"
             content_hash=request.content_hash,
             version=request.subject_version,
             reason="" if outcome == "APPROVE" else "not yet",
-            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+            evidence=shown(person, request.content_hash),
         )
 
 
