@@ -7,6 +7,7 @@ from core.identity.models import User
 from core.identity.proofs import Passkey, StepUp
 from core.identity.reviews import AccessReview, AccessReviewItem
 from core.identity.sessions import PersonSession
+from core.identity.tokens import TokenFamily
 from core.policies.models import PolicyVersion
 from core.tenancy.models import Tenant
 
@@ -24,5 +25,6 @@ __all__ = [
     "PolicyVersion",
     "StepUp",
     "Tenant",
+    "TokenFamily",
     "User",
 ]
