@@ -8,6 +8,7 @@ from core.identity.models import User
 from core.identity.proofs import Passkey, StepUp
 from core.identity.reviews import AccessReview, AccessReviewItem
 from core.identity.sessions import PersonSession
+from core.identity.tokens import TokenFamily
 from core.policies.models import PolicyVersion
 from core.tenancy.models import Tenant
 
@@ -28,5 +29,6 @@ __all__ = [
     "PolicyVersion",
     "StepUp",
     "Tenant",
+    "TokenFamily",
     "User",
 ]

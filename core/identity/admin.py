@@ -17,6 +17,7 @@ from core.identity.duties import present_conflicts
 from core.identity.reviews import AccessReview, AccessReviewItem, Verdict
 from core.identity.roles import TENANT_ADMIN
 from core.identity.sessions import PersonSession, end_session
+from core.identity.tokens import TokenFamily
 
 
 @admin.register(PersonSession)
@@ -139,3 +140,13 @@ class AccessReviewItemAdmin(ReadOnlyAdmin):
                 messages.error(request, f"{item.user}: {refusal.message}")
             else:
                 messages.success(request, f"{item.user}: {verdict.label}.")
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(ReadOnlyAdmin):
+    """Which machines hold tokens; a family is revoked when a spent token comes back."""
+
+    list_display = ("user", "created_at", "expires_at", "revoked_at", "revoked_because")
+    list_filter = ("revoked_because", "user")
+    list_select_related = ("user",)
+    exclude = ("current",)

@@ -1,4 +1,4 @@
-"""Sessions of people, to be listed and ended."""
+"""Sessions of people, to be listed and ended, and families of refresh tokens."""
 
 import core.ids
 import core.tenancy.context
@@ -13,6 +13,8 @@ from core.tenancy.operations import EnforceTenancy
 RIGHTS = """
 REVOKE UPDATE, DELETE, TRUNCATE ON core_personsession FROM tms_app;
 GRANT UPDATE (seen_at, ip, ended_at) ON core_personsession TO tms_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON core_tokenfamily FROM tms_app;
+GRANT UPDATE (current, revoked_at, revoked_because) ON core_tokenfamily TO tms_app;
 """
 
 
@@ -42,7 +44,25 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'key_digest'), name='session_known_once')],
             },
         ),
+        migrations.CreateModel(
+            name='TokenFamily',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('current', models.UUIDField(help_text='The one token that may still be exchanged.')),
+                ('created_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField()),
+                ('revoked_at', models.DateTimeField(null=True)),
+                ('revoked_because', models.CharField(blank=True, max_length=40)),
+                ('tenant', models.ForeignKey(db_index=False, default=core.tenancy.context.tenant_of_new_rows, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.tenant')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='token_families', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name_plural': 'token families',
+                'ordering': ['-created_at'],
+            },
+        ),
         EnforceTenancy("core"),
         migrations.RunSQL(RIGHTS, migrations.RunSQL.noop),
         AuditedTables("core_personsession", secret_columns=("key_digest", "seen_at")),
+        AuditedTables("core_tokenfamily", secret_columns=("current",)),
     ]
