@@ -1,5 +1,6 @@
 """How the person behind a web request proved who they are, and that they saw this content."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,27 +14,36 @@ from core.identity import step_up
 
 
 def evidence_of(
-    request: Request | HttpRequest, *, content_hash: str = "", code: str = ""
+    request: Request | HttpRequest,
+    *,
+    content_hash: str,
+    code: str = "",
+    acknowledged: Sequence[str] = (),
+    delegation: UUID | None = None,
 ) -> Evidence:
-    """Return the proof that a decision keeps: method, instant of the sign-in, address, step-up.
+    """Return what a decision keeps: method, instant of the sign-in, address, step-up, warnings.
 
     Raises:
         StepUpFailed: the code does not fit.
     """
-    proof = _stepped_up(request, content_hash, code)
+    method, signed_in_at = _sign_in(request)
+    return Evidence(
+        auth_method=method,
+        auth_at=signed_in_at,
+        ip=request.META.get("REMOTE_ADDR") or None,
+        step_up=_stepped_up(request, content_hash, code),
+        acknowledged=tuple(acknowledged),
+        delegation=delegation,
+    )
+
+
+def _sign_in(request: Request | HttpRequest) -> tuple[str, datetime | None]:
     token: Any = getattr(request, "auth", None)
-    ip = request.META.get("REMOTE_ADDR") or None
     if token is not None:
-        issued = datetime.fromtimestamp(int(token["iat"]), tz=UTC)
-        return Evidence(auth_method="bearer token", auth_at=issued, ip=ip, step_up=proof)
+        return "bearer token", datetime.fromtimestamp(int(token["iat"]), tz=UTC)
     user: Any = request.user
     is_second_factor = callable(getattr(user, "is_verified", None)) and user.is_verified()
-    return Evidence(
-        auth_method="session, second factor" if is_second_factor else "session",
-        auth_at=user.last_login,
-        ip=ip,
-        step_up=proof,
-    )
+    return "session, second factor" if is_second_factor else "session", user.last_login
 
 
 def _stepped_up(request: Request | HttpRequest, content_hash: str, code: str) -> UUID | None:

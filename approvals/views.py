@@ -44,7 +44,9 @@ def _flat(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _detail(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
-    found = selectors.request_detail(request_id=request_id, user=actor(request))
+    viewer = actor(request)
+    services.record_viewing(request=selectors.require_request(request_id), viewer=viewer)
+    found = selectors.request_detail(request_id=request_id, user=viewer)
     fields = sorted(islice(_flat(found.request.content), FACTS_MAX), key=_what_matters_first)
     return {"detail": found, "chosen": found.request, "fields": fields}
 
@@ -123,7 +125,16 @@ def _evidence(request: HttpRequest) -> services.Evidence:
         request,
         content_hash=request.POST.get("content_hash", ""),
         code=request.POST.get("code", "") if is_approval else "",
+        acknowledged=request.POST.getlist("acknowledged"),
+        delegation=_delegation(request.POST.get("delegation", "")),
     )
+
+
+def _delegation(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Invalid("There is no such delegation.", field="delegation") from None
 
 
 def _outcome(request: HttpRequest) -> str:

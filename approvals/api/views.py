@@ -64,7 +64,9 @@ class RequestDetail(APIView):
     @extend_schema(responses=RequestDetailOut)
     def get(self, request: Request, request_id: UUID) -> Response:
         """Return everything a checker needs to see."""
-        detail = selectors.request_detail(request_id=request_id, user=actor(request))
+        viewer = actor(request)
+        services.record_viewing(request=selectors.require_request(request_id), viewer=viewer)
+        detail = selectors.request_detail(request_id=request_id, user=viewer)
         return Response(RequestDetailOut(detail).data)
 
 
@@ -90,7 +92,13 @@ class _Decide(APIView):
             request_id=request_id,
             checker=actor(request),
             outcome=self.outcome,
-            evidence=evidence_of(request, content_hash=facts["content_hash"], code=code),
+            evidence=evidence_of(
+                request,
+                content_hash=facts["content_hash"],
+                code=code,
+                acknowledged=facts["acknowledged"],
+                delegation=facts["delegation"],
+            ),
             content_hash=facts["content_hash"],
             version=facts["version"],
             reason=facts["reason"],
