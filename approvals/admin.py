@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from approvals import selectors, services
-from approvals.evidence import evidence_of
+from approvals.evidence import Shown, evidence_of
 from approvals.models import (
     ApprovalRequest,
     ApprovalRule,
@@ -134,7 +134,7 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
                 evidence=evidence_of(
                     request,
                     content_hash=request.POST.get("content_hash", ""),
-                    code=request.POST.get("code", ""),
+                    shown=Shown(code=request.POST.get("code", "")),
                     acknowledged=request.POST.getlist("acknowledged"),
                 ),
             )

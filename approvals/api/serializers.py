@@ -108,6 +108,12 @@ class DecisionIn(serializers.Serializer[Any]):
         default="",
         help_text="Six digits of the caller's authenticator, for exactly this content.",
     )
+    passkey = serializers.DictField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Instead of the code: the browser's answer to the options that begin a passkey.",
+    )
     acknowledged = serializers.ListField(
         child=serializers.CharField(max_length=60),
         max_length=FLAGS_MAX,

@@ -17,10 +17,11 @@ from approvals.api.serializers import (
     RequestDetailOut,
     RequestOut,
 )
-from approvals.evidence import evidence_of
+from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
 from approvals.models import ApprovalRequest, Outcome
 from core.api.actor import actor
 from core.idempotency import once
+from core.identity.passkeys import begin_passkey
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -87,7 +88,7 @@ class _Decide(APIView):
 
     def _decide(self, request: Request, request_id: UUID, given: DecisionIn) -> Response:
         facts = dict(given.validated_data)
-        code = facts.pop("code") if self.outcome == Outcome.APPROVE else ""
+        shown = Shown(code=facts["code"], passkey=facts["passkey"])
         result = services.decide(
             request_id=request_id,
             checker=actor(request),
@@ -95,7 +96,7 @@ class _Decide(APIView):
             evidence=evidence_of(
                 request,
                 content_hash=facts["content_hash"],
-                code=code,
+                shown=shown if self.outcome == Outcome.APPROVE else NOTHING_SHOWN,
                 acknowledged=facts["acknowledged"],
                 delegation=facts["delegation"],
             ),
@@ -104,6 +105,17 @@ class _Decide(APIView):
             reason=facts["reason"],
         )
         return Response(DecisionResultOut(result).data)
+
+
+class BeginPasskey(APIView):
+    """Begin to approve with a passkey: the challenge is bound to this request's content."""
+
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Return the options that the browser's passkey answers."""
+        found = selectors.require_request(request_id)
+        options = begin_passkey(user=actor(request), content_hash=found.content_hash)
+        return Response(options)
 
 
 class Approve(_Decide):

@@ -135,16 +135,23 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
         raise ReasonRequired("Say why, for its maker to read.", field="reason")
 
     decision = _recorded(verdict, request, checker, evidence, now)
-    if verdict.outcome != Outcome.APPROVE:
-        refuse = _reject if verdict.outcome == Outcome.REJECT else _send_back
-        refuse(request, decision, checker)
-        return DecisionResult(request=request, counted=True, is_final=True)
-    rose = _raise_requirement(request, now)
+    _settle(request, decision, checker)
+    return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
+
+
+def _settle(request: ApprovalRequest, decision: Decision, checker: User) -> None:
+    """Close the request when this decision is the one that closes it."""
+    if decision.outcome == Outcome.REJECT:
+        _reject(request, decision, checker)
+        return
+    if decision.outcome == Outcome.CHANGES:
+        _send_back(request, decision, checker)
+        return
+    rose = _raise_requirement(request, decision.decided_at)
     if progress(request).is_enough:
-        _approve(request, checker, now)
+        _approve(request, checker, decision.decided_at)
     elif rose:
         request.save(update_fields=_REQUIREMENT_FIELDS)
-    return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
 
 
 def _recorded(
