@@ -14,8 +14,17 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from approvals import selectors, services
-from approvals.evidence import evidence_of
-from approvals.models import ApprovalRequest, ApprovalRule, Decision, Outcome
+from approvals.evidence import Shown, evidence_of
+from approvals.models import (
+    ApprovalRequest,
+    ApprovalRule,
+    AuthorityLimit,
+    BreakGlassReview,
+    Decision,
+    Delegation,
+    Outcome,
+    Viewing,
+)
 from core.api.actor import actor
 from core.errors import DomainError
 from core.identity.models import User
@@ -125,7 +134,8 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
                 evidence=evidence_of(
                     request,
                     content_hash=request.POST.get("content_hash", ""),
-                    code=request.POST.get("code", ""),
+                    shown=Shown(code=request.POST.get("code", "")),
+                    acknowledged=request.POST.getlist("acknowledged"),
                 ),
             )
         except DomainError as refusal:
@@ -165,3 +175,38 @@ class DecisionAdmin(ReadOnly, ModelAdmin):
     list_filter = ("outcome", "as_role")
     list_select_related = ("request", "checker")
     search_fields = ("content_hash", "reason")
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnly, ModelAdmin):
+    """Who acts for whom; in force once a manager approved it."""
+
+    list_display = (
+        "delegator", "delegate", "action", "rail", "amount_usd_max", "starts_at", "ends_at",
+        "revoked_at",
+    )  # fmt: skip
+    list_select_related = ("delegator", "delegate")
+
+
+@admin.register(AuthorityLimit)
+class AuthorityLimitAdmin(ReadOnly, ModelAdmin):
+    """Up to what people may approve; in force once a manager approved it."""
+
+    list_display = ("person", "per_transaction_usd", "per_day_usd", "created_by", "created_at")
+    list_select_related = ("person", "created_by")
+
+
+@admin.register(Viewing)
+class ViewingAdmin(ReadOnly, ModelAdmin):
+    """Who opened what, and when."""
+
+    list_display = ("request", "viewer", "viewed_at")
+    list_select_related = ("request", "viewer")
+
+
+@admin.register(BreakGlassReview)
+class BreakGlassReviewAdmin(ReadOnly, ModelAdmin):
+    """What went over broken glass, and whether somebody looked at it since."""
+
+    list_display = ("request", "opened_at", "due_at", "closed_by", "closed_at")
+    list_select_related = ("request", "closed_by")

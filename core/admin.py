@@ -214,3 +214,6 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
     list_display = ("key", "actor", "status", "created_at")
     search_fields = ("key", "actor")
+
+
+from core.identity import admin as _identity_admin  # noqa: E402, F401 - its pages register too

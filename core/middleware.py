@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -24,6 +25,10 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 TENANT_SESSION_KEY: Final = "tms_tenant"
 # Signing in happens before a tenant is known; a refused attempt must be counted, not rolled back.
 UNBOUND_PATHS: Final = frozenset({"/sign-in", "/api/v1/token", "/api/v1/token/refresh"})
+PERMISSIONS: Final = (
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=(),"
+    " publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 
@@ -114,7 +119,23 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add them to every response; pages with figures are never stored by shared caches."""
         response = self.get_response(request)
-        response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        response.setdefault("Permissions-Policy", PERMISSIONS)
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if not request.path.startswith(settings.STATIC_URL):
             response.setdefault("Cache-Control", "no-store")
         return response
+
+
+class AdminPolicyMiddleware:
+    """Give the admin's pages the one policy that its theme can live with; the rest stays strict."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.get_admin_response = csp_replace(settings.TMS_ADMIN_POLICY)(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Mark the response; the policy's own middleware outside writes the header."""
+        if request.path.startswith("/admin/"):
+            response: HttpResponse = self.get_admin_response(request)
+            return response
+        return self.get_response(request)

@@ -33,6 +33,7 @@ BULK_STATES: Final = {
 NO_ADMIN: Final = {
     "core.AuditPending": "queue of the sealer; empty within seconds",
     "core.StepUp": "shown with the decision or change that it serves",
+    "core.Passkey": "shown to its owner on the page of their security",
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",

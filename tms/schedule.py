@@ -12,6 +12,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "calendars.holiday_lookahead",
         "schedule": crontab(hour="1", minute="0"),
     },
+    "open the quarter's access review": {
+        "task": "core.identity.open_access_reviews",
+        "schedule": crontab(hour="2", minute="0"),
+    },
     "escalate approvals": {"task": "approvals.escalate", "schedule": 60.0},
     "expire approvals": {"task": "approvals.expire", "schedule": 30.0},
     "send payments": {"task": "integrations.dispatch", "schedule": 5.0},

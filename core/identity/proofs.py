@@ -1,4 +1,4 @@
-"""Proofs that a person stepped up: rows that only the database's own functions write."""
+"""Proofs that a person stepped up, and passkeys: rows that only the database's functions write."""
 
 from django.db import models
 from django.db.models import Q
@@ -40,3 +40,30 @@ class StepUp(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_method_display()}, {self.proved_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Passkey(TenantModel):
+    """A public key that a person registered together with an authenticator code for exactly it."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="passkeys")
+    name = models.CharField(max_length=60)
+    credential_id = models.CharField(max_length=1_400)
+    public_key = models.CharField(max_length=1_400)
+    sign_count = models.BigIntegerField(default=0)
+    registered_with = models.ForeignKey(StepUp, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "core"
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                name="passkey_registered_once", fields=["tenant", "credential_id"]
+            ),
+            models.CheckConstraint(name="passkey_has_a_name", condition=~Q(name="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -50,6 +50,7 @@ def create_user(
     """Create a user of the bound tenant with its roles.
 
     A person sets up an authenticator at the first sign-in, or is handed one: `step_up.hand_out`.
+    Roles that one person must not hold together are refused by the database.
 
     Raises:
         Invalid: an unknown role.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -22,6 +23,8 @@ from core.identity.proofs import StepUp
 from core.tenancy import bound, current_tenant_id
 
 CODE: Final = re.compile(r"\d{6}", re.ASCII)
+CONTENT_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+SEED: Final = re.compile(r"[A-Z2-7]{32}", re.ASCII)
 SIGN_IN: Final = ""  # the content of a sign-in: nothing
 
 
@@ -59,6 +62,11 @@ def _ask(sql: str, *values: UUID | str | bytes | None) -> Any:
         cursor.execute(sql, values)
         row = cursor.fetchone()
     return row[0] if row else None
+
+
+def content_of(words: str) -> str:
+    """Return the content hash of something that is said in words."""
+    return sha256(words.encode()).hexdigest()
 
 
 def has_authenticator(*, user: User) -> bool:

@@ -4,20 +4,17 @@ The password step only remembers who is on the way in. Nobody is signed in, and 
 bound to the session, before the code fits. A person without an authenticator sets one up first.
 """
 
-import base64
-import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-import qrcode
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_lockout_response
 from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.signals import user_login_failed
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -26,20 +23,21 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
-from qrcode.image.svg import SvgPathImage
+from django.views.decorators.http import require_POST
 
 from core import clock
-from core.identity import step_up
+from core.errors import DomainError
+from core.identity import passkeys, recovery, step_up
 from core.identity.middleware import SECOND_FACTOR_SESSION_KEY
 from core.identity.models import User
 from core.identity.proofs import StepUp
+from core.identity.seeds import seed_picture
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
 
 PENDING_SESSION_KEY: Final = "tms_sign_in"
 PENDING_SECONDS_MAX: Final = 600
 BACKEND: Final = "core.identity.backend.TenantBackend"
-SEED: Final = re.compile(r"[A-Z2-7]{32}", re.ASCII)
 REFUSED: Final = "Name, password or code do not fit. Please try again."
 
 
@@ -51,13 +49,10 @@ class PasswordForm(forms.Form):
 
 
 class CodeForm(forms.Form):
-    """The second step: the six digits that the authenticator shows."""
+    """The second step: the authenticator's six digits, a recovery code, or a passkey's answer."""
 
-    code = forms.RegexField(r"^\s*\d{3}\s?\d{3}\s*$", max_length=12)
-
-    def digits(self) -> str:
-        """Return the code without blanks."""
-        return "".join(str(self.cleaned_data["code"]).split())
+    code = forms.CharField(max_length=40, required=False)
+    passkey = forms.CharField(max_length=passkeys.ANSWER_CHARS_MAX, required=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,26 +160,44 @@ class _CodeStep(_Step):
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
             person = pending.person()
             if person is not None and form.is_valid():
-                proof = self.proof(person, form.digits())
+                proof = self._fitting(person, form.cleaned_data)
                 if proof is not None:
                     _enter(request, person, proof, pending)
                     return redirect(pending.next)
         user_login_failed.send(sender=__name__, credentials=credentials, request=request)
         return self.get(request, error=REFUSED)
 
-    def proof(self, person: User, code: str) -> StepUp | None:
-        """Return the proof when the authenticator shows `code`."""
+    def _fitting(self, person: User, given: dict[str, str]) -> StepUp | None:
         try:
-            return step_up.prove_with_code(user=person, code=code, content_hash=step_up.SIGN_IN)
+            return self.proof(person, given)
         except step_up.StepUpFailed:
             return None
+
+    def proof(self, person: User, given: dict[str, str]) -> StepUp:
+        """Return the proof from a passkey, a recovery code or the authenticator's code.
+
+        Raises:
+            StepUpFailed: it does not fit.
+        """
+        if given["passkey"]:
+            answer = passkeys.parse_answer(given["passkey"])
+            return passkeys.prove_with_passkey(
+                user=person, answer=answer, content_hash=step_up.SIGN_IN
+            )
+        code = given["code"]
+        if recovery.RECOVERY_CODE.fullmatch(recovery.normal(code)):
+            return recovery.prove_with_recovery_code(user=person, code=code)
+        return step_up.prove_with_code(user=person, code=code, content_hash=step_up.SIGN_IN)
 
     def get(self, request: HttpRequest, error: str = "") -> HttpResponse:
         """Ask for the code."""
         pending = Pending.of(request)
         if pending is None:
             return redirect("sign-in")
-        context = {"username": pending.username, "error": error}
+        with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+            person = pending.person()
+            has_passkeys = person is not None and passkeys.passkeys_of(user=person).exists()
+        context = {"username": pending.username, "error": error, "has_passkeys": has_passkeys}
         return render(request, "desk/sign_in_code.html", context)
 
 
@@ -206,32 +219,43 @@ class EnrolView(_CodeStep):
                 return redirect("sign-in-code")
             shown = request.POST.get("secret", "")
             # After a wrong code the same seed is shown again: it is in the page, nowhere else.
-            secret = shown if error and SEED.fullmatch(shown) else step_up.enrol(user=person)
+            secret = (
+                shown if error and step_up.SEED.fullmatch(shown) else step_up.enrol(user=person)
+            )
         context = {
             "username": pending.username,
             "error": error,
-            "picture": _qr_picture(_authenticator_address(pending.username, secret)),
+            "picture": seed_picture(username=pending.username, seed=secret),
             "secret": secret,
         }
         return render(request, "desk/sign_in_enrol.html", context)
 
-    def proof(self, person: User, code: str) -> StepUp | None:
-        """Confirm the new authenticator when it shows `code`."""
+    def proof(self, person: User, given: dict[str, str]) -> StepUp:
+        """Confirm the new authenticator when it shows the code.
+
+        Raises:
+            StepUpFailed: it does not fit.
+        """
+        return step_up.confirm(user=person, code=given["code"])
+
+
+@never_cache
+@csrf_protect
+@require_POST
+def begin_passkey(request: HttpRequest) -> HttpResponse:
+    """Return what the browser needs for signing in with a passkey, after the password fitted."""
+    pending = Pending.of(request)
+    if pending is None:
+        return JsonResponse({"code": "sign_in_first"}, status=403)
+    with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+        person = pending.person()
+        if person is None:
+            return JsonResponse({"code": "sign_in_first"}, status=403)
         try:
-            return step_up.confirm(user=person, code=code)
-        except step_up.StepUpFailed:
-            return None
-
-
-def _authenticator_address(username: str, secret: str) -> str:
-    issuer = settings.TMS_AUTHENTICATOR_ISSUER
-    facts = {"secret": secret, "issuer": issuer, "algorithm": "SHA1", "digits": 6, "period": 30}
-    return f"otpauth://totp/{quote(f'{issuer}:{username}')}?{urlencode(facts)}"
-
-
-def _qr_picture(text: str) -> str:
-    drawn: bytes = qrcode.make(text, image_factory=SvgPathImage, border=0).to_string()
-    return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode()
+            options = passkeys.begin_passkey(user=person, content_hash=step_up.SIGN_IN)
+        except DomainError as refusal:
+            return JsonResponse({"code": refusal.code}, status=refusal.status)
+    return JsonResponse(options)
 
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")

@@ -24,8 +24,8 @@ from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
 from tests.approvals import attacks
-from tests.approvals.attacks import Attack
 from tests.approvals.factories import NOON, add_chain, decide, registered_subject, submit
+from tests.approvals.statements import Attack
 from tests.conftest import make_user
 
 World = dict[str, Any]

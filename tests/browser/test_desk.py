@@ -275,3 +275,14 @@ def test_the_chart_can_be_read_as_a_table(office: Office, open_desk: OpenDesk) -
     page.get_by_role("button", name="As a table").click()
     expect(page.locator("[data-chart]")).to_be_hidden()
     expect(page.locator("[data-chart-rows] tbody tr").first).to_be_visible()
+
+
+def test_the_admin_lives_with_its_own_policy(office: Office, open_desk: OpenDesk) -> None:
+    """A refused script or style would be a complaint of the console, and fail the test."""
+    with office.as_system():
+        admin = make_user("admin", "tenant_admin")
+    page = open_desk(admin, "/admin/")
+    for path in ("core/user/", "core/personsession/", "core/accessreview/conflicts/"):
+        page.goto(f"/admin/{path}")
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("#page, #main, main").first).to_be_visible()

@@ -207,7 +207,9 @@ def test_five_wrong_codes_lock_even_the_right_one_out(anna: User) -> None:
     for _ in range(4):
         with pytest.raises(step_up.StepUpFailed):
             step_up.prove_with_code(user=anna, code=wrong_code(), content_hash=PAYMENT)
-    assert step_up.prove_with_code(user=anna, code=code_now(), content_hash=PAYMENT).id
+    assert (
+        step_up.prove_with_code(user=anna, code=code_now(), content_hash=PAYMENT).method == "totp"
+    )
     for _ in range(5):
         with pytest.raises(step_up.StepUpFailed):
             step_up.prove_with_code(user=anna, code=wrong_code(), content_hash=PAYMENT)
@@ -241,7 +243,9 @@ def test_nobody_replaces_a_confirmed_authenticator(anna: User) -> None:
     for replace in (step_up.enrol, step_up.hand_out):
         with pytest.raises(Exception, match="has a confirmed"), transaction.atomic():
             replace(user=anna)
-    assert step_up.prove_with_code(user=anna, code=code_now(), content_hash=PAYMENT).id
+    assert (
+        step_up.prove_with_code(user=anna, code=code_now(), content_hash=PAYMENT).method == "totp"
+    )
 
 
 def test_a_proof_can_be_used_up(anna: User) -> None:
@@ -400,7 +404,10 @@ def test_without_counting_afterwards_guessing_would_be_free(committed_tenant: UU
         with pytest.raises(step_up.StepUpFailed):
             _prove_and_roll_back(committed_tenant, anna)
     with bound(committed_tenant, actor=anna.pk):
-        assert step_up.prove_with_code(user=anna, code=code_now(), content_hash=PAYMENT).id
+        assert (
+            step_up.prove_with_code(user=anna, code=code_now(), content_hash=PAYMENT).method
+            == "totp"
+        )
 
 
 def _prove_and_roll_back(tenant: UUID, user: User) -> None:

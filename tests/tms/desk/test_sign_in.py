@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from core.events.relay import redis_client
 from core.identity import step_up
 from core.identity.models import User
 from core.identity.views import PENDING_SECONDS_MAX, PENDING_SESSION_KEY
@@ -166,6 +169,18 @@ def _shown_seed(page: Any) -> str:
     found = re.search(r'name="secret" value="([A-Z2-7]{32})"', page.content.decode())
     assert found is not None
     return found[1]
+
+
+@pytest.mark.usefixtures("locks_after_three")
+def test_a_lockout_outlives_an_emptied_valkey(anna: User) -> None:
+    """Failures are counted in the database; nothing that Valkey or a cache forgets opens a door."""
+    for _ in range(3):
+        password_step(Client(), password="wrong horse battery staple")
+    redis_client().flushall()
+    cache.clear()
+    assert password_step(Client()).status_code == 429
+    AccessAttempt.objects.all().delete()  # the negative control: that is where they are
+    assert password_step(Client()).status_code == 302
 
 
 def test_who_has_no_authenticator_sets_one_up_first(anna: User) -> None:
