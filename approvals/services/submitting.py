@@ -99,9 +99,9 @@ class Submission:
     cutoff_at: datetime | None = None
     involved: tuple[User, ...] = ()
     entity: UUID | None = None
-    at_least: Requirement | None = None
     flags: tuple[Flag, ...] = ()
     break_glass: BreakGlass | None = None
+    at_least: Requirement | None = None
 
     @property
     def currency(self) -> str:
@@ -145,12 +145,7 @@ def submit(*, submission: Submission) -> ApprovalRequest:
         rail=submission.rail,
         entity=submission.entity,
     )
-    needed = requirement(terms=terms)
-    if submission.at_least is not None:
-        needed = needed.risen(submission.at_least)
-    if submission.break_glass is not None:
-        _check_break_glass(submission.break_glass, terms.usd, now)
-        needed = at_least_two(needed)
+    needed = _needed(submission, terms, now)
     persons = _involved_persons(submission)
     _require_checkers(persons, needed)
     voided = _void_older(earlier, submission.subject_version, now)
@@ -159,6 +154,16 @@ def submit(*, submission: Submission) -> ApprovalRequest:
     request = _stored(request)
     _announce(request, voided)
     return request
+
+
+def _needed(submission: Submission, terms: Terms, now: datetime) -> Requirement:
+    needed = requirement(terms=terms)
+    if submission.at_least is not None:
+        needed = needed.risen(submission.at_least)
+    if submission.break_glass is not None:
+        _check_break_glass(submission.break_glass, terms.usd, now)
+        needed = at_least_two(needed)
+    return needed
 
 
 def _check_break_glass(glass: BreakGlass, usd: Decimal | None, now: datetime) -> None:

@@ -32,7 +32,7 @@ def refresh_token(user: User, family: TokenFamily | None = None) -> RefreshToken
     token = RefreshToken.for_user(user)
     _stamp(token, user, family)
     token["jti"] = str(family.current)
-    at_most = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    at_most = cast(timedelta, settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"])
     token.set_exp(lifetime=lifetime_left(family, at_most=at_most))
     return token
 
