@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from csp.decorators import csp_replace
@@ -136,6 +136,5 @@ class AdminPolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Mark the response; the policy's own middleware outside writes the header."""
         if request.path.startswith("/admin/"):
-            response: HttpResponse = self.get_admin_response(request)
-            return response
+            return cast("HttpResponse", self.get_admin_response(request))
         return self.get_response(request)

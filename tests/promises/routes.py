@@ -23,6 +23,8 @@ OBJECTS: dict[str, dict[str, str]] = {
         "pattern_id": "pattern",
         "suppressed_id": "suppressed",
         "code": "line",
+        "passkey": "passkey",
+        "session": "person_session",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

@@ -16,7 +16,7 @@ from django.contrib import admin
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from core.identity.roles import ALL, INTEGRATION
+from core.identity.roles import ALL, AUDITOR, INTEGRATION, RISK_OFFICER, TENANT_ADMIN
 from core.tenancy import bound
 from integrations.downloads import ROLES_FOR_BYTES
 from tests.promises.conftest import World
@@ -30,6 +30,7 @@ PUBLIC: Final = {
     "sign-in": "the door itself",
     "sign-in/code": "the door's second step; sends away who has not passed the first",
     "sign-in/authenticator": "the door's second step; sends away who has not passed the first",
+    "sign-in/passkey": "the door's second step; 403 for who has not passed the first",
     "admin/login/": "leads to the door",
     "health": "states of components, no figures",
     "metrics": "counters of the process, without tenants",
@@ -60,6 +61,7 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "proposals/<uuid:proposal_id>/instruction": ROLES_FOR_BYTES,
     "proposals/new": MAKERS,
     "audit": AUDIT_READERS,
+    "api/v1/duties/conflicts": (AUDITOR, RISK_OFFICER, TENANT_ADMIN),
 }
 # Bodies that let a writing address get as far as looking for its object.
 BODIES: Final[dict[str, dict[str, Any]]] = {
