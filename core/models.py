@@ -1,6 +1,12 @@
 """All models of the core, gathered for Django."""
 
-from core.audit.models import AuditEntry, AuditLink, AuditPending, AuditVerification
+from core.audit.models import (
+    AuditEntry,
+    AuditLink,
+    AuditPending,
+    AuditVerification,
+    PersonalText,
+)
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity.models import User
@@ -15,6 +21,7 @@ __all__ = [
     "Delivery",
     "IdempotencyKey",
     "OutboxEvent",
+    "PersonalText",
     "PolicyVersion",
     "Tenant",
     "User",

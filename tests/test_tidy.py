@@ -33,6 +33,7 @@ BULK_STATES: Final = {
 NO_ADMIN: Final = {
     "core.AuditPending": "queue of the sealer; empty within seconds",
     "core.AuditVerification": "shown on the desk's audit page",
+    "core.PersonalText": "names behind digests of the trail; shown with its entries",
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",
