@@ -91,9 +91,9 @@ def _require_retention_over(person: UUID) -> None:
     last = acted.aggregate(any=Max("at"), money=Max("at", filter=_MONEY))
     days = policies.get(PERSON_RETENTION_DAYS)
     years = policies.get(PAYMENT_RETENTION_YEARS)
-    _require_past(last["any"], timedelta(days=days), f"PERSON_RETENTION_DAYS is {days}")
     kept = timedelta(days=years * _DAYS_PER_YEAR)
     _require_past(last["money"], kept, f"PAYMENT_RETENTION_YEARS is {years}")
+    _require_past(last["any"], timedelta(days=days), f"PERSON_RETENTION_DAYS is {days}")
 
 
 def _require_past(last: datetime | None, kept: timedelta, why: str) -> None:

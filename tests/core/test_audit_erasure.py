@@ -25,8 +25,11 @@ from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.conftest import make_user
 from tests.core.audited import KNOB
+from tests.treasury.movement.conftest import House, at_work, house, propose
 from tms.desk.trail import ERASED, lines_of
 from verifier import verify as verifier
+
+__all__ = ["at_work", "house"]
 
 NAME = "Wilhelmina Canary"
 
@@ -122,6 +125,17 @@ def test_retention_periods_and_activity_stand_before_an_erasure(
         erase(committed_tenant, working.pk)
     with pytest.raises(NotFound):
         erase(committed_tenant, UUID(int=1))
+
+
+def test_who_moved_money_keeps_a_name_for_as_long_as_payments_are_kept(
+    house: House, tenant: Tenant, maker: User
+) -> None:
+    policies.change(policy=PERSON_RETENTION_DAYS, value=0, actor=None, reason="a test")
+    with bound(tenant.id, actor=maker.pk):
+        propose(house, maker)
+    User.objects.filter(pk=maker.pk).update(is_active=False)
+    with pytest.raises(TooEarlyToErase, match="PAYMENT_RETENTION_YEARS is 7"):
+        erase(tenant.id, maker.pk)
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,8 @@ DEFINERS = {
     "core_audit_changes": "writes the trail that nobody else may write",
     "core_tenant_ids": "ids only, for batches that then bind each tenant",
     "core_find_login": "one name at a time, before a tenant is known",
+    "core_audit_refused": "codes and ids of the caller's own refused attempts, bounded per minute",
+    "core_erase_person": "removes names of a person who left and has a pseudonym already",
 }
 
 
