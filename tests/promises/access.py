@@ -128,8 +128,10 @@ def is_button(route: Route) -> bool:
 
 def button_path(route: Route, realm: Realm) -> str:
     """Return the address of a button on an object of the realm."""
+    if not route.arguments:
+        return "/" + route.pattern
     words = [word for start, word in OBJECT_OF_ADMIN.items() if route.pattern.startswith(start)]
-    assert words or not route.arguments, f"{route.pattern}: name its object in OBJECT_OF_ADMIN"
+    assert words, f"{route.pattern}: name its object in OBJECT_OF_ADMIN"
     return route.path(dict.fromkeys(route.arguments, realm.objects[words[0]]))
 
 
