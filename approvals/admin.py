@@ -43,7 +43,7 @@ class DecisionInline(ReadOnly, TabularInline):
     model = Decision
     extra = 0
     can_delete = False
-    fields = ("checker", "as_role", "outcome", "reason", "auth_method", "decided_at")
+    fields = ("checker", "as_role", "outcome", "reason", "auth_method", "step_up", "decided_at")
     readonly_fields = fields
 
 
@@ -66,7 +66,7 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
     search_fields = ("title", "content_hash")
     date_hierarchy = "submitted_at"
     inlines = (DecisionInline,)
-    actions_detail = ("approve", "reject")
+    actions_detail = ("approve", "request_changes", "reject")
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApprovalRequest]:
@@ -91,6 +91,11 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
     def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason; reject on confirmation."""
         return self._decide(request, object_id, Outcome.REJECT)
+
+    @action(description="Request changes", permissions=["decide"], icon="undo")
+    def request_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask what should change; send it back on confirmation."""
+        return self._decide(request, object_id, Outcome.CHANGES)
 
     def _decide(self, request: HttpRequest, object_id: str, outcome: Outcome) -> HttpResponse:
         if request.method == "POST":
@@ -117,7 +122,11 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
                 content_hash=request.POST.get("content_hash", ""),
                 version=int(request.POST.get("version", "0")),
                 reason=request.POST.get("reason", ""),
-                evidence=evidence_of(request),
+                evidence=evidence_of(
+                    request,
+                    content_hash=request.POST.get("content_hash", ""),
+                    code=request.POST.get("code", ""),
+                ),
             )
         except DomainError as refusal:
             self.message_user(request, refusal.message, messages.ERROR)
@@ -140,6 +149,8 @@ class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
         "action",
         "currency",
         "rail",
+        "entity",
+        "step",
         "created_by",
         "created_at",
     )

@@ -9,8 +9,11 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Name the guards without which nothing may be served."""
+        from approvals import changes
         from core import checks
 
+        changes.fill_port()
+        changes.govern_rules()
         checks.required_triggers |= {
             "approvals_approvalrequest.guard_insert",
             "approvals_approvalrequest.guard_update",
@@ -18,5 +21,6 @@ class ApprovalsConfig(AppConfig):
             "approvals_decision.guard_insert",
             "approvals_decision.append_only",
             "approvals_approvalrule.append_only",
+            "approvals_approvalrule.governed",
             "approvals_historicalapprovalrequest.append_only",
         }

@@ -7,6 +7,8 @@ from typing import Final
 DUAL_THRESHOLD_USD: Final = Decimal(10_000_000)
 UNMATCHED_REQUIRED_COUNT: Final = 2
 REQUIRED_COUNT_MAX: Final = 9
+STEP_MAX: Final = 5
+REQUIRED_COUNT_SUM_MAX: Final = REQUIRED_COUNT_MAX * STEP_MAX
 ESCALATION_AFTER_MINUTES: Final = 30
 ESCALATION_LEVEL_MAX: Final = 3
 RATE_AGE_HOURS_MAX: Final = 24
@@ -14,6 +16,8 @@ RATE_CLOCK_SKEW: Final = timedelta(minutes=5)
 SWEEP_BATCH_MAX: Final = 500
 REASON_LENGTH_MAX: Final = 2_000
 TITLE_LENGTH_MAX: Final = 200
+STATIC_DATA: Final = "static_data"
+CONTROL: Final = "control"
 SYSTEM_LABEL: Final = "system"
 
 # How much a stated equivalent may fall below amount x rate: rates carry ten decimals.

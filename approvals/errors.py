@@ -51,6 +51,12 @@ class NotTheMaker(Forbidden):
     code = "not_the_maker"
 
 
+class NotYourTurn(DomainError):
+    """The present step waits for somebody else; the approval would not count."""
+
+    code = "not_your_turn"
+
+
 class AlreadyDecided(DomainError):
     """The person has decided on the request before."""
 

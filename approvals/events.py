@@ -47,7 +47,7 @@ class ProposalSubmitted(RequestEvent):
     title: str
     maker: UUID | None
     maker_label: str
-    amount: Decimal
+    amount: Decimal | None
     currency: str
     rail: str
     usd_equivalent: Decimal | None
@@ -69,6 +69,16 @@ class ProposalRejected(RequestEvent):
     """One checker said no."""
 
     topic: ClassVar[str] = "maker_checker.proposal.rejected"
+    checker: UUID
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalReturned(RequestEvent):
+    """One checker sent it back to its maker, who may amend and submit it again."""
+
+    topic: ClassVar[str] = "maker_checker.proposal.returned"
     checker: UUID
     reason: str
     at: datetime

@@ -14,8 +14,11 @@ from approvals.constants import (
     ESCALATION_LEVEL_MAX,
     REASON_LENGTH_MAX,
     REQUIRED_COUNT_MAX,
+    REQUIRED_COUNT_SUM_MAX,
+    STEP_MAX,
     TITLE_LENGTH_MAX,
 )
+from core.identity.proofs import StepUp
 from core.identity.roles import TREASURY_CHECKER, TREASURY_MANAGER
 from core.money_columns import not_negative
 from core.tenancy import TenantModel
@@ -29,7 +32,11 @@ class CheckerRole(models.TextChoices):
 
 
 class ApprovalRule(TenantModel):
-    """How many people must approve. Rows are only added; the strictest that fits decides."""
+    """How many people must approve. Rows are only added, and all that fit must be satisfied.
+
+    Rules of one step overlap: the greatest count per role over the rules that fit is needed.
+    Rules of different steps add up: each step takes further people, one after the other.
+    """
 
     action = models.CharField(max_length=60, blank=True, help_text="Empty: every action.")
     amount_above_usd = models.DecimalField(
@@ -41,6 +48,10 @@ class ApprovalRule(TenantModel):
     )
     currency = models.CharField(max_length=3, blank=True, help_text="Empty: every currency.")
     rail = models.CharField(max_length=20, blank=True, help_text="Empty: every rail.")
+    entity = models.UUIDField(null=True, blank=True, help_text="Empty: every legal entity.")
+    step = models.PositiveSmallIntegerField(
+        default=1, help_text="Approvals of a step count once the earlier steps are satisfied."
+    )
     required_count = models.PositiveSmallIntegerField()
     role = models.CharField(max_length=40, choices=CheckerRole.choices, default=CheckerRole.CHECKER)
     created_by = models.ForeignKey(
@@ -58,10 +69,14 @@ class ApprovalRule(TenantModel):
             models.CheckConstraint(
                 name="approval_rule_role_checks", condition=Q(role__in=CheckerRole.values)
             ),
+            models.CheckConstraint(
+                name="approval_rule_step_in_range",
+                condition=Q(step__gte=1, step__lte=STEP_MAX),
+            ),
             models.UniqueConstraint(
                 fields=[
-                    "tenant", "action", "amount_above_usd", "currency", "rail", "role",
-                    "required_count",
+                    "tenant", "action", "amount_above_usd", "currency", "rail", "entity", "step",
+                    "role", "required_count",
                 ],
                 nulls_distinct=False,
                 name="approval_rule_once",
@@ -70,7 +85,8 @@ class ApprovalRule(TenantModel):
 
     def __str__(self) -> str:
         limit = f" above {self.amount_above_usd:,.2f} USD" if self.amount_above_usd else ""
-        return f"{self.required_count} {self.role}{limit}"
+        step = f", step {self.step}" if self.step > 1 else ""
+        return f"{self.required_count} {self.role}{limit}{step}"
 
 
 class RequestState(models.TextChoices):
@@ -82,6 +98,7 @@ class RequestState(models.TextChoices):
     CANCELLED = "CANCELLED", "cancelled"
     EXPIRED = "EXPIRED", "expired"
     VOIDED = "VOIDED", "voided"
+    RETURNED = "RETURNED", "returned for changes"
 
 
 LIVE = [RequestState.PENDING, RequestState.APPROVED]
@@ -139,14 +156,20 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
         default=list,
         help_text="Persons who made, edited or triggered it: none of them may check it.",
     )
-    amount = models.DecimalField(max_digits=20, decimal_places=4)
-    currency = models.CharField(max_length=3)
+    amount = models.DecimalField(
+        max_digits=20, decimal_places=4, null=True, help_text="Empty: it is not about money."
+    )
+    currency = models.CharField(max_length=3, blank=True)
     rail = models.CharField(max_length=20, blank=True)
+    entity = models.UUIDField(null=True, help_text="The legal entity that it is about.")
     usd_equivalent = models.DecimalField(max_digits=20, decimal_places=4, null=True)
     usd_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True)
     usd_rate_at = models.DateTimeField(null=True)
     required_count = models.PositiveSmallIntegerField()
     required_manager_count = models.PositiveSmallIntegerField(default=0)
+    needs = models.JSONField(
+        default=list, help_text="What is needed in each step: count and manager_count, in order."
+    )
     policy_snapshot = models.JSONField()
     state = FSMField(
         choices=RequestState.choices, default=RequestState.PENDING, protected=True, max_length=10
@@ -180,8 +203,8 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
             ),
             models.CheckConstraint(
                 name="approval_request_count_in_range",
-                condition=Q(required_count__gte=1, required_count__lte=REQUIRED_COUNT_MAX)
-                & Q(required_manager_count__lte=REQUIRED_COUNT_MAX),
+                condition=Q(required_count__gte=1, required_count__lte=REQUIRED_COUNT_SUM_MAX)
+                & Q(required_manager_count__lte=REQUIRED_COUNT_SUM_MAX),
             ),
             models.CheckConstraint(
                 name="approval_request_escalation_in_range",
@@ -193,7 +216,8 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
                 | (~Q(state="PENDING") & Q(decided_at__isnull=False)),
             ),
             models.CheckConstraint(
-                name="approval_request_currency_code", condition=Q(currency__regex="^[A-Z]{3}$")
+                name="approval_request_currency_code",
+                condition=Q(currency__regex="^[A-Z]{3}$") | Q(currency="", amount=None),
             ),
         ]
         indexes = [
@@ -236,6 +260,11 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
         """One checker said no."""
         self._close(at, reason)
 
+    @transition(state, RequestState.PENDING, RequestState.RETURNED)
+    def send_back(self, *, at: datetime, reason: str) -> None:
+        """One checker asked for changes."""
+        self._close(at, reason)
+
     @transition(state, LIVE, RequestState.CANCELLED)
     def cancel(self, *, at: datetime, reason: str) -> None:
         """Its maker withdrew it, or somebody stopped it."""
@@ -257,6 +286,7 @@ class Outcome(models.TextChoices):
 
     APPROVE = "APPROVE", "approve"
     REJECT = "REJECT", "reject"
+    CHANGES = "CHANGES", "request changes"
 
 
 class Decision(TenantModel):
@@ -278,6 +308,18 @@ class Decision(TenantModel):
     )
     checker_person = models.CharField(max_length=40, editable=False)
     as_role = models.CharField(max_length=40, choices=CheckerRole.choices, editable=False)
+    step_up = models.ForeignKey(
+        StepUp,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The second factor that was shown for exactly this content.",
+    )
+    position = models.PositiveSmallIntegerField(
+        default=0,
+        editable=False,
+        help_text="In which order the decisions came; set by the database.",
+    )
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
     reason = models.CharField(max_length=REASON_LENGTH_MAX, blank=True)
     content_hash = models.CharField(max_length=64)
@@ -299,12 +341,13 @@ class Decision(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "request", "checker_person"], name="decision_once_per_person"
             ),
+            models.UniqueConstraint(fields=["tenant", "step_up"], name="decision_one_per_step_up"),
             models.CheckConstraint(
                 name="decision_outcome_known", condition=Q(outcome__in=Outcome.values)
             ),
             models.CheckConstraint(
                 name="decision_reject_has_reason",
-                condition=~Q(outcome="REJECT") | ~Q(reason=""),
+                condition=Q(outcome="APPROVE") | ~Q(reason=""),
             ),
         ]
 

@@ -13,6 +13,12 @@ DUAL_CHECKER_THRESHOLD_USD = policies.define(
     help="Strictly above this USD-equivalent two different checkers are needed. Lowering it works"
     " at once; the rules already in the database stay, so raising it does not loosen them.",
 )
+STEP_UP_FOR_EVERY_APPROVAL = policies.define(
+    "STEP_UP_FOR_EVERY_APPROVAL",
+    default=True,
+    help="Every approval needs a fresh second factor for exactly its content. Above the dual"
+    " threshold the database demands it, whatever this says.",
+)
 MAKER_CHECKER_TIMEOUT_MIN = policies.define(
     "MAKER_CHECKER_TIMEOUT_MIN",
     constants.ESCALATION_AFTER_MINUTES,

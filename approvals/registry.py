@@ -56,7 +56,8 @@ def _nothing(_outcome: SubjectOutcome) -> None:
 class SubjectHooks:
     """Callbacks of a subject's room, called in the transaction that closes the request.
 
-    A callback that raises refuses the step: everything rolls back. `requote` returns the present
+    A callback that raises refuses the step: everything rolls back. Without a callback of its own a
+    request for changes reaches `on_rejected`. `requote` returns the present
     USD worth of (amount, currency) or None; with it the requirement can rise until approval.
     """
 
@@ -64,6 +65,7 @@ class SubjectHooks:
     on_rejected: Callback = _nothing
     on_expired: Callback = _nothing
     on_cancelled: Callback = _nothing
+    on_changes_requested: Callback | None = None
     describe: Callable[[UUID], SubjectDescription] | None = None
     requote: Callable[[Decimal, str], UsdQuote | None] | None = None
 

@@ -1,16 +1,17 @@
 """Reads: what is required, who may decide, what waits for whom."""
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, QuerySet
 
-from approvals.constants import RATE_CLOCK_SKEW, UNMATCHED_REQUIRED_COUNT
+from approvals.constants import DUAL_THRESHOLD_USD, RATE_CLOCK_SKEW, UNMATCHED_REQUIRED_COUNT
 from approvals.errors import RequestUnknown
 from approvals.models import (
     ApprovalRequest,
@@ -19,7 +20,11 @@ from approvals.models import (
     Decision,
     Outcome,
 )
-from approvals.policies import APPROVAL_RATE_AGE_HOURS, DUAL_CHECKER_THRESHOLD_USD
+from approvals.policies import (
+    APPROVAL_RATE_AGE_HOURS,
+    DUAL_CHECKER_THRESHOLD_USD,
+    STEP_UP_FOR_EVERY_APPROVAL,
+)
 from approvals.registry import SubjectDescription, hooks_for
 from core import clock, policies
 from core.identity.models import User
@@ -27,15 +32,20 @@ from core.identity.models import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worth:
-    """An amount and what it is worth in USD; `usd_rate` is USD for one unit of `currency`."""
+    """An amount and what it is worth in USD; None is no money at all, not an unknown amount."""
 
-    amount: Decimal
+    amount: Decimal | None
     currency: str
     usd_equivalent: Decimal | None
     usd_rate_at: datetime | None
 
     def usd_for_rules(self, at: datetime) -> Decimal | None:
-        """Return the figure that thresholds compare, None (above all) without a fresh rate."""
+        """Return the figure that thresholds compare, None (above all) without a fresh rate.
+
+        What is not about money compares as 0: only rules without a threshold fit it.
+        """
+        if self.amount is None:
+            return Decimal(0)
         if self.currency == "USD":
             return self.amount
         if self.usd_equivalent is None or self.usd_rate_at is None:
@@ -46,26 +56,103 @@ class Worth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """How many different people must approve, and how many of them must be managers."""
+class Need:
+    """How many different people one step needs, and how many of them must be managers."""
 
+    step: int
     count: int
     manager_count: int
 
 
-def requirement(*, action: str, usd: Decimal | None, currency: str, rail: str) -> Requirement:
-    """Return what the tenant's rules and policies ask for; `usd` None is above every threshold."""
-    facts = [action, usd, currency, rail]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """What all steps need together; `steps` one after the other."""
+
+    steps: tuple[Need, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many different people must approve."""
+        return sum(need.count for need in self.steps)
+
+    @property
+    def manager_count(self) -> int:
+        """Return how many of them must be managers."""
+        return sum(need.manager_count for need in self.steps)
+
+    def stored(self) -> list[dict[str, int]]:
+        """Return the steps as a request keeps them."""
+        return [asdict(need) for need in self.steps]
+
+    @classmethod
+    def of(cls, count: int) -> "Requirement":
+        """Return that so many different people must approve, of whatever role."""
+        return cls(steps=(Need(step=1, count=count, manager_count=0),))
+
+    def risen(self, other: "Requirement") -> "Requirement":
+        """Return the greater of both, step by step."""
+        greater: dict[int, Need] = {}
+        for need in (*self.steps, *other.steps):
+            known = greater.get(need.step, need)
+            greater[need.step] = Need(
+                step=need.step,
+                count=max(need.count, known.count),
+                manager_count=max(need.manager_count, known.manager_count),
+            )
+        return Requirement(steps=tuple(greater[step] for step in sorted(greater)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What rules are chosen by; `usd` None is above every threshold."""
+
+    action: str
+    usd: Decimal | None
+    currency: str
+    rail: str
+    entity: UUID | None
+
+
+def requirement(*, terms: Terms) -> Requirement:
+    """Return what the tenant's rules and policies ask for.
+
+    All rules that fit must be satisfied. Those of one step overlap, so that the greatest count
+    per role is needed; steps come one after the other and add up. Without any rule two people
+    must approve.
+    """
+    needs = _ask("approvals_needs", terms)
+    steps = tuple(Need(**need) for need in needs)
+    found = Requirement(steps=steps)
+    is_above = terms.usd is None or terms.usd > policies.get(DUAL_CHECKER_THRESHOLD_USD)
+    if is_above and found.count < UNMATCHED_REQUIRED_COUNT:
+        first = replace(steps[0], count=UNMATCHED_REQUIRED_COUNT)
+        found = Requirement(steps=(first, *steps[1:]))
+    return found
+
+
+def matching_rules(*, terms: Terms) -> list[dict[str, Any]]:
+    """Return the rules that fit, in full, as they are frozen on a request."""
+    return _ask("approvals_matching_rules", terms)
+
+
+def _ask(question: str, terms: Terms) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT approvals_required(%s, %s::numeric, %s, %s),"
-            " approvals_required_managers(%s, %s::numeric, %s, %s)",
-            facts * 2,
+            f"SELECT {question}(%s, %s::numeric, %s, %s, %s::uuid)::text",
+            [terms.action, terms.usd, terms.currency, terms.rail, terms.entity],
         )
-        count, manager_count = cursor.fetchone()
-    if usd is None or usd > policies.get(DUAL_CHECKER_THRESHOLD_USD):
-        count = max(count, UNMATCHED_REQUIRED_COUNT)
-    return Requirement(count=max(count, manager_count), manager_count=manager_count)
+        found: list[dict[str, Any]] = json.loads(cursor.fetchone()[0])
+    return found
+
+
+def needs_of(request: ApprovalRequest) -> Requirement:
+    """Return what a request needs, as it stands."""
+    steps = tuple(Need(**need) for need in request.needs)
+    return Requirement(steps=steps or (_only_step(request),))
+
+
+def _only_step(request: ApprovalRequest) -> Need:
+    return Need(step=1, count=request.required_count, manager_count=request.required_manager_count)
 
 
 def content_hash_of(request: ApprovalRequest) -> str:
@@ -96,12 +183,20 @@ def deciders() -> QuerySet[User]:
     ).distinct()
 
 
-def eligible_persons(*, besides: Collection[str]) -> Requirement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eligible:
+    """How many different people could decide, and how many of them are managers."""
+
+    count: int
+    manager_count: int
+
+
+def eligible_persons(*, besides: Collection[str]) -> Eligible:
     """Return how many different people, and managers among them, could decide besides those."""
     found = deciders().exclude(person_number__in=list(besides))
     everyone = found.values("person_number").distinct().count()
     managers = found.filter(groups__name=CheckerRole.MANAGER)
-    return Requirement(
+    return Eligible(
         count=everyone, manager_count=managers.values("person_number").distinct().count()
     )
 
@@ -147,12 +242,44 @@ def eligibility(user: User, request: ApprovalRequest) -> Eligibility:
         return Eligibility(code="not_pending", reason=f"This request is {state}.")
     if request.is_past_cutoff(clock.now()):
         return Eligibility(code="past_cutoff", reason="The cut-off has passed.")
+    if out_of_turn(user, request):
+        return Eligibility(code="not_your_turn", reason="A manager must approve before you do.")
     return Eligibility()
+
+
+def worth_of(request: ApprovalRequest) -> Worth:
+    """Return what a request is worth, as it stands."""
+    return Worth(
+        amount=request.amount,
+        currency=request.currency,
+        usd_equivalent=request.usd_equivalent,
+        usd_rate_at=request.usd_rate_at,
+    )
+
+
+def is_above_dual(request: ApprovalRequest, now: datetime) -> bool:
+    """Return whether the amount passes the dual threshold; an unknown figure does."""
+    usd = worth_of(request).usd_for_rules(now)
+    return usd is None or usd > min(policies.get(DUAL_CHECKER_THRESHOLD_USD), DUAL_THRESHOLD_USD)
+
+
+def needs_step_up(request: ApprovalRequest, now: datetime) -> bool:
+    """Return whether an approval of this needs a fresh second factor."""
+    return policies.get(STEP_UP_FOR_EVERY_APPROVAL) or is_above_dual(request, now)
+
+
+def out_of_turn(user: User, request: ApprovalRequest) -> bool:
+    """Return whether this person's approval could count only in a later step."""
+    found = progress(request)
+    waits = found.waits_for_managers and not found.is_last_step
+    return waits and not user.has_role(CheckerRole.MANAGER)
 
 
 def all_requests() -> QuerySet[ApprovalRequest]:
     """Return all requests with what a list shows."""
-    return ApprovalRequest.objects.select_related("maker").prefetch_related("decisions__checker")
+    return ApprovalRequest.objects.select_related("maker").prefetch_related(
+        "decisions__checker", "decisions__step_up"
+    )
 
 
 def inbox(*, user: User) -> QuerySet[ApprovalRequest]:
@@ -197,11 +324,19 @@ def request_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a request has come; `missing_count` counts people, managers among them."""
+    """How far a request has come; `missing_count` counts people, managers among them.
+
+    `open_step` is the step whose turn it is, None when all are satisfied; `missing_now_count` and
+    `missing_now_manager_count` are what that step alone still lacks.
+    """
 
     approved_count: int
     missing_count: int
     missing_manager_count: int
+    open_step: int | None
+    is_last_step: bool
+    missing_now_count: int
+    missing_now_manager_count: int
     is_rejected: bool
 
     @property
@@ -209,24 +344,52 @@ class Progress:
         """Return whether nobody else is needed."""
         return not (self.missing_count or self.missing_manager_count or self.is_rejected)
 
+    @property
+    def waits_for_managers(self) -> bool:
+        """Return whether only managers help the present step."""
+        return 0 < self.missing_now_count <= self.missing_now_manager_count
+
 
 def progress(request: ApprovalRequest) -> Progress:
-    """Count the decisions on exactly this content."""
+    """Count the decisions on exactly this content, in the order in which they were given."""
     decisions = [
         decision
         for decision in request.decisions.all()
         if decision.content_hash == request.content_hash
     ]
     approvals = [found for found in decisions if found.outcome == Outcome.APPROVE]
-    persons = {found.checker_person for found in approvals}
-    managers = {found.checker_person for found in approvals if found.as_role == CheckerRole.MANAGER}
-    missing_managers = max(request.required_manager_count - len(managers), 0)
+    approvals.sort(key=lambda found: (found.position, found.pk))
+    lacking = list(_lacking(needs_of(request), approvals))
+    ahead = lacking[0] if lacking else None
     return Progress(
-        approved_count=len(persons),
-        missing_count=max(request.required_count - len(persons), missing_managers),
-        missing_manager_count=missing_managers,
+        approved_count=len(approvals),
+        missing_count=sum(need.count for need in lacking),
+        missing_manager_count=sum(need.manager_count for need in lacking),
+        open_step=ahead.step if ahead else None,
+        is_last_step=len(lacking) == 1,
+        missing_now_count=ahead.count if ahead else 0,
+        missing_now_manager_count=ahead.manager_count if ahead else 0,
         is_rejected=len(approvals) < len(decisions),
     )
+
+
+def _lacking(needed: Requirement, approvals: Sequence[Decision]) -> Iterator[Need]:
+    """Yield what the steps that are not satisfied still lack; each approval serves one step."""
+    given = iter(approvals)
+    for need in needed.steps:
+        people = managers = 0
+        while people < need.count or managers < need.manager_count:
+            approval = next(given, None)
+            if approval is None:
+                missing_managers = max(need.manager_count - managers, 0)
+                yield Need(
+                    step=need.step,
+                    count=max(need.count - people, missing_managers),
+                    manager_count=missing_managers,
+                )
+                break
+            people += 1
+            managers += approval.as_role == CheckerRole.MANAGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +401,7 @@ class RequestDetail:
     progress: Progress
     eligibility: Eligibility
     description: SubjectDescription
+    needs_step_up: bool
 
 
 def request_detail(*, request_id: UUID, user: User) -> RequestDetail:
@@ -253,6 +417,7 @@ def request_detail(*, request_id: UUID, user: User) -> RequestDetail:
         decisions=tuple(request.decisions.all()),
         progress=progress(request),
         eligibility=eligibility(user, request),
+        needs_step_up=needs_step_up(request, clock.now()),
         description=describe(request.subject_id)
         if describe
         else SubjectDescription(title=request.title),

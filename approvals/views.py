@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals import selectors, services
 from approvals.evidence import evidence_of
+from approvals.models import Outcome
 from core.api.actor import actor
 from core.errors import DomainError, Invalid
 
@@ -107,7 +108,7 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
             content_hash=request.POST.get("content_hash", ""),
             version=_version(request),
             reason=request.POST.get("reason", ""),
-            evidence=evidence_of(request),
+            evidence=_evidence(request),
         )
     except DomainError as refusal:
         messages.error(request, refusal.message)
@@ -116,10 +117,19 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return redirect("approvals:inbox")
 
 
+def _evidence(request: HttpRequest) -> services.Evidence:
+    is_approval = request.POST.get("outcome") == Outcome.APPROVE
+    return evidence_of(
+        request,
+        content_hash=request.POST.get("content_hash", ""),
+        code=request.POST.get("code", "") if is_approval else "",
+    )
+
+
 def _outcome(request: HttpRequest) -> str:
     outcome = request.POST.get("outcome", "")
-    if outcome not in ("APPROVE", "REJECT"):
-        raise Invalid("A decision is to approve or to reject.", field="outcome")
+    if outcome not in Outcome.values:
+        raise Invalid("Approve, reject, or request changes.", field="outcome")
     return outcome
 
 
@@ -133,8 +143,11 @@ def _version(request: HttpRequest) -> int:
 def _words(result: services.DecisionResult) -> str:
     if result.request.state == "REJECTED":
         return f"Rejected: {result.request.title}."
+    if result.request.state == "RETURNED":
+        return f"Sent back for changes: {result.request.title}."
     if result.is_final:
-        return f"Approved and released: {result.request.title}."
+        done = "Approved and released" if result.request.currency else "Approved"
+        return f"{done}: {result.request.title}."
     missing = selectors.progress(result.request).missing_count
     people = "one more person" if missing == 1 else f"{missing} more people"
     return f"Your approval of {result.request.title} counts; {people} must approve."

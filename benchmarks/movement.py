@@ -41,7 +41,9 @@ _STEPS = ("propose", "decide", "execute")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
+class Scene:
+    """The house and the two accounts between which money moves."""
+
     built: house.House
     debit: BankAccount
     credit: BankAccount
@@ -51,13 +53,14 @@ def run(*, quick: bool) -> Iterator[Report]:
     """Yield a report for small amounts (one checker) and one for large ones (two)."""
     count = 20 if quick else 200
     with tempfile.TemporaryDirectory() as folder, clock.frozen(house.NOW):
-        scene = _scene(Path(folder))
+        scene = set_scene(Path(folder))
         for amount, checkers in ((_SMALL, 1), (_LARGE, 2)):
             _round_trip(scene, amount, checkers)
             yield _race(scene, count, amount, checkers)
 
 
-def _scene(folder: Path) -> _Scene:
+def set_scene(folder: Path) -> Scene:
+    """Build a house with a rate, two rupee accounts and money on the first."""
     built = house.build(folder)
     with bound(built.tenant, actor=house.ACTOR):
         rates.record_usd_rate(
@@ -69,7 +72,7 @@ def _scene(folder: Path) -> _Scene:
             for number in ("1000000001", "1000000002")
         )
         _put_balance(debit)
-    return _Scene(built=built, debit=debit, credit=credit)
+    return Scene(built=built, debit=debit, credit=credit)
 
 
 def _put_balance(account: BankAccount) -> None:
@@ -97,7 +100,7 @@ def _put_balance(account: BankAccount) -> None:
     )
 
 
-def _race(scene: _Scene, count: int, amount: Decimal, checkers: int) -> Report:
+def _race(scene: Scene, count: int, amount: Decimal, checkers: int) -> Report:
     written = database.rows_written()
     _round_trip(scene, amount, checkers)
     each = database.rows_written() - written
@@ -148,10 +151,10 @@ def _latencies(trips: list[dict[str, float]]) -> Iterator[str]:
         )
 
 
-def _round_trip(scene: _Scene, amount: Decimal, checkers: int) -> dict[str, float]:
+def _round_trip(scene: Scene, amount: Decimal, checkers: int) -> dict[str, float]:
     """Take one proposal from its maker to the bank's line; return the seconds of each step."""
     moments = [time.perf_counter()]
-    proposal_id = _propose(scene, amount)
+    proposal_id = propose(scene, amount)
     moments.append(time.perf_counter())
     for checker in scene.built.checkers[:checkers]:
         with bound(scene.built.tenant, actor=checker.pk):
@@ -164,7 +167,12 @@ def _round_trip(scene: _Scene, amount: Decimal, checkers: int) -> dict[str, floa
                 outcome="APPROVE",
                 content_hash=request.content_hash,
                 version=request.subject_version,
-                evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+                evidence=approvals.Evidence(
+                    auth_method="totp",
+                    auth_at=clock.now(),
+                    ip=None,
+                    step_up=database.stepped_up(checker.pk, request.content_hash),
+                ),
             )
     moments.append(time.perf_counter())
     with bound(scene.built.tenant, actor=house.ACTOR):
@@ -174,7 +182,8 @@ def _round_trip(scene: _Scene, amount: Decimal, checkers: int) -> dict[str, floa
     return dict(zip(_STEPS, (b - a for a, b in pairwise(moments)), strict=True))
 
 
-def _propose(scene: _Scene, amount: Decimal) -> UUID:
+def propose(scene: Scene, amount: Decimal) -> UUID:
+    """Create and submit a proposal; return its id."""
     maker = scene.built.maker
     with bound(scene.built.tenant, actor=maker.pk):
         draft = proposals.ProposalIn(

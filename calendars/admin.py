@@ -28,6 +28,7 @@ from calendars.models import (
     WindowAlert,
 )
 from core.api.actor import actor
+from core.changes.admin import GovernedAdmin
 from core.errors import DomainError
 from core.identity.models import User
 
@@ -115,7 +116,7 @@ class WeekendRuleInline(ReadOnlyInline):
 
 
 @admin.register(Calendar)
-class CalendarAdmin(ReadMostly):
+class CalendarAdmin(GovernedAdmin, ReadMostly):
     """Calendars with their coverage and weekends."""
 
     list_display = (
@@ -130,7 +131,7 @@ class CalendarAdmin(ReadMostly):
 
 
 @admin.register(WeekendRule)
-class WeekendRuleAdmin(ReadMostly):
+class WeekendRuleAdmin(GovernedAdmin, ReadMostly):
     """Weekends; a new one ends the rule in force."""
 
     may_add = True
@@ -164,7 +165,7 @@ class ReasonForm(ActionForm):
 
 
 @admin.register(Holiday)
-class HolidayAdmin(ReadMostly):
+class HolidayAdmin(GovernedAdmin, ReadMostly):
     """Holidays: confirm, cancel, declare an ad hoc closure."""
 
     may_add = True
@@ -226,7 +227,7 @@ class RailWindowInline(ReadOnlyInline):
 
 
 @admin.register(Rail)
-class RailAdmin(ReadMostly):
+class RailAdmin(GovernedAdmin, ReadMostly):
     """Rails with their windows."""
 
     list_display = ("code", "currency", "name", "tz", "calendar", "sla_minutes", "sla_policy")
@@ -280,7 +281,7 @@ class RailWindowOverrideAdmin(ReadMostly):
 
 
 @admin.register(BankCutoff)
-class BankCutoffAdmin(ReadMostly):
+class BankCutoffAdmin(GovernedAdmin, ReadMostly):
     """Banks' own cut-offs; a new one ends the one in force."""
 
     may_add = True

@@ -6,3 +6,11 @@ class CalendarsConfig(AppConfig):
 
     name = "calendars"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Put calendars and rails under four eyes."""
+        from calendars import changes
+        from core.checks import required_triggers
+
+        changes.govern_calendars()
+        required_triggers.update(changes.GUARDS)

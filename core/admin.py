@@ -6,7 +6,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
@@ -15,6 +16,8 @@ from unfold.decorators import action, display
 from core import policies
 from core.api.actor import actor
 from core.audit.models import AuditEntry
+from core.changes.admin import GovernedAdmin
+from core.changes.services import open_tenant
 from core.errors import DomainError
 from core.events.drain import replay_dead_letters
 from core.events.models import Delivery, OutboxEvent
@@ -49,9 +52,26 @@ class ReadOnlyAdmin(ModelAdmin):
 
 @admin.register(Tenant)
 class TenantAdmin(ReadOnlyAdmin):
-    """The organisation itself."""
+    """The organisation itself; opening it puts what steers money under four eyes, for good."""
 
-    list_display = ("name", "slug", "created_at")
+    list_display = ("name", "slug", "created_at", "opened_at")
+    readonly_fields = ("opened_at",)
+    actions_detail = ("open_it",)
+
+    def has_open_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Return whether the caller administers the tenant."""
+        return actor(request).has_role(TENANT_ADMIN)
+
+    @action(description="Put under four eyes", url_path="open", permissions=["open"])
+    def open_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Open the tenant."""
+        try:
+            open_tenant(actor=actor(request))
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, "From now on two people change what steers money.")
+        return redirect("admin:core_tenant_change", object_id)
 
 
 @admin.register(Group)
@@ -63,13 +83,18 @@ class RoleAdmin(ReadOnlyAdmin):
 
 
 @admin.register(User)
-class UserAdmin(ReadOnlyAdmin):
-    """People and service accounts; switching one off takes effect with the next request."""
+class UserAdmin(GovernedAdmin, ReadOnlyAdmin):
+    """People and service accounts; switching one off takes effect with the next request.
+
+    Roles and switching on need another person once the tenant is opened.
+    """
 
     list_display = ("username", "display_name", "shown_roles", "is_service", "is_active")
     list_filter = ("is_active", "is_service", "groups")
     search_fields = ("username", "display_name", "person_number")
-    exclude = ("password", "user_permissions", "is_superuser")
+    fields = ("username", "display_name", "person_number", "is_service", "is_active", "groups")
+    readonly_fields = ("username", "display_name", "person_number", "is_service", "is_active")
+    filter_horizontal = ("groups",)
     actions = ("switch_off", "switch_on", "revoke")
 
     @display(description="roles")
@@ -80,6 +105,13 @@ class UserAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the tenant's users with their roles."""
         return User.objects.prefetch_related("groups")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the caller administers people: only roles change here."""
+        return self.has_switch_permission(request)
+
+    def save_model(self, *_args: Any) -> None:
+        """Leave the person alone: only the roles of the form are saved."""
 
     def has_switch_permission(self, request: HttpRequest) -> bool:
         """Return whether the caller administers people."""
@@ -97,7 +129,9 @@ class UserAdmin(ReadOnlyAdmin):
     @action(description="Switch on", permissions=["switch"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Switch accounts on again."""
-        queryset.update(is_active=True)
+        for user in queryset:
+            user.is_active = True
+            user.save(update_fields=["is_active"])
         messages.success(request, "Switched on.")
 
     @action(description="Revoke API tokens", permissions=["switch"])
@@ -140,10 +174,11 @@ class PolicyForm(forms.ModelForm[PolicyVersion]):
 
 
 @admin.register(PolicyVersion)
-class PolicyAdmin(ReadOnlyAdmin):
+class PolicyAdmin(GovernedAdmin, ReadOnlyAdmin):
     """Policies: every change is a new version; the newest of a key is in force."""
 
     form = PolicyForm
+    reason_field = "reason"
     list_display = ("key", "version", "value", "reason", "changed_by", "changed_at")
     list_filter = ("key",)
     ordering = ("key", "-version")
@@ -154,7 +189,7 @@ class PolicyAdmin(ReadOnlyAdmin):
 
     def save_model(self, request: HttpRequest, obj: PolicyVersion, *_args: Any) -> None:
         """Change the policy through its service, which announces it."""
-        made = policies.change(
+        made = policies.write_version(
             policy=policies.named(obj.key),
             value=obj.value,
             actor=actor(request),
@@ -201,8 +236,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @action(description="Replay all dead letters", permissions=["replay"])
     def replay(self, request: HttpRequest) -> Any:
         """Put the dead letters back to work."""
-        from django.shortcuts import redirect
-
         count = replay_dead_letters()
         messages.success(request, f"{count} dead letters are back to work.")
         return redirect("admin:core_delivery_changelist")
@@ -214,3 +247,6 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
     list_display = ("key", "actor", "status", "created_at")
     search_fields = ("key", "actor")
+
+
+from core.identity import admin as _identity_admin  # noqa: E402, F401 - its pages register too

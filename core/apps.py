@@ -11,8 +11,12 @@ class CoreConfig(AppConfig):
         """Point the clock at its file and keep the roles complete."""
         from django.conf import settings
 
-        from core import checks, clock  # noqa: F401 - importing registers the system checks
+        from core import checks, clock
+        from core.audit import witness  # noqa: F401 - importing registers its health
+        from core.changes import ground
         from core.identity.roles import install_roles
 
         clock.configure(settings.TMS_CLOCK_FILE)
+        ground.govern_the_ground()
+        checks.required_triggers |= ground.GUARDS
         post_migrate.connect(install_roles, sender=self)

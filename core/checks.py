@@ -56,6 +56,11 @@ required_triggers: set[str] = {
     "core_auditentry.append_only",
     "core_auditlink.append_only",
     "core_policyversion.append_only",
+    "core_accessreviewitem.review_guard",
+    "core_passkey.passkey_guard",
+    "core_stepup.stepup_guard",
+    "core_user.duties",
+    "core_user_groups.duties",
 }
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import parse_cookie
 from redis.exceptions import RedisError
@@ -19,6 +20,7 @@ from redis.exceptions import RedisError
 from core.events.models import OutboxEvent
 from core.events.relay import updates_group
 from core.identity.models import User
+from core.identity.sessions import is_ended
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
 
@@ -91,13 +93,17 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
     def _tenant_of_session(self) -> UUID | None:
         headers = dict(self.scope.get("headers", []))
         cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-        session = SessionStore(session_key=cookies.get("sessionid"))
+        session = SessionStore(session_key=cookies.get(settings.SESSION_COOKIE_NAME))
         tenant, user = session.get(TENANT_SESSION_KEY), session.get("_auth_user_id")
         if not tenant or not user:
             return None
         with bound(tenant, actor=user):
             person = User.objects.filter(pk=user, is_active=True).first()
-            fresh = person and person.get_session_auth_hash() == session.get("_auth_user_hash")
+            fresh = (
+                person
+                and person.get_session_auth_hash() == session.get("_auth_user_hash")
+                and not is_ended(session.session_key)
+            )
         return UUID(tenant) if fresh else None
 
     @database_sync_to_async

@@ -48,17 +48,26 @@ def blind_index(text: str) -> str:
     return hmac.new(settings.TMS_INDEX_KEY.encode(), normal.encode(), sha256).hexdigest()
 
 
+class Sealed(str):
+    """A value that is ciphertext already, of this very column: it is stored as it is."""
+
+    __slots__ = ()
+
+
 class EncryptedTextField(models.TextField[str, str]):
     """Text that only this application can read; the database holds AES-256-GCM ciphertext."""
 
-    def _context(self) -> str:
+    def context(self) -> str:
+        """Return what a value of this column is sealed for; its history shares it."""
         return f"{self.model._meta.db_table.replace('historical', '')}.{self.column}"
 
     def from_db_value(self, value: str | None, _expression: Any, _connection: Any) -> str | None:
         """Decrypt on the way out."""
-        return decrypt(value, context=self._context()) if value else value
+        return decrypt(value, context=self.context()) if value else value
 
     def get_prep_value(self, value: Any) -> Any:
         """Encrypt on the way in."""
+        if isinstance(value, Sealed):
+            return str(value)
         value = super().get_prep_value(value)
-        return encrypt(str(value), context=self._context()) if value else value
+        return encrypt(str(value), context=self.context()) if value else value

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +16,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from core.api.problems import problem
+from core.audit import refusals
 from core.ids import uuid7
 from core.tenancy import bound
 
@@ -24,6 +26,10 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 TENANT_SESSION_KEY: Final = "tms_tenant"
 # Signing in happens before a tenant is known; a refused attempt must be counted, not rolled back.
 UNBOUND_PATHS: Final = frozenset({"/sign-in", "/api/v1/token", "/api/v1/token/refresh"})
+PERMISSIONS: Final = (
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=(),"
+    " publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 
@@ -48,7 +54,8 @@ class TenantMiddleware:
     """Open `bound(tenant)` for a session or bearer token; commit only what succeeded.
 
     Tenant and actor come from the server's own session or from a verified token, never from a
-    header, a path or a parameter. A response of status 400 or above rolls everything back.
+    header, a path or a parameter. A response of status 400 or above rolls everything back; what
+    it refused is then recorded in a transaction of its own.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -58,15 +65,17 @@ class TenantMiddleware:
         """Serve the request inside its tenant, or without any when nobody is known."""
         try:
             tenant, who = self._caller(request)
-            if tenant is None:
-                return self.get_response(request)
-            with bound(tenant, actor=who, request=request.META.get("TMS_REQUEST_ID", "")):
-                response = self.get_response(request)
-                if response.status_code >= HTTPStatus.BAD_REQUEST:
-                    transaction.set_rollback(True)
-                return response
+            return self._bound(request, tenant, who) if tenant else self.get_response(request)
         except OperationalError as error:
             return _unavailable(request, error)
+
+    def _bound(self, request: HttpRequest, tenant: str, who: str | None) -> HttpResponse:
+        with bound(tenant, actor=who, request=request.META.get("TMS_REQUEST_ID", "")):
+            response = self.get_response(request)
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                transaction.set_rollback(True)
+        refusals.record_answer(tenant=tenant, actor=who, request=request, response=response)
+        return response
 
     def _caller(self, request: HttpRequest) -> tuple[str | None, str | None]:
         if request.path in UNBOUND_PATHS:
@@ -114,7 +123,23 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add them to every response; pages with figures are never stored by shared caches."""
         response = self.get_response(request)
-        response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        response.setdefault("Permissions-Policy", PERMISSIONS)
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if not request.path.startswith(settings.STATIC_URL):
             response.setdefault("Cache-Control", "no-store")
         return response
+
+
+class AdminPolicyMiddleware:
+    """Give the admin's pages the one policy that its theme can live with; the rest stays strict."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.get_admin_response = csp_replace(settings.TMS_ADMIN_POLICY)(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Mark the response; the policy's own middleware outside writes the header."""
+        if request.path.startswith("/admin/"):
+            response: HttpResponse = self.get_admin_response(request)
+            return response
+        return self.get_response(request)

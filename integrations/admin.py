@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from core.api.actor import actor
+from core.changes.admin import GovernedAdmin
 from core.errors import DomainError
 from core.identity.models import User
 from integrations import selectors, services
@@ -102,7 +103,7 @@ class ConnectionForm(forms.ModelForm[BankConnection]):
 
 
 @admin.register(BankConnection)
-class BankConnectionAdmin(SimpleHistoryAdmin, ReportsRefusals):
+class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
     """Lines with their health."""
 
     form = ConnectionForm

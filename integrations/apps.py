@@ -11,8 +11,11 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Wire what other rooms look at."""
         from core import checks, health
+        from integrations import changes
         from integrations.registry import bank_apis
 
+        changes.govern_lines()
+        checks.required_triggers |= changes.GUARDS
         health.component("bank_apis", bank_apis)
         checks.required_triggers |= {
             "integrations_message.guard_state",

@@ -1,11 +1,25 @@
-"""What this room contributes to others: its part of `/health`."""
+"""Where this room meets others: its part of `/health`, and who may stop the sending."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import DatabaseError
 
 from core.tenancy import bound, tenant_ids
 from integrations import selectors
+
+_stops: list[Callable[[], bool]] = []
+
+
+def register_stop(is_stopped: Callable[[], bool]) -> None:
+    """Let a higher room hold back what is queued: while it says so, nothing is handed to a bank."""
+    if is_stopped not in _stops:
+        _stops.append(is_stopped)
+
+
+def sending_is_stopped() -> bool:
+    """Return whether any room holds back what is queued, for the bound tenant."""
+    return any(is_stopped() for is_stopped in _stops)
 
 
 def bank_apis() -> dict[str, Any]:

@@ -25,6 +25,21 @@ TEMPLATE = "tms_test_template"
 PASSWORD = "correct horse battery staple"
 
 
+# A door that only test databases have: a proof without a code. Real ones take a code a time step.
+STEP_UP_WITHOUT_A_CODE = """
+CREATE SCHEMA door;
+GRANT USAGE ON SCHEMA door TO tms_app;
+CREATE FUNCTION door.step_up(p_user uuid, p_content_hash text) RETURNS uuid
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    INSERT INTO core_stepup (id, tenant_id, user_id, method, content_hash, proved_at, proof)
+    SELECT gen_random_uuid(), tenant_id, id, 'totp', p_content_hash, clock_timestamp(), '{}'
+      FROM core_user
+     WHERE id = p_user AND tenant_id = nullif(current_setting('app.tenant', true), '')::uuid
+    RETURNING id
+$$;
+"""
+
+
 def owner_conninfo(name: str) -> str:
     return make_conninfo(settings.TMS_OWNER_CONNINFO, dbname=name)
 
@@ -71,6 +86,8 @@ def django_db_setup(django_db_blocker: Any, worker_name: str) -> Iterator[None]:
                 # A copy does not take the rights along: give it those of a real database.
                 server.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
                 server.execute(f'GRANT CONNECT ON DATABASE "{name}" TO {APP_ROLE}')
+            with psycopg.connect(owner_conninfo(name), autocommit=True) as owner:
+                owner.execute(STEP_UP_WITHOUT_A_CODE)
         connection.close()
         connection.settings_dict["NAME"] = name
         settings.DATABASES["default"]["NAME"] = name
@@ -120,6 +137,15 @@ def other_tenant(db: None) -> Tenant:
 def committed_tenant(committed_db: None) -> UUID:
     """A committed tenant's id, for tests with several connections; bind it yourself."""
     return create_tenant(slug="north", name="North Remit").id
+
+
+def stepped_up(user: User, content_hash: str) -> UUID:
+    """Return the proof that `user` just showed a second factor for `content_hash`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT door.step_up(%s, %s)", [user.pk, content_hash])
+        row = cursor.fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
 
 
 MakeUser = Callable[..., User]

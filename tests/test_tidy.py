@@ -31,7 +31,11 @@ BULK_STATES: Final = {
 }
 # Models without a page in the admin, each with the reason.
 NO_ADMIN: Final = {
+    "core.ChangeDraft": "notes of a draft; they are rolled back, never committed",
     "core.AuditPending": "queue of the sealer; empty within seconds",
+    "core.StepUp": "shown with the decision or change that it serves",
+    "core.Passkey": "shown to its owner on the page of their security",
+    "core.AuditVerification": "shown on the desk's audit page",
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",

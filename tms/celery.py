@@ -11,5 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tms.settings")
 app = Celery("tms")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = SCHEDULE
-app.autodiscover_tasks(["core.events", "tms.demo"])
+app.autodiscover_tasks(["core.events", "core.identity", "tms.demo"])
 app.autodiscover_tasks()

@@ -6,11 +6,21 @@ from celery.schedules import crontab
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "deliver events": {"task": "core.events.drain", "schedule": 3.0},
-    "seal the audit trail": {"task": "core.audit.seal", "schedule": 5.0},
+    "seal the audit trail": {"task": "core.audit.seal", "schedule": 2.0},
+    "tell the witness": {"task": "core.audit.witness", "schedule": 15.0},
+    "verify the audit trail": {"task": "core.audit.verify", "schedule": 5.0},
+    "verify every trail at night": {
+        "task": "core.audit.verify_nightly",
+        "schedule": crontab(hour="2", minute="30"),
+    },
     "warn of closing windows": {"task": "calendars.raise_window_alerts", "schedule": 60.0},
     "look ahead for holidays": {
         "task": "calendars.holiday_lookahead",
         "schedule": crontab(hour="1", minute="0"),
+    },
+    "open the quarter's access review": {
+        "task": "core.identity.open_access_reviews",
+        "schedule": crontab(hour="2", minute="0"),
     },
     "escalate approvals": {"task": "approvals.escalate", "schedule": 60.0},
     "expire approvals": {"task": "approvals.expire", "schedule": 30.0},

@@ -24,7 +24,12 @@ TMS_INDEX_KEY = RUNTIME.secrets.index_key
 TMS_WEBHOOK_KEY = RUNTIME.secrets.webhook_key
 TMS_BANK_HTTP_SECRET = RUNTIME.secrets.bank_http_secret
 TMS_AUDIT_ANCHOR_KEY = RUNTIME.secrets.audit_anchor_key
+TMS_AUDIT_SIGNING_KEY = base64.b64decode(RUNTIME.secrets.audit_signing_key)
+# Public halves (hex) of signing keys that were replaced: what they signed still verifies.
+TMS_AUDIT_RETIRED_KEYS = os.environ.get("TMS_AUDIT_RETIRED_KEYS", "").split()
 TMS_AUDIT_ANCHOR_DIR = RUNTIME.home / "anchor"
+# An https address or a command that is handed every anchor line, kept by somebody else.
+TMS_AUDIT_WITNESS = os.environ.get("TMS_AUDIT_WITNESS", "")
 TMS_HOME = RUNTIME.home
 TMS_BANK_URL = f"http://127.0.0.1:{RUNTIME.config.bank_port}"
 TMS_CLOCK_FILE = RUNTIME.home / "clock.json" if TMS_MODE == "local" else None
@@ -32,7 +37,11 @@ TMS_REDIS_URL = RUNTIME.redis_url(0)
 
 _extra_hosts = [host for host in os.environ.get("TMS_ALLOWED_HOSTS", "").split(",") if host]
 ALLOWED_HOSTS = [RUNTIME.config.host, "localhost", "127.0.0.1", *_extra_hosts]
-TMS_ORIGINS = [f"http://{host}:{RUNTIME.config.port}" for host in ALLOWED_HOSTS]
+# In production a proxy speaks TLS with the world; browsers name their origin without its port.
+_TLS = TMS_MODE == "production"
+TMS_ORIGINS = [
+    f"https://{host}" if _TLS else f"http://{host}:{RUNTIME.config.port}" for host in ALLOWED_HOSTS
+]
 CSRF_TRUSTED_ORIGINS = TMS_ORIGINS
 
 # --- composition -----------------------------------------------------------------------------
@@ -55,6 +64,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_fsm",
     "simple_history",
+    # Its tables are part of the schema's history; nothing reads or writes them any more.
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
@@ -76,12 +86,15 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "core.middleware.AdminPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "core.identity.middleware.StepUpFailuresMiddleware",
     "core.middleware.TenantMiddleware",
+    "core.identity.middleware.SessionsMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
+    "core.identity.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "tms.desk.middleware.DeskMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -152,7 +165,9 @@ SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-_TLS = TMS_MODE == "production"
+# The prefix makes browsers refuse the cookie from any other host, path or without TLS.
+SESSION_COOKIE_NAME = "__Host-sessionid" if _TLS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _TLS else "csrftoken"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _TLS
@@ -165,12 +180,12 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
-OTP_TOTP_ISSUER = "TMS"
-OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+TMS_AUTHENTICATOR_ISSUER = "TMS"
+# Passkeys are bound to a name for good: choose the domain before the first one is registered.
+TMS_PASSKEY_DOMAIN = os.environ.get("TMS_PASSKEY_DOMAIN") or (_extra_hosts or ["localhost"])[0]
 
-# The desk runs under a strict policy; the admin theme needs Alpine expressions and inline styles.
+# The desk runs under a strict policy.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
-    "EXCLUDE_URL_PREFIXES": ["/admin/"],
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
@@ -182,6 +197,12 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "base-uri": ["'none'"],
         "object-src": ["'none'"],
     },
+}
+
+# The admin theme evaluates Alpine expressions and styles inline; no script of the page itself runs.
+TMS_ADMIN_POLICY = {
+    "script-src": [SELF, "'unsafe-eval'"],
+    "style-src": [SELF, "'unsafe-inline'"],
 }
 
 # --- API -------------------------------------------------------------------------------------

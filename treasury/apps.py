@@ -9,6 +9,8 @@ class TreasuryConfig(AppConfig):
     def ready(self) -> None:
         """Demand the guards, listen to the rooms around, register what is approved."""
         from core.checks import required_triggers
-        from treasury import guards, policies, receivers  # noqa: F401 - importing registers them
+        from treasury import changes, guards, policies, receivers  # noqa: F401 - importing registers them
 
+        changes.govern_static_data()
         required_triggers.update(guards.TRIGGERS)
+        required_triggers.update(changes.GUARDS)

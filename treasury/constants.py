@@ -1,6 +1,13 @@
 """Words of the treasury that other rooms may use."""
 
+from typing import Final
+
 from django.db import models
+
+# What the approvals room calls our proposals.
+PROPOSAL_SUBJECT: Final = "treasury.proposal"
+# What the approvals room calls the release of a freeze.
+FREEZE_SUBJECT: Final = "treasury.freeze"
 
 
 class ProposalState(models.TextChoices):
@@ -18,3 +25,18 @@ class ProposalState(models.TextChoices):
     SETTLED = "SETTLED", "settled"
     FAILED = "FAILED", "failed"
     RETURNED = "RETURNED", "returned"
+
+
+class BeneficiaryState(models.TextChoices):
+    """Whether a beneficiary may be paid."""
+
+    ACTIVE = "ACTIVE", "active"
+    BLOCKED = "BLOCKED", "blocked"
+
+
+class FreezeState(models.TextChoices):
+    """The life of an emergency stop."""
+
+    FROZEN = "FROZEN", "all outflows stopped"
+    RELEASING = "RELEASING", "release awaits approval"
+    RELEASED = "RELEASED", "released"

@@ -58,3 +58,40 @@ class BalanceConflict(DomainError):
     """The event id was used before, for another balance."""
 
     code = "balance_conflict"
+
+
+class NotAnotherPerson(DomainError):
+    """It takes somebody else than who wrote it."""
+
+    code = "not_another_person"
+    status = 403
+
+
+class BeneficiaryBlocked(DomainError):
+    """The beneficiary may not be paid."""
+
+    code = "beneficiary_blocked"
+
+
+class NumberMismatch(DomainError):
+    """The stored number is not the one whose digest was approved."""
+
+    code = "number_mismatch"
+
+
+class LimitExceeded(DomainError):
+    """More would leave within 24 hours than a limit allows."""
+
+    code = "limit_exceeded"
+
+
+class OutflowsFrozen(DomainError):
+    """All outflows are stopped."""
+
+    code = "outflows_frozen"
+
+
+class NotFrozen(DomainError):
+    """Nothing is stopped, or its release waits already."""
+
+    code = "not_frozen"

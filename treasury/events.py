@@ -63,3 +63,32 @@ class RiskAlert(Event):
     def aggregate(self) -> str:
         """Order alerts per subject."""
         return f"{self.subject_type}:{self.subject_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutflowsStopped(Event):
+    """One person stopped all outflows."""
+
+    topic: ClassVar[str] = "ops.outflows.stopped"
+    freeze_id: UUID
+    reason: str
+    by: str
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order changes per freeze."""
+        return f"freeze:{self.freeze_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutflowsReleased(Event):
+    """Two other people let outflows go on."""
+
+    topic: ClassVar[str] = "ops.outflows.released"
+    freeze_id: UUID
+    reason: str
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order changes per freeze."""
+        return f"freeze:{self.freeze_id}"

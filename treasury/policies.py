@@ -44,3 +44,50 @@ INTERNAL_LEAD_MINUTES: Final = policies.define(
     maximum=600,
     help="We stop sending this long before a rail's or bank's own cut-off.",
 )
+COOL_OFF_HOURS: Final = policies.define(
+    "COOL_OFF_HOURS",
+    24,
+    minimum=0,
+    maximum=240,
+    help="Payments rest this long after the account they go to was written or changed; 0 is off.",
+)
+OUTFLOW_24H_BENEFICIARY_USD_MAX: Final = policies.define(
+    "OUTFLOW_24H_BENEFICIARY_USD_MAX",
+    Decimal(50_000_000),
+    minimum=Decimal(0),
+    help="Most that may go to one beneficiary within 24 hours, in dollars; 0 is no limit.",
+)
+OUTFLOW_24H_MAKER_USD_MAX: Final = policies.define(
+    "OUTFLOW_24H_MAKER_USD_MAX",
+    Decimal(500_000_000),
+    minimum=Decimal(0),
+    help="Most that one person may propose within 24 hours, in dollars; 0 is no limit.",
+)
+OUTFLOW_24H_ACCOUNT_USD_MAX: Final = policies.define(
+    "OUTFLOW_24H_ACCOUNT_USD_MAX",
+    Decimal(500_000_000),
+    minimum=Decimal(0),
+    help="Most that may leave one account within 24 hours, in dollars; 0 is no limit.",
+)
+SPLITTING_COUNTS: Final = policies.define(
+    "SPLITTING_COUNTS",
+    "beneficiaries",
+    choices=("off", "beneficiaries", "all"),
+    help="Which payments of 24 hours with the same maker, account and payee count together when"
+    " the number of approvals is decided.",
+)
+DUPLICATE_DAYS: Final = policies.define(
+    "DUPLICATE_DAYS",
+    5,
+    minimum=0,
+    maximum=60,
+    help="A payment like another one whose value date is this near is called a duplicate.",
+)
+RETRY_HOURS_MAX: Final = policies.define(
+    "RETRY_HOURS_MAX",
+    4,
+    minimum=0,
+    maximum=48,
+    help="A failed transfer is tried again under its old approval for so long; later it is"
+    " proposed anew.",
+)

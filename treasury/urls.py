@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from treasury.views import movement, position
+from treasury.views import beneficiaries, freezing, movement, position, proposing
 
 app_name = "treasury"
 
@@ -12,13 +12,38 @@ urlpatterns = [
     path("accounts/<uuid:account_id>", position.account_page, name="account"),
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
     path("proposals", movement.proposal_board, name="proposals"),
-    path("proposals/new", movement.new_proposal, name="new-proposal"),
+    path("proposals/new", proposing.new_proposal, name="new-proposal"),
     path("proposals/panel", movement.movements_panel, name="movements-panel"),
     path("proposals/<uuid:proposal_id>", movement.proposal_page, name="proposal"),
     path("proposals/<uuid:proposal_id>/instruction", movement.instruction, name="instruction"),
+    path("proposals/<uuid:proposal_id>/amend", proposing.amend_proposal, name="amend-proposal"),
     path("proposals/<uuid:proposal_id>/submit", movement.submit, name="submit"),
     path("proposals/<uuid:proposal_id>/withdraw", movement.withdraw, name="withdraw"),
     path("proposals/<uuid:proposal_id>/retry", movement.retry, name="retry"),
+    path("beneficiaries", beneficiaries.board, name="beneficiaries"),
+    path("beneficiaries/new", beneficiaries.new, name="new-beneficiary"),
+    path("beneficiaries/<uuid:beneficiary_id>", beneficiaries.page, name="beneficiary"),
+    path(
+        "beneficiaries/<uuid:beneficiary_id>/change",
+        beneficiaries.change,
+        name="change-beneficiary",
+    ),
+    path(
+        "beneficiaries/<uuid:beneficiary_id>/verify",
+        beneficiaries.verify,
+        name="verify-beneficiary",
+    ),
+    path(
+        "beneficiaries/<uuid:beneficiary_id>/block", beneficiaries.block, name="block-beneficiary"
+    ),
+    path(
+        "beneficiaries/<uuid:beneficiary_id>/unblock",
+        beneficiaries.unblock,
+        name="unblock-beneficiary",
+    ),
     path("prefunding", movement.prefunding_board, name="prefunding"),
+    path("freeze", freezing.page, name="freeze"),
+    path("freeze/stop", freezing.stop, name="stop-outflows"),
+    path("freeze/<uuid:freeze_id>/release", freezing.release, name="release-outflows"),
     path("transfers", movement.transfer_board, name="transfers"),
 ]

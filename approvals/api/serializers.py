@@ -22,10 +22,14 @@ class DecisionOut(serializers.ModelSerializer[Decision]):
     """One person's decision."""
 
     checker = PersonOut()
+    step_up = serializers.CharField(source="step_up.method", allow_null=True, default=None)
 
     class Meta:
         model = Decision
-        fields = ["id", "checker", "as_role", "outcome", "reason", "content_hash", "decided_at"]
+        fields = [
+            "id", "checker", "as_role", "outcome", "reason", "content_hash", "step_up",
+            "decided_at",
+        ]  # fmt: skip
 
 
 class ProgressOut(serializers.Serializer[Progress]):
@@ -34,12 +38,13 @@ class ProgressOut(serializers.Serializer[Progress]):
     approved_count = serializers.IntegerField()
     missing_count = serializers.IntegerField()
     missing_manager_count = serializers.IntegerField()
+    open_step = serializers.IntegerField(allow_null=True)
 
 
 class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
     """A request in a list."""
 
-    amount = AmountField(read_only=True)
+    amount = AmountField(read_only=True, allow_null=True)
     usd_equivalent = AmountField(read_only=True, allow_null=True)
     maker = PersonOut(allow_null=True)
     progress = serializers.SerializerMethodField()
@@ -48,7 +53,7 @@ class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
         model = ApprovalRequest
         fields = [
             "id", "action", "subject_type", "subject_id", "subject_version", "title", "state",
-            "content_hash", "maker", "maker_label", "amount", "currency", "rail",
+            "content_hash", "maker", "maker_label", "amount", "currency", "rail", "entity",
             "usd_equivalent", "required_count", "required_manager_count", "submitted_at",
             "cutoff_at", "decided_at", "escalation_level", "reason", "progress",
         ]  # fmt: skip
@@ -76,6 +81,7 @@ class RequestDetailOut(serializers.Serializer[Any]):
     progress = ProgressOut()
     eligibility = EligibilityOut()
     url = serializers.CharField(source="description.url")
+    needs_step_up = serializers.BooleanField()
 
 
 class DecisionIn(serializers.Serializer[Any]):
@@ -83,6 +89,13 @@ class DecisionIn(serializers.Serializer[Any]):
 
     version = serializers.IntegerField(min_value=1)
     content_hash = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
+    code = serializers.CharField(
+        max_length=12,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Six digits of the caller's authenticator, for exactly this content.",
+    )
     reason = serializers.CharField(
         max_length=REASON_LENGTH_MAX, required=False, allow_blank=True, default=""
     )

@@ -84,12 +84,16 @@ class _Decide(APIView):
         return once(request, lambda: self._decide(request, request_id, given))
 
     def _decide(self, request: Request, request_id: UUID, given: DecisionIn) -> Response:
+        facts = dict(given.validated_data)
+        code = facts.pop("code") if self.outcome == Outcome.APPROVE else ""
         result = services.decide(
             request_id=request_id,
             checker=actor(request),
             outcome=self.outcome,
-            evidence=evidence_of(request),
-            **given.validated_data,
+            evidence=evidence_of(request, content_hash=facts["content_hash"], code=code),
+            content_hash=facts["content_hash"],
+            version=facts["version"],
+            reason=facts["reason"],
         )
         return Response(DecisionResultOut(result).data)
 
@@ -98,6 +102,12 @@ class Approve(_Decide):
     """Approve."""
 
     outcome = Outcome.APPROVE
+
+
+class RequestChanges(_Decide):
+    """Send it back to its maker, with what to change."""
+
+    outcome = Outcome.CHANGES
 
 
 class Reject(_Decide):

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
+from approvals.constants import CONTROL, STATIC_DATA, STEP_MAX
 from approvals.models import ApprovalRule, CheckerRole
 from approvals.policies import DUAL_CHECKER_THRESHOLD_USD
 from core import clock, policies
@@ -21,6 +23,8 @@ class RuleIn:
     currency: str = ""
     rail: str = ""
     role: str = CheckerRole.CHECKER
+    entity: UUID | None = None
+    step: int = 1
 
 
 def _ensure(rule: RuleIn, created_by: User | None) -> ApprovalRule:
@@ -29,6 +33,8 @@ def _ensure(rule: RuleIn, created_by: User | None) -> ApprovalRule:
         amount_above_usd=rule.amount_above_usd,
         currency=rule.currency,
         rail=rule.rail,
+        entity=rule.entity,
+        step=rule.step,
         role=rule.role,
         required_count=rule.required_count,
         defaults={"created_by": created_by, "created_at": clock.now()},
@@ -37,11 +43,17 @@ def _ensure(rule: RuleIn, created_by: User | None) -> ApprovalRule:
 
 
 def install_default_rules() -> list[ApprovalRule]:
-    """Make sure of the two house rules: one checker always, two strictly above the threshold."""
+    """Make sure of the house rules, all of which hold together.
+
+    One checker always, two strictly above the threshold; a checker for static data, a manager for
+    what changes the strength of controls.
+    """
     threshold = policies.get(DUAL_CHECKER_THRESHOLD_USD)
     return [
         _ensure(RuleIn(required_count=1), None),
         _ensure(RuleIn(required_count=2, amount_above_usd=threshold), None),
+        _ensure(RuleIn(required_count=1, action=STATIC_DATA), None),
+        _ensure(RuleIn(required_count=1, action=CONTROL, role=CheckerRole.MANAGER), None),
     ]
 
 
@@ -58,4 +70,6 @@ def add_rule(*, rule: RuleIn, actor: User) -> ApprovalRule:
         raise Invalid("A rule counts checkers or managers.", field="role")
     if rule.required_count < 1:
         raise Invalid("A rule asks for at least one approval.", field="required_count")
+    if not 1 <= rule.step <= STEP_MAX:
+        raise Invalid(f"Steps are counted from 1 to {STEP_MAX}.", field="step")
     return _ensure(rule, actor)

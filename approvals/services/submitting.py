@@ -24,9 +24,11 @@ from approvals.policies import (
 from approvals.registry import hooks_for
 from approvals.selectors import (
     Requirement,
+    Terms,
     Worth,
     content_hash_of,
     eligible_persons,
+    matching_rules,
     requirement,
 )
 from approvals.services.notifying import facts_of
@@ -44,8 +46,10 @@ class Submission:
     """What is to be approved. `content` is all that will be acted on: decisions bind to its hash.
 
     `maker` None is the system's own work; whoever the bound actor is counts as a maker too.
+    `amount` None is not about money: rules then compare 0.
     `usd_rate` is USD for one unit of the amount's currency. `involved` are further people who
     may not check it (an editor, the dealer of a linked deal, the creator of the beneficiary).
+    `at_least` is required whatever the rules say, like that of a payment split in parts.
     """
 
     action: str
@@ -56,13 +60,20 @@ class Submission:
     content: dict[str, Any]
     maker: User | None
     maker_label: str
-    amount: Money
-    rail: str
-    usd_equivalent: Decimal | None
-    usd_rate: Decimal | None
-    usd_rate_at: datetime | None
-    cutoff_at: datetime | None
+    amount: Money | None
+    rail: str = ""
+    usd_equivalent: Decimal | None = None
+    usd_rate: Decimal | None = None
+    usd_rate_at: datetime | None = None
+    cutoff_at: datetime | None = None
     involved: tuple[User, ...] = ()
+    entity: UUID | None = None
+    at_least: Requirement | None = None
+
+    @property
+    def currency(self) -> str:
+        """Return the amount's currency, empty without an amount."""
+        return self.amount.currency if self.amount else ""
 
 
 @transaction.atomic
@@ -93,22 +104,30 @@ def submit(*, submission: Submission) -> ApprovalRequest:
     if same is not None:
         return same
 
-    needed = requirement(
+    terms = Terms(
         action=submission.action,
         usd=worth.usd_for_rules(now),
-        currency=submission.amount.currency,
+        currency=submission.currency,
         rail=submission.rail,
+        entity=submission.entity,
     )
+    needed = requirement(terms=terms)
+    if submission.at_least is not None:
+        needed = needed.risen(submission.at_least)
     persons = _involved_persons(submission)
     _require_checkers(persons, needed)
     voided = _void_older(earlier, submission.subject_version, now)
-    request = _create(submission, content, needed, sorted(persons), now)
+    request = _draft(submission, content, needed, sorted(persons), now)
+    request.policy_snapshot["rules"] = matching_rules(terms=terms)
+    request = _stored(request)
     _announce(request, voided)
     return request
 
 
 def _check_worth(submission: Submission) -> Worth:
     money = submission.amount
+    if money is None:
+        return _check_worthless(submission)
     if money.amount <= 0 or money != money.quantized():
         raise Invalid("The amount is positive and in whole minor units.", field="amount")
     usd, rate = submission.usd_equivalent, submission.usd_rate
@@ -130,6 +149,12 @@ def _check_worth(submission: Submission) -> Worth:
         usd_equivalent=usd,
         usd_rate_at=submission.usd_rate_at,
     )
+
+
+def _check_worthless(submission: Submission) -> Worth:
+    if (submission.usd_equivalent, submission.usd_rate, submission.usd_rate_at) != (None,) * 3:
+        raise Invalid("What is not money has no USD-equivalent.", field="usd_equivalent")
+    return Worth(amount=None, currency="", usd_equivalent=None, usd_rate_at=None)
 
 
 def _plain_content(content: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +186,7 @@ def _same_again(
         if (
             request.subject_version == submission.subject_version
             and request.content == content
-            and Money(request.amount, request.currency) == submission.amount
+            and _money_of(request) == submission.amount
         ):
             return request
     raise VersionNotNewer(
@@ -169,6 +194,10 @@ def _same_again(
         latest_version=earlier[0].subject_version,
         version=submission.subject_version,
     )
+
+
+def _money_of(request: ApprovalRequest) -> Money | None:
+    return None if request.amount is None else Money(request.amount, request.currency)
 
 
 def _involved_persons(submission: Submission) -> set[str]:
@@ -211,7 +240,7 @@ def _escalation_interval(cutoff_at: datetime | None, now: datetime) -> timedelta
     return patience if cutoff_at is None else min(patience, (cutoff_at - now) / 2)
 
 
-def _create(
+def _draft(
     submission: Submission,
     content: dict[str, Any],
     needed: Requirement,
@@ -219,9 +248,10 @@ def _create(
     now: datetime,
 ) -> ApprovalRequest:
     interval = _escalation_interval(submission.cutoff_at, now)
-    is_usd = submission.amount.currency == "USD"
+    amount = submission.amount.amount if submission.amount else None
+    is_usd = submission.currency == "USD"
     label = submission.maker.display_name if submission.maker else SYSTEM_LABEL
-    request = ApprovalRequest(
+    return ApprovalRequest(
         action=submission.action,
         subject_type=submission.subject_type,
         subject_id=submission.subject_id,
@@ -231,12 +261,14 @@ def _create(
         maker=submission.maker,
         maker_label=submission.maker_label or label,
         involved_persons=persons,
-        amount=submission.amount.amount,
-        currency=submission.amount.currency,
+        amount=amount,
+        currency=submission.currency,
         rail=submission.rail,
-        usd_equivalent=submission.amount.amount if is_usd else submission.usd_equivalent,
+        usd_equivalent=amount if is_usd else submission.usd_equivalent,
         usd_rate=Decimal(1) if is_usd else submission.usd_rate,
         usd_rate_at=now if is_usd else submission.usd_rate_at,
+        entity=submission.entity,
+        needs=needed.stored(),
         required_count=needed.count,
         required_manager_count=needed.manager_count,
         policy_snapshot={
@@ -249,7 +281,10 @@ def _create(
         escalation_interval=interval,
         next_escalation_at=now + interval,
     )
-    # The insert trigger sets both again; the history row should carry them too.
+
+
+def _stored(request: ApprovalRequest) -> ApprovalRequest:
+    # The insert trigger sets these again; the history row should carry them too.
     request.content_hash = content_hash_of(request)
     request.submitted_by = current_actor()
     request.save(force_insert=True)

@@ -3,6 +3,7 @@
 from calendars.services.alerting import raise_window_alerts
 from calendars.services.deciding import (
     Closure,
+    announce_holiday,
     cancel_holiday,
     confirm_holiday,
     declare_closure,
@@ -25,6 +26,7 @@ __all__ = [
     "InstallReport",
     "OverrideRequest",
     "WeekendIn",
+    "announce_holiday",
     "approve_override",
     "cancel_holiday",
     "change_weekend",

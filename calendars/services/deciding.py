@@ -106,6 +106,14 @@ def declare_closure(*, closure: Closure, actor: User) -> Holiday:
     return holiday
 
 
+def announce_holiday(*, holiday: Holiday) -> None:
+    """Announce a holiday that a change put in force; what the library brings stays quiet."""
+    if holiday.status != HolidayStatus.PROVISIONAL:
+        _announce(holiday, holiday.status.lower())
+    elif holiday.kind == HolidayKind.ADHOC:
+        _announce(holiday, "declared")
+
+
 def _locked(calendar: str, day: date) -> Holiday:
     found = (
         Holiday.objects.select_for_update(of=("self",))

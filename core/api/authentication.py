@@ -2,31 +2,45 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from core.identity.models import User
+from core.identity.tokens import TokenFamily, begin_family, is_revoked, lifetime_left
 
 
-def _stamp(token: Any, user: User) -> None:
+def _stamp(token: Any, user: User, family: TokenFamily | None) -> None:
     token["tenant"] = str(user.tenant_id)
     token["generation"] = user.generation
+    if family is not None:
+        token["family"] = str(family.pk)
 
 
-def access_token(user: User) -> AccessToken:
-    """Return a fresh access token of `user`."""
+def access_token(user: User, family: TokenFamily | None = None) -> AccessToken:
+    """Return a fresh access token of `user`; it ends with its family when it has one."""
     token = AccessToken.for_user(user)
-    _stamp(token, user)
+    _stamp(token, user, family)
     return token
 
 
-def refresh_token(user: User) -> RefreshToken:
-    """Return a fresh refresh token of `user`; its access tokens carry the same stamps."""
+def refresh_token(user: User, family: TokenFamily | None = None) -> RefreshToken:
+    """Return the current refresh token of a family, or of a new one; inside `bound`."""
+    family = family or begin_family(user=user)
     token = RefreshToken.for_user(user)
-    _stamp(token, user)
+    _stamp(token, user, family)
+    token["jti"] = str(family.current)
+    at_most = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    token.set_exp(lifetime=lifetime_left(family, at_most=at_most))
     return token
+
+
+def token_pair(user: User, family: TokenFamily) -> dict[str, str]:
+    """Return an access token and the refresh token that follows it."""
+    access, refresh = access_token(user, family), refresh_token(user, family)
+    return {"access": str(access), "refresh": str(refresh)}
 
 
 class MachineAuthentication(JWTAuthentication):
@@ -38,6 +52,9 @@ class MachineAuthentication(JWTAuthentication):
         if user is None or not user.is_active:
             raise AuthenticationFailed("This account is not active.", code="user_inactive")
         if validated_token.get("generation") != user.generation:
+            raise AuthenticationFailed("This token was revoked.", code="token_revoked")
+        family = validated_token.get("family")
+        if family is not None and is_revoked(family=family):
             raise AuthenticationFailed("This token was revoked.", code="token_revoked")
         return user
 

@@ -1,7 +1,8 @@
 """Tokens for machines and scripts: issue, refresh, revoke."""
 
+from uuid import UUID
+
 from django.contrib.auth import authenticate
-from django_otp import devices_for_user
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -13,10 +14,14 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from core.api.actor import actor
-from core.api.authentication import access_token, refresh_token
-from core.errors import DomainError
+from core.api.authentication import token_pair
+from core.errors import DomainError, Forbidden
+from core.identity import step_up
+from core.identity.duties import present_conflicts
 from core.identity.models import User
+from core.identity.roles import AUDITOR, RISK_OFFICER, TENANT_ADMIN
 from core.identity.services import revoke_tokens
+from core.identity.tokens import begin_family, next_of_family
 from core.tenancy import bound
 
 
@@ -69,13 +74,21 @@ class TokenView(APIView):
         )
         if not isinstance(user, User) or not _code_fits(user, credentials.get("otp", "")):
             raise NotAuthenticated("Name, password or code do not fit.")
-        return Response({"access": str(access_token(user)), "refresh": str(refresh_token(user))})
+        with bound(str(user.tenant_id), actor=user.pk, reason="sign-in"):
+            pair = token_pair(user, begin_family(user=user))
+        return Response(pair)
 
 
 def _code_fits(user: User, code: str) -> bool:
+    """Return whether the code fits; a service account has none, a person cannot go without."""
+    if user.is_service:
+        return True
     with bound(str(user.tenant_id), actor=user.pk, reason="sign-in"):
-        devices = list(devices_for_user(user, confirmed=True, for_verify=True))
-        return not devices or any(device.verify_token(code) for device in devices)
+        try:
+            step_up.prove_with_code(user=user, code=code, content_hash=step_up.SIGN_IN)
+        except step_up.StepUpFailed:
+            return False
+    return True
 
 
 class RefreshView(APIView):
@@ -95,12 +108,24 @@ class RefreshView(APIView):
             token = RefreshToken(given.validated_data["refresh"])
         except TokenError as error:
             raise NotAuthenticated("This refresh token is not valid any more.") from error
-        with bound(token["tenant"], actor=token["user_id"], reason="token refresh"):
-            user = User.objects.filter(pk=token["user_id"], is_active=True).first()
-            if user is None or user.generation != token["generation"]:
-                raise NotAuthenticated("This refresh token was revoked.")
-            pair = {"access": str(access_token(user)), "refresh": str(refresh_token(user))}
+        pair = _next_pair(token)
+        if pair is None:
+            raise NotAuthenticated("This refresh token was revoked or used before.")
         return Response(pair)
+
+
+def _next_pair(token: RefreshToken) -> dict[str, str] | None:
+    """Exchange a token; a refusal returns, so that a revoked family stays revoked."""
+    names = ("tenant", "user_id", "family", "jti")
+    tenant, user_id, family, spent = (str(token.get(name, "")) for name in names)
+    if not all((tenant, user_id, family, spent)):
+        return None
+    with bound(tenant, actor=user_id, reason="token refresh"):
+        user = User.objects.filter(pk=user_id, is_active=True).first()
+        if user is None or user.generation != token.get("generation"):
+            return None
+        current = next_of_family(family=UUID(family), spent=UUID(spent), user=user)
+        return token_pair(user, current) if current else None
 
 
 class RevokeView(APIView):
@@ -111,3 +136,22 @@ class RevokeView(APIView):
         """Raise the generation: all tokens issued so far stop working with the next request."""
         revoke_tokens(user=actor(request))
         return Response(status=204)
+
+
+class ConflictOut(serializers.Serializer[None]):
+    """Two roles of one person that must be in two hands."""
+
+    person_number = serializers.CharField()
+    people = serializers.ListField(child=serializers.CharField())
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class ConflictsView(APIView):
+    """Who holds two roles that must be in two hands; the list should be empty."""
+
+    @extend_schema(responses=ConflictOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the conflicts that stand now, for auditors, risk and administration."""
+        if not actor(request).has_role(AUDITOR, RISK_OFFICER, TENANT_ADMIN):
+            raise Forbidden("Your roles do not allow to see this.")
+        return Response([conflict.as_json() for conflict in present_conflicts()])

@@ -1,29 +1,28 @@
 """Seal audit entries into a hash chain per tenant, and verify it.
 
 The hash of a link is sha256(previous hash + entry's canonical JSON text), both as UTF-8. The head
-of each chain is appended, signed with HMAC-SHA256, to an anchor file outside the database: a chain
-alone does not show that its tail was cut.
+of each chain is anchored outside the database (core.audit.anchors): a chain alone does not show
+that its tail was cut.
 """
 
-import hmac
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 
-from core import clock
+from core.audit.anchors import Anchor, anchor_path, anchored_heads, append_anchor, last_anchored
 from core.audit.models import AuditLink
 from core.tenancy import bound
 
+__all__ = ["GENESIS", "Fault", "Verdict", "anchor_path", "link_hash", "seal", "seal_all", "verify"]
+
 GENESIS: Final = "0" * 64
-ANCHOR_FIELDS: Final = 4
 SEAL_BATCH_MAX: Final = 5_000
+SEAL_ROUNDS_MAX: Final = 40
+VERIFY_BATCH: Final = 5_000
 UNSEALED_GRACE_SECONDS: Final = 120
 
 _TAKE_PENDING = """
@@ -31,14 +30,23 @@ _TAKE_PENDING = """
         SELECT entry_id FROM core_auditpending ORDER BY entry_id LIMIT %s)
     RETURNING entry_id
 """
-_CANONICAL = """
-    SELECT e.id, to_jsonb(e)::text FROM core_auditentry e WHERE e.id = ANY(%s) ORDER BY e.id
+# What is hashed of an entry. Columns that came later are absent where they are empty, so that
+# entries from before them keep their text.
+TEXT = """
+    (CASE WHEN e.on_behalf_of IS NULL THEN to_jsonb(e) - 'on_behalf_of' ELSE to_jsonb(e) END)::text
 """
-_CHAIN = """
-    SELECT l.sequence, l.entry_id, l.hash, to_jsonb(e)::text
+_CANONICAL = f"""
+    SELECT e.id, {TEXT} FROM core_auditentry e WHERE e.id = ANY(%s) ORDER BY e.id
+"""  # noqa: S608 - composed of our own constants
+_WRITE_LINKS = """
+    INSERT INTO core_auditlink (tenant_id, sequence, entry_id, hash)
+    SELECT %s, l.* FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) l
+"""
+_CHAIN = f"""
+    SELECT l.sequence, l.entry_id, l.hash, {TEXT}
       FROM core_auditlink l LEFT JOIN core_auditentry e ON e.id = l.entry_id
-     ORDER BY l.sequence
-"""
+     WHERE l.sequence > %s ORDER BY l.sequence LIMIT %s
+"""  # noqa: S608 - composed of our own constants
 _UNLINKED = """
     SELECT e.id FROM core_auditentry e LEFT JOIN core_auditlink l ON l.entry_id = e.id
      WHERE l.id IS NULL AND e.at < clock_timestamp() - make_interval(secs => %s)
@@ -76,72 +84,75 @@ def link_hash(previous: str, canonical: str) -> str:
 
 
 def seal(*, tenant: UUID) -> int:
-    """Chain the entries of `tenant` that wait, anchor the new head, return their number."""
+    """Chain one batch of the entries of `tenant` that wait, anchor the head, return their number.
+
+    A sealer that died between its commit and its anchor is made up for by the next one.
+    """
     with bound(tenant, actor="system:audit-sealer"):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [str(tenant)])
             cursor.execute(_TAKE_PENDING, [SEAL_BATCH_MAX])
             waiting = [row[0] for row in cursor.fetchall()]
-            if not waiting:
-                return 0
             cursor.execute(_CANONICAL, [waiting])
             rows: Sequence[tuple[int, str]] = cursor.fetchall()
         last = AuditLink.objects.order_by("-sequence").first()
         sequence, head = (last.sequence, last.hash) if last else (0, GENESIS)
-        links = []
-        for entry_id, canonical in rows:
-            sequence, head = sequence + 1, link_hash(head, canonical)
-            links.append(
-                AuditLink(tenant_id=tenant, sequence=sequence, entry_id=entry_id, hash=head)
-            )
-        AuditLink.objects.bulk_create(links)
-    append_anchor(tenant=tenant, sequence=sequence, head=head)
-    return len(links)
+        if rows:
+            sequence, head = _write_links(tenant, rows, sequence, head)
+    if rows or sequence > last_anchored(tenant):
+        append_anchor(tenant=tenant, sequence=sequence, head=head)
+    return len(rows)
 
 
-def anchor_path(tenant: UUID) -> Path:
-    """Return the anchor file of `tenant`, outside the database."""
-    return Path(settings.TMS_AUDIT_ANCHOR_DIR) / f"{tenant}.anchor"
+def seal_all(*, tenant: UUID) -> int:
+    """Seal batch after batch until nothing waits (or a bound is reached); return the number."""
+    total = 0
+    for _ in range(SEAL_ROUNDS_MAX):
+        sealed = seal(tenant=tenant)
+        total += sealed
+        if sealed < SEAL_BATCH_MAX:
+            break
+    return total
 
 
-def _signature(text: str) -> str:
-    return hmac.new(settings.TMS_AUDIT_ANCHOR_KEY.encode(), text.encode(), sha256).hexdigest()
+def _write_links(
+    tenant: UUID, rows: Sequence[tuple[int, str]], sequence: int, head: str
+) -> tuple[int, str]:
+    hashes = []
+    for _, canonical in rows:
+        head = link_hash(head, canonical)
+        hashes.append(head)
+    last = sequence + len(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_LINKS,
+            [tenant, list(range(sequence + 1, last + 1)), [row[0] for row in rows], hashes],
+        )
+    return last, head
 
 
-def append_anchor(*, tenant: UUID, sequence: int, head: str) -> None:
-    """Append one signed line: sequence, head, time, signature."""
-    path = anchor_path(tenant)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = f"{tenant} {sequence} {head} {clock.now().isoformat()}"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{text} {_signature(text)}\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def anchored_heads(tenant: UUID) -> Iterator[tuple[int, str] | None]:
-    """Yield (sequence, head) for every anchor line, None for a line with a wrong signature."""
-    path = anchor_path(tenant)
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        text, _, signature = line.rpartition(" ")
-        fields = text.split(" ")
-        if len(fields) == ANCHOR_FIELDS and hmac.compare_digest(signature, _signature(text)):
-            yield int(fields[1]), fields[2]
-        else:
-            yield None
+def read_chain(*, after: int = 0) -> Iterator[tuple[int, int, str, str | None]]:
+    """Yield (sequence, entry id, hash, entry's text or None) of the bound tenant, in order."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(_CHAIN, [after, VERIFY_BATCH])
+            rows: list[Any] = cursor.fetchall()
+            yield from rows
+            if len(rows) < VERIFY_BATCH:
+                return
+            after = rows[-1][0]
 
 
 def verify(*, tenant: UUID) -> Verdict:
     """Recompute the whole chain of `tenant` and compare it with the anchor file."""
     faults: list[Fault] = []
-    hashes: dict[int, str] = {0: GENESIS}
-    previous, expected = GENESIS, 0
-    with bound(tenant, actor="system:audit-verifier"), connection.cursor() as cursor:
-        cursor.execute(_CHAIN)
-        for sequence, entry_id, stored, canonical in cursor.fetchall():
-            expected += 1
+    anchors = list(anchored_heads(tenant))
+    wanted = {anchor.sequence for anchor in anchors if anchor}
+    hashes: dict[int, str] = {}
+    previous, expected, count = GENESIS, 0, 0
+    with bound(tenant, actor="system:audit-verifier"):
+        for sequence, entry_id, stored, canonical in read_chain():
+            expected, count = expected + 1, count + 1
             if sequence != expected:
                 faults.append(_fault("link_missing", expected, f"link {expected} is missing"))
                 expected = sequence
@@ -150,25 +161,29 @@ def verify(*, tenant: UUID) -> Verdict:
             elif link_hash(previous, canonical) != stored:
                 faults.append(_fault("hash_differs", sequence, f"entry {entry_id} was changed"))
             previous = stored
-            hashes[sequence] = stored
-        cursor.execute(_UNLINKED, [UNSEALED_GRACE_SECONDS])
-        faults += [
-            _fault("entry_unsealed", 0, f"entry {row[0]} has no link") for row in cursor.fetchall()
-        ]
-    faults += _compare_with_anchor(tenant, hashes, expected)
-    return Verdict(tenant=tenant, links_count=len(hashes) - 1, head=previous, faults=tuple(faults))
+            if sequence in wanted:
+                hashes[sequence] = stored
+        with connection.cursor() as cursor:
+            cursor.execute(_UNLINKED, [UNSEALED_GRACE_SECONDS])
+            unsealed = [row[0] for row in cursor.fetchall()]
+    faults += [_fault("entry_unsealed", 0, f"entry {number} has no link") for number in unsealed]
+    faults += _compare_with_anchors(anchors, hashes, expected)
+    return Verdict(tenant=tenant, links_count=count, head=previous, faults=tuple(faults))
 
 
-def _compare_with_anchor(tenant: UUID, hashes: dict[int, str], last: int) -> list[Fault]:
+def _compare_with_anchors(
+    anchors: Sequence[Anchor | None], hashes: dict[int, str], last: int
+) -> list[Fault]:
     faults = []
     anchored_last = 0
-    for number, head in enumerate(anchored_heads(tenant), start=1):
-        if head is None:
+    for number, anchor in enumerate(anchors, start=1):
+        if anchor is None:
             faults.append(_fault("anchor_signature", number, f"anchor line {number} is not ours"))
             continue
-        anchored_last = max(anchored_last, head[0])
-        if head[0] <= last and hashes.get(head[0]) != head[1]:
-            faults.append(_fault("anchor_differs", head[0], f"link {head[0]} is not as anchored"))
+        at = anchor.sequence
+        anchored_last = max(anchored_last, at)
+        if at <= last and hashes.get(at, GENESIS) != anchor.head:
+            faults.append(_fault("anchor_differs", at, f"link {at} is not as anchored"))
     if anchored_last > last:
         message = f"links {last + 1} to {anchored_last} were anchored and are gone"
         faults.append(_fault("tail_cut", last + 1, message))

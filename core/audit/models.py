@@ -2,16 +2,22 @@
 
 from django.db import models
 
-from core.tenancy.models import Tenant
+from core.tenancy.models import Tenant, TenantModel
 
 
 class AuditEntry(models.Model):
-    """One change of one row, as the database saw it. The app role can read it, never write it."""
+    """One change of one row, as the database saw it. The app role can read it, never write it.
+
+    A refused attempt is an entry too: `action` is REFUSED, `table_name` is `core_refused`, `row_id`
+    the object it was about, `after` says how it was answered. `on_behalf_of` is the person whose
+    delegate acted; it is part of what is hashed where somebody acted for somebody else.
+    """
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     actor = models.TextField()
+    on_behalf_of = models.TextField(null=True)  # noqa: DJ001 - absent, so that old hashes stand
     request = models.TextField()
     reason = models.TextField()
     database_role = models.TextField()
@@ -23,7 +29,15 @@ class AuditEntry(models.Model):
 
     class Meta:
         app_label = "core"
-        indexes = [models.Index(fields=["tenant", "table_name", "row_id"], name="audit_by_row")]
+        indexes = [
+            models.Index(fields=["tenant", "table_name", "row_id"], name="audit_by_row"),
+            models.Index(fields=["tenant", "row_id", "-id"], name="audit_of_thing"),
+            models.Index(
+                fields=["tenant", "actor", "-at"],
+                condition=models.Q(action="REFUSED"),
+                name="audit_refused_by_actor",
+            ),
+        ]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
@@ -62,3 +76,37 @@ class AuditLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.hash[:12]}"
+
+
+class AuditVerification(TenantModel):
+    """One verification of the chain: asked for, later carried out by a job.
+
+    A stored verdict spares the page a recomputation. It proves nothing: proof is the recomputation
+    itself, here or by the stand-alone verifier.
+    """
+
+    requested_at = models.DateTimeField()
+    requested_by = models.CharField(max_length=80)
+    finished_at = models.DateTimeField(null=True)
+    links_count = models.BigIntegerField(default=0)
+    head = models.CharField(max_length=64, blank=True)
+    faults = models.JSONField(default=list)
+
+    class Meta:
+        app_label = "core"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=models.Q(finished_at=None),
+                name="audit_verification_one_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.links_count}"
+
+    @property
+    def is_intact(self) -> bool:
+        """Return whether it was carried out and found no fault."""
+        return self.finished_at is not None and not self.faults

@@ -1,4 +1,4 @@
-"""The trigger functions behind the audit trail.
+"""The functions behind the audit trail.
 
 They are SECURITY DEFINER, owned by the migrating role: the app role has no INSERT on the entries,
 so it cannot write an entry that did not happen, and no UPDATE or DELETE, so it cannot unwrite one.
@@ -32,11 +32,12 @@ BEGIN
         became := new_row;
     END IF;
     INSERT INTO core_auditentry
-        (tenant_id, at, actor, request, reason, database_role, table_name, row_id, action,
-         before, after)
+        (tenant_id, at, actor, on_behalf_of, request, reason, database_role, table_name, row_id,
+         action, before, after)
     VALUES (
         wall, clock_timestamp(),
         coalesce(nullif(current_setting('app.actor', true), ''), 'unknown'),
+        nullif(current_setting('app.on_behalf_of', true), ''),
         coalesce(current_setting('app.request', true), ''),
         coalesce(current_setting('app.reason', true), ''),
         session_user, TG_TABLE_NAME, coalesce(new_row, old_row) ->> key_column, TG_OP, was, became)
@@ -60,4 +61,53 @@ CREATE OR REPLACE FUNCTION core_find_login(sign_in_name text)
 RETURNS TABLE (tenant_id uuid, user_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS
 $$ SELECT u.tenant_id, u.id FROM core_user u WHERE u.username = lower(sign_in_name) $$;
+"""
+
+# What the app role may say about an attempt is narrow: its own tenant, its own actor, a code, the
+# template of a path, the id of one object. Beyond the bound per minute one entry says that more
+# was left out, so that nobody fills the trail by being refused.
+REFUSED = r"""
+CREATE OR REPLACE FUNCTION core_audit_refused(
+    p_method text, p_path text, p_object text, p_code text, p_status integer,
+    p_on_behalf_of text, p_per_minute integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
+    who text := nullif(current_setting('app.actor', true), '');
+    said text := p_code;
+    recent integer;
+    entry bigint;
+BEGIN
+    IF wall IS NULL OR who IS NULL THEN
+        RAISE EXCEPTION 'a refusal belongs to a tenant and an actor'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF p_code !~ '^[a-z0-9_.-]{1,60}$' OR p_method !~ '^[A-Z]{1,10}$' OR p_status IS NULL
+       OR length(p_path) > 200 OR length(p_object) > 64
+       OR coalesce(length(p_on_behalf_of), 0) > 64 THEN
+        RAISE EXCEPTION 'a refusal is told in codes, not in bodies'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT count(*) INTO recent FROM core_auditentry e
+     WHERE e.tenant_id = wall AND e.actor = who AND e.action = 'REFUSED'
+       AND e.at > clock_timestamp() - interval '1 minute';
+    IF recent > p_per_minute THEN RETURN false; END IF;
+    IF recent = p_per_minute THEN said := 'more_refused_and_not_recorded'; END IF;
+    INSERT INTO core_auditentry
+        (tenant_id, at, actor, on_behalf_of, request, reason, database_role, table_name, row_id,
+         action, after)
+    VALUES (
+        wall, clock_timestamp(), who, nullif(p_on_behalf_of, ''),
+        coalesce(current_setting('app.request', true), ''), '', session_user, 'core_refused',
+        p_object, 'REFUSED',
+        jsonb_build_object(
+            'method', p_method, 'path', p_path, 'code', said, 'status', p_status))
+    RETURNING id INTO entry;
+    INSERT INTO core_auditpending (entry_id, tenant_id) VALUES (entry, wall);
+    RETURN true;
+END $$;
+REVOKE EXECUTE ON FUNCTION core_audit_refused(text, text, text, text, integer, text, integer)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION core_audit_refused(text, text, text, text, integer, text, integer)
+    TO tms_app;
 """

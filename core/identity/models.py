@@ -41,6 +41,9 @@ class User(TenantModel, AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # Which second factor opened this request's session; the session knows it, no column does.
+    second_factor: str = ""
+
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name"]
 
@@ -57,6 +60,10 @@ class User(TenantModel, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.display_name or self.username
+
+    def is_verified(self) -> bool:
+        """Return whether this request's session was opened with a second factor."""
+        return bool(self.second_factor)
 
     @property
     def roles(self) -> set[str]:

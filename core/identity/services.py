@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import connection
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.errors import Invalid
 from core.identity import roles as role_names
@@ -48,7 +47,10 @@ def create_user(
     person_number: str,
     is_service: bool = False,
 ) -> User:
-    """Create a user of the bound tenant with its roles; people get an authenticator (TOTP).
+    """Create a user of the bound tenant with its roles.
+
+    A person sets up an authenticator at the first sign-in, or is handed one: `step_up.hand_out`.
+    Roles that one person must not hold together are refused by the database.
 
     Raises:
         Invalid: an unknown role.
@@ -66,8 +68,6 @@ def create_user(
         is_staff=not is_service,
     )
     user.groups.set(Group.objects.filter(name__in=roles))
-    if not is_service:
-        TOTPDevice.objects.create(user=user, name="authenticator", confirmed=True)
     return user
 
 

@@ -4,19 +4,17 @@ The password step only remembers who is on the way in. Nobody is signed in, and 
 bound to the session, before the code fits. A person without an authenticator sets one up first.
 """
 
-import base64
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import qrcode
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_lockout_response
 from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.signals import user_login_failed
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -25,13 +23,15 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
-from django_otp import login as remember_device
-from django_otp import match_token, user_has_device
-from django_otp.plugins.otp_totp.models import TOTPDevice
-from qrcode.image.svg import SvgPathImage
+from django.views.decorators.http import require_POST
 
 from core import clock
+from core.errors import DomainError
+from core.identity import passkeys, recovery, step_up
+from core.identity.middleware import SECOND_FACTOR_SESSION_KEY
 from core.identity.models import User
+from core.identity.proofs import StepUp
+from core.identity.seeds import seed_picture
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
 
@@ -49,13 +49,10 @@ class PasswordForm(forms.Form):
 
 
 class CodeForm(forms.Form):
-    """The second step: the six digits that the authenticator shows."""
+    """The second step: the authenticator's six digits, a recovery code, or a passkey's answer."""
 
-    code = forms.RegexField(r"^\s*\d{3}\s?\d{3}\s*$", max_length=12)
-
-    def digits(self) -> str:
-        """Return the code without blanks."""
-        return "".join(str(self.cleaned_data["code"]).split())
+    code = forms.CharField(max_length=40, required=False)
+    passkey = forms.CharField(max_length=passkeys.ANSWER_CHARS_MAX, required=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +88,12 @@ def safe_next(request: HttpRequest) -> str:
     return wanted if is_ours else settings.LOGIN_REDIRECT_URL
 
 
-def _enter(request: HttpRequest, person: User, device: TOTPDevice, pending: Pending) -> None:
-    """Open the session: fresh key, tenant, verified authenticator. Inside `bound`."""
+def _enter(request: HttpRequest, person: User, proof: StepUp, pending: Pending) -> None:
+    """Open the session: fresh key, tenant, which second factor it was. Inside `bound`."""
     request.session.pop(PENDING_SESSION_KEY, None)
     login(request, person, backend=BACKEND)
     request.session[TENANT_SESSION_KEY] = pending.tenant
-    remember_device(request, device)
+    request.session[SECOND_FACTOR_SESSION_KEY] = proof.method
 
 
 @method_decorator([never_cache, csrf_protect, sensitive_post_parameters()], name="dispatch")
@@ -135,7 +132,7 @@ class SignInView(_Step):
         request.session.cycle_key()
         request.session[PENDING_SESSION_KEY] = asdict(pending)
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
-            has_authenticator = user_has_device(person, confirmed=True)
+            has_authenticator = step_up.has_authenticator(user=person)
         return redirect("sign-in-code" if has_authenticator else "sign-in-enrol")
 
     def _form(self, request: HttpRequest, error: str = "") -> HttpResponse:
@@ -163,24 +160,44 @@ class _CodeStep(_Step):
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
             person = pending.person()
             if person is not None and form.is_valid():
-                device = self.fitting(person, form.digits())
-                if device is not None:
-                    _enter(request, person, device, pending)
+                proof = self._fitting(person, form.cleaned_data)
+                if proof is not None:
+                    _enter(request, person, proof, pending)
                     return redirect(pending.next)
         user_login_failed.send(sender=__name__, credentials=credentials, request=request)
         return self.get(request, error=REFUSED)
 
-    def fitting(self, person: User, code: str) -> TOTPDevice | None:
-        """Return the authenticator that shows `code`."""
-        device: TOTPDevice | None = match_token(person, code)
-        return device
+    def _fitting(self, person: User, given: dict[str, str]) -> StepUp | None:
+        try:
+            return self.proof(person, given)
+        except step_up.StepUpFailed:
+            return None
+
+    def proof(self, person: User, given: dict[str, str]) -> StepUp:
+        """Return the proof from a passkey, a recovery code or the authenticator's code.
+
+        Raises:
+            StepUpFailed: it does not fit.
+        """
+        if given["passkey"]:
+            answer = passkeys.parse_answer(given["passkey"])
+            return passkeys.prove_with_passkey(
+                user=person, answer=answer, content_hash=step_up.SIGN_IN
+            )
+        code = given["code"]
+        if recovery.RECOVERY_CODE.fullmatch(recovery.normal(code)):
+            return recovery.prove_with_recovery_code(user=person, code=code)
+        return step_up.prove_with_code(user=person, code=code, content_hash=step_up.SIGN_IN)
 
     def get(self, request: HttpRequest, error: str = "") -> HttpResponse:
         """Ask for the code."""
         pending = Pending.of(request)
         if pending is None:
             return redirect("sign-in")
-        context = {"username": pending.username, "error": error}
+        with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+            person = pending.person()
+            has_passkeys = person is not None and passkeys.passkeys_of(user=person).exists()
+        context = {"username": pending.username, "error": error, "has_passkeys": has_passkeys}
         return render(request, "desk/sign_in_code.html", context)
 
 
@@ -198,34 +215,47 @@ class EnrolView(_CodeStep):
             return redirect("sign-in")
         with bound(pending.tenant, actor=pending.user, reason="sign-in"):
             person = pending.person()
-            if person is None or user_has_device(person, confirmed=True):
+            if person is None or step_up.has_authenticator(user=person):
                 return redirect("sign-in-code")
-            device, _ = TOTPDevice.objects.get_or_create(
-                user=person, confirmed=False, defaults={"name": "authenticator"}
+            shown = request.POST.get("secret", "")
+            # After a wrong code the same seed is shown again: it is in the page, nowhere else.
+            secret = (
+                shown if error and step_up.SEED.fullmatch(shown) else step_up.enrol(user=person)
             )
-            context = {
-                "username": pending.username,
-                "error": error,
-                "picture": _qr_picture(device.config_url),
-                "secret": base64.b32encode(device.bin_key).decode(),
-            }
+        context = {
+            "username": pending.username,
+            "error": error,
+            "picture": seed_picture(username=pending.username, seed=secret),
+            "secret": secret,
+        }
         return render(request, "desk/sign_in_enrol.html", context)
 
-    def fitting(self, person: User, code: str) -> TOTPDevice | None:
-        """Confirm the new authenticator when it shows `code`."""
-        if user_has_device(person, confirmed=True):
-            return None
-        device = TOTPDevice.objects.filter(user=person, confirmed=False).first()
-        if device is None or not device.verify_token(code):
-            return None
-        device.confirmed = True
-        device.save(update_fields=["confirmed"])
-        return device
+    def proof(self, person: User, given: dict[str, str]) -> StepUp:
+        """Confirm the new authenticator when it shows the code.
+
+        Raises:
+            StepUpFailed: it does not fit.
+        """
+        return step_up.confirm(user=person, code=given["code"])
 
 
-def _qr_picture(text: str) -> str:
-    drawn: bytes = qrcode.make(text, image_factory=SvgPathImage, border=0).to_string()
-    return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode()
+@never_cache
+@csrf_protect
+@require_POST
+def begin_passkey(request: HttpRequest) -> HttpResponse:
+    """Return what the browser needs for signing in with a passkey, after the password fitted."""
+    pending = Pending.of(request)
+    if pending is None:
+        return JsonResponse({"code": "sign_in_first"}, status=403)
+    with bound(pending.tenant, actor=pending.user, reason="sign-in"):
+        person = pending.person()
+        if person is None:
+            return JsonResponse({"code": "sign_in_first"}, status=403)
+        try:
+            options = passkeys.begin_passkey(user=person, content_hash=step_up.SIGN_IN)
+        except DomainError as refusal:
+            return JsonResponse({"code": refusal.code}, status=refusal.status)
+    return JsonResponse(options)
 
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")

@@ -1,5 +1,25 @@
 """Policies: typed, per tenant, versioned, read hot."""
 
-from core.policies.registry import Policy, change, define, defined, get, named, parse
+from core.policies.registry import (
+    Policy,
+    announce,
+    change,
+    define,
+    defined,
+    get,
+    named,
+    parse,
+    write_version,
+)
 
-__all__ = ["Policy", "change", "define", "defined", "get", "named", "parse"]
+__all__ = [
+    "Policy",
+    "announce",
+    "change",
+    "define",
+    "defined",
+    "get",
+    "named",
+    "parse",
+    "write_version",
+]

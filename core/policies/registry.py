@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Generic, TypeVar
 
 from core import clock
+from core.changes.models import ChangeRequest
+from core.changes.services import write_or_propose
 from core.errors import Invalid, NotFound
 from core.events.bus import Event, publish
 from core.identity.models import User
@@ -125,8 +127,28 @@ def get(policy: Policy[Value]) -> Value:
     return policy.default if latest is None else parse(policy, latest.value)
 
 
-def change(*, policy: Policy[Value], value: Any, actor: User | None, reason: str) -> PolicyVersion:
-    """Give a policy a new value for the bound tenant and announce it on `orch_config_updates`.
+def change(
+    *, policy: Policy[Value], value: Any, actor: User | None, reason: str
+) -> PolicyVersion | ChangeRequest:
+    """Give a policy a new value for the bound tenant; in an opened tenant propose to.
+
+    Raises:
+        Invalid: the value does not fit, or no reason is given.
+        NothingChanges, ChangeRoleMissing: the proposal is refused.
+    """
+    return write_or_propose(
+        run=lambda: write_version(policy=policy, value=value, actor=actor, reason=reason),
+        maker=actor,
+        reason=reason,
+    )
+
+
+def write_version(
+    *, policy: Policy[Value], value: Any, actor: User | None, reason: str
+) -> PolicyVersion:
+    """Write a policy's next version and announce it on `orch_config_updates`.
+
+    In an opened tenant the database takes it in a draft or an approved change only.
 
     Raises:
         Invalid: the value does not fit, or no reason is given.
@@ -134,7 +156,6 @@ def change(*, policy: Policy[Value], value: Any, actor: User | None, reason: str
     if not reason.strip():
         raise Invalid("Say why the policy changes.", field="reason")
     parsed = parse(policy, value)
-    old = get(policy)
     # Two changes at once: the unique version lets one of them in, the other one is told to retry.
     latest = PolicyVersion.objects.filter(key=policy.key).order_by("-version").first()
     row = PolicyVersion.objects.create(
@@ -146,13 +167,21 @@ def change(*, policy: Policy[Value], value: Any, actor: User | None, reason: str
         changed_by=actor,
         changed_at=clock.now(),
     )
+    announce(row)
+    return row
+
+
+def announce(row: PolicyVersion) -> None:
+    """Tell every process that a policy has a new value."""
+    policy = named(row.key)
+    before = PolicyVersion.objects.filter(key=row.key, version__lt=row.version)
+    old = before.order_by("-version").first()
     publish(
         PolicyChanged(
-            key=policy.key,
+            key=row.key,
             policy_version=row.version,
-            old=str(old),
-            new=str(parsed),
-            reason=reason,
+            old=str(parse(policy, old.value) if old else policy.default),
+            new=str(parse(policy, row.value)),
+            reason=row.reason,
         )
     )
-    return row

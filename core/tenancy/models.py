@@ -13,6 +13,11 @@ class Tenant(models.Model):
     slug = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=140)
     created_at = models.DateTimeField(auto_now_add=True)
+    opened_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Since when everything that steers money is changed by two people only.",
+    )
 
     class Meta:
         app_label = "core"

@@ -15,6 +15,7 @@ import structlog
 
 from core import clock, events
 from core.tenancy import bound
+from integrations import registry
 from integrations.channels import (
     ChannelTrouble,
     LineSettings,
@@ -116,6 +117,8 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
     Return the claim, "refused" for one that came too late to be sent, or None when nothing is due.
     """
     with bound(tenant, actor=ACTOR, reason="payment leaves"):
+        if registry.sending_is_stopped():
+            return None
         while True:
             now = clock.now()
             message = (

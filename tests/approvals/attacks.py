@@ -4,82 +4,26 @@
 owner takes down for the negative control, after which the same statements must go through.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-REQUEST_ROW = {
-    "id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "action": "'fund_movement'",
-    "subject_type": "'test.thing'", "subject_id": "gen_random_uuid()", "subject_version": "1",
-    "title": "'Forged'", "content": """'{"amount": "5.00"}'""", "content_hash": "repeat('0', 64)",
-    "maker_id": "NULL", "maker_label": "'system'", "submitted_by": "'system'",
-    "involved_persons": "'{}'", "amount": "5", "currency": "'USD'", "rail": "''",
-    "usd_equivalent": "NULL", "usd_rate": "NULL", "usd_rate_at": "NULL",
-    "required_count": "1", "required_manager_count": "0", "policy_snapshot": "'{}'",
-    "state": "'PENDING'", "submitted_at": "now()", "cutoff_at": "NULL", "decided_at": "NULL",
-    "escalation_interval": "interval '30 minutes'", "escalation_level": "0",
-    "next_escalation_at": "NULL", "reason": "''",
-}  # fmt: skip
-DECISION_ROW = {
-    "id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "request_id": "%(small)s",
-    "maker_id": "%(maker)s", "checker_id": "%(c1)s", "checker_person": "'P-forged'",
-    "as_role": "'treasury_checker'", "outcome": "'APPROVE'", "reason": "''",
-    "content_hash": "(SELECT content_hash FROM approvals_approvalrequest WHERE id = %(small)s)",
-    "auth_method": "'forged'", "auth_at": "now()", "ip": "NULL", "decided_at": "now()",
-}  # fmt: skip
-REQUESTS, DECISIONS, RULES = (
-    "approvals_approvalrequest",
-    "approvals_decision",
-    "approvals_approvalrule",
+from tests.approvals.statements import (
+    DECISION_OFF,
+    DECISIONS,
+    INSERT_OFF,
+    NO_PRIVILEGE,
+    OTHERS_PROOF,
+    PROOF,
+    REQUESTS,
+    RULES,
+    UPDATE_OFF,
+    Attack,
+    change,
+    close,
+    decision,
+    off,
+    request,
+    without,
 )
-NO_PRIVILEGE = "42501"
-
-
-def off(table: str, *triggers: str) -> tuple[str, ...]:
-    """Return what switches triggers of a table off."""
-    return tuple(f"ALTER TABLE {table} DISABLE TRIGGER {name}" for name in triggers)
-
-
-def without(table: str, *constraints: str) -> tuple[str, ...]:
-    """Return what drops constraints of a table."""
-    return tuple(f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name in constraints)
-
-
-def insert(table: str, row: dict[str, str], **changes: str) -> str:
-    values = row | changes
-    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
-
-
-def request(**changes: str) -> str:
-    return insert(REQUESTS, REQUEST_ROW, **changes)
-
-
-def decision(of: str = "small", **changes: str) -> str:
-    content_hash = f"(SELECT content_hash FROM {REQUESTS} WHERE id = %({of})s)"
-    return insert(
-        DECISIONS,
-        DECISION_ROW,
-        **{"request_id": f"%({of})s", "content_hash": content_hash, **changes},
-    )
-
-
-def change(of: str, assignments: str) -> str:
-    return f"UPDATE {REQUESTS} SET {assignments} WHERE id = %({of})s"
-
-
-def close(of: str, state: str, at: str = "greatest(now(), submitted_at)") -> str:
-    return change(of, f"state = '{state}', decided_at = {at}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attack:
-    """What is tried, as whom, what refuses it, and what must be taken down to let it through."""
-
-    name: str
-    guard: str
-    statements: tuple[str, ...]
-    walls: tuple[str, ...] = ()
-    actor: str = "c1"
-    isolation: str = "READ COMMITTED"
 
 
 def _frozen(name: str, assignments: str) -> Attack:
@@ -89,11 +33,6 @@ def _frozen(name: str, assignments: str) -> Attack:
         statements=(change("half", assignments),),
         walls=UPDATE_OFF,
     )
-
-
-UPDATE_OFF = off(REQUESTS, "guard_update")
-INSERT_OFF = off(REQUESTS, "guard_insert")
-DECISION_OFF = off(DECISIONS, "guard_insert")
 
 
 def _closing(name: str, guard: str, *statements: str, **more: Any) -> Attack:
@@ -132,6 +71,21 @@ CLOSING = [
         "reopen an approval",
         "approvals_edges",
         change("done", "state = 'PENDING', decided_at = NULL"),
+    ),
+    _closing(
+        "lower what the steps need",
+        "approvals_only_up",
+        change("half", """needs = '[{"step": 1, "count": 1, "manager_count": 0}]'"""),
+    ),
+    _closing("forget what the steps need", "approvals_only_up", change("half", "needs = '[]'")),
+    _closing("skip a step of the chain", "approvals_only_up", change("chain", "needs = needs - 1")),
+    _closing(
+        "send back in nobody's name", "approvals_rejected_by_somebody", close("small", "RETURNED")
+    ),
+    _closing(
+        "turn a request for changes into an approval",
+        "approvals_edges",
+        close("returned", "APPROVED"),
     ),
     _closing("revive what was voided", "approvals_edges", close("voided", "APPROVED")),
     _closing("revive what expired", "approvals_edges", close("expired", "APPROVED")),
@@ -183,6 +137,7 @@ CLOSING = [
         close("small", "APPROVED"),
         walls=(
             "ALTER FUNCTION approvals_guard_request_update() SET search_path = pg_catalog, public",
+            "ALTER FUNCTION approvals_open_step(uuid, jsonb) SET search_path = pg_catalog, public",
         ),
     ),
     _closing(
@@ -281,6 +236,18 @@ BIRTH = [
         amount="'NaN'",
     ),
     _birth(
+        "name a currency without an amount",
+        "approval_request_amount_positive",
+        *without(REQUESTS, "approval_request_amount_positive"),
+        amount="NULL",
+    ),
+    _birth(
+        "move an amount of nothing",
+        "approval_request_amount_positive",
+        *without(REQUESTS, "approval_request_amount_positive", "approval_request_currency_code"),
+        currency="''",
+    ),
+    _birth(
         "call twenty million dollars one dollar",
         "approval_request_usd_is_usd",
         *without(REQUESTS, "approval_request_usd_is_usd"),
@@ -341,6 +308,10 @@ def _by(actor: str, name: str, guard: str, *walls: str, of: str = "small", **row
     )  # fmt: skip
 
 
+STEP_UP_KEYS = (
+    "approvals_decision_step_up_id_deecd744_fk_core_stepup_id",
+    "approvals_decision_step_up_id_same_tenant",
+)
 DECIDING = [
     _by(
         "both",
@@ -389,6 +360,62 @@ DECIDING = [
         "approvals_bound_to_content",
         content_hash=f"(SELECT content_hash FROM {REQUESTS} WHERE id = %(large)s)",
     ),
+    _by(
+        "c1",
+        "approve much without a second factor",
+        "approvals_stepped_up",
+        of="large",
+        step_up_id="NULL",
+    ),
+    _by(
+        "c1",
+        "approve at an unknown rate without a second factor",
+        "approvals_stepped_up",
+        of="unrated",
+    ),
+    _by(
+        "c1",
+        "approve with a second factor for another content",
+        "approvals_stepped_up",
+        of="large",
+        step_up_id=PROOF.format("%(half)s"),
+    ),
+    _by(
+        "c2",
+        "approve with somebody else's second factor",
+        "approvals_stepped_up",
+        of="large",
+        step_up_id=OTHERS_PROOF,
+    ),
+    _by(
+        "c1",
+        "approve with a second factor that nobody showed",
+        "approvals_stepped_up",
+        *DECISION_OFF,
+        *without(DECISIONS, *STEP_UP_KEYS),
+        of="large",
+        step_up_id="gen_random_uuid()",
+    ),
+    Attack(
+        name="write a second factor oneself",
+        guard=NO_PRIVILEGE,
+        statements=(
+            (
+                "INSERT INTO core_stepup (id, tenant_id, user_id, method, content_hash,"
+                " proved_at, proof) VALUES (gen_random_uuid(), %(tenant)s, %(c1)s, 'totp',"
+                " repeat('0', 64), now(), '{}')"
+            ),
+        ),
+    ),
+    _by("c1", "approve out of turn", "approvals_in_turn", of="chain"),
+    _by("c2", "decide on what was sent back", "approvals_decides_pending", of="returned"),
+    _by(
+        "c1",
+        "ask for changes without saying which",
+        "decision_reject_has_reason",
+        *without(DECISIONS, "decision_reject_has_reason"),
+        outcome="'CHANGES'",
+    ),
     _by("c2", "decide on what is approved", "approvals_decides_pending", of="done"),
     _by("c2", "decide on what is rejected", "approvals_decides_pending", of="rejected"),
     _by(
@@ -411,6 +438,7 @@ DECIDING = [
         "decision_outcome_known",
         *without(DECISIONS, "decision_outcome_known"),
         outcome="'MAYBE'",
+        reason="'Who knows.'",
     ),
     _by(
         "c1",
@@ -440,11 +468,11 @@ DECIDING = [
     Attack(name="empty the decisions", guard=NO_PRIVILEGE, statements=(f"TRUNCATE {DECISIONS}",)),
 ]
 
-RULE_ROW = "INSERT INTO approvals_approvalrule (id, tenant_id, action, amount_above_usd, currency, rail, required_count, role, created_at) VALUES (gen_random_uuid(), %(tenant)s, '', {limit}, '', '', {count}, '{role}', now())"  # noqa: E501
+RULE_ROW = "INSERT INTO approvals_approvalrule (id, tenant_id, action, amount_above_usd, currency, rail, step, required_count, role, created_at) VALUES (gen_random_uuid(), %(tenant)s, '', {limit}, '', '', {step}, {count}, '{role}', now())"  # noqa: E501
 
 
-def _rule(name: str, guard: str, limit: str, count: int, role: str) -> Attack:
-    statement = RULE_ROW.format(limit=limit, count=count, role=role)
+def _rule(name: str, guard: str, limit: str, count: int, role: str, step: int = 1) -> Attack:
+    statement = RULE_ROW.format(limit=limit, count=count, role=role, step=step)
     return Attack(name=name, guard=guard, statements=(statement,), walls=without(RULES, guard))
 
 
@@ -474,6 +502,14 @@ RULING = [
         "7",
         0,
         "treasury_checker",
+    ),
+    _rule(
+        "rule a step before the first",
+        "approval_rule_step_in_range",
+        "7",
+        1,
+        "treasury_checker",
+        step=0,
     ),
     _rule("let the maker's role check", "approval_rule_role_checks", "7", 1, "treasury_maker"),
     _rule(

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from approvals import registry, services
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, CheckerRole
 from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
+from tests.conftest import stepped_up
 
 SUBJECT = "test.thing"
 NOON = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -48,9 +49,12 @@ class Subject:
 
 
 @contextmanager
-def registered_subject() -> Iterator[Subject]:
+def registered_subject(
+    on_changes_requested: registry.Callback | None = None,
+) -> Iterator[Subject]:
     """Register the test's subject, and forget it afterwards."""
     subject = Subject()
+    before = registry._subjects.get(SUBJECT)
     registry.register(
         SUBJECT,
         registry.SubjectHooks(
@@ -58,6 +62,7 @@ def registered_subject() -> Iterator[Subject]:
             on_rejected=subject.hear,
             on_expired=subject.hear,
             on_cancelled=subject.hear,
+            on_changes_requested=on_changes_requested,
             describe=subject.describe,
             requote=subject.requote,
         ),
@@ -66,6 +71,8 @@ def registered_subject() -> Iterator[Subject]:
         yield subject
     finally:
         registry._subjects.pop(SUBJECT)
+        if before is not None:
+            registry.register(SUBJECT, before)
 
 
 def submission(**changes: Any) -> services.Submission:
@@ -87,12 +94,20 @@ def submission(**changes: Any) -> services.Submission:
     }
     facts |= changes
     money = facts["amount"]
-    facts.setdefault("content", {"amount": money.amount, "currency": money.currency})
+    plain = {"amount": money.amount, "currency": money.currency} if money else {"name": "new"}
+    facts.setdefault("content", plain)
     return services.Submission(**facts)
 
 
 def submit(**changes: Any) -> ApprovalRequest:
     return services.submit(submission=submission(**changes))
+
+
+def add_chain(actor: User, **scope: Any) -> None:
+    """Rule that a manager approves first, then two more people."""
+    for step, count, role in ((1, 1, CheckerRole.MANAGER), (2, 2, CheckerRole.CHECKER)):
+        rule = services.RuleIn(required_count=count, role=role, step=step, **scope)
+        services.add_rule(rule=rule, actor=actor)
 
 
 def decide(
@@ -102,10 +117,13 @@ def decide(
     facts: dict[str, Any] = {
         "content_hash": request.content_hash,
         "version": request.subject_version,
-        "reason": "" if outcome == "APPROVE" else "Wrong account.",
         "evidence": EVIDENCE,
+        "reason": "" if outcome == "APPROVE" else "Wrong account.",
     }
     with bound(str(request.tenant_id), actor=checker.pk):
+        if outcome == "APPROVE" and "evidence" not in changes:
+            proof = stepped_up(checker, request.content_hash)
+            facts["evidence"] = replace(EVIDENCE, step_up=proof)
         return services.decide(
             request_id=request.pk, checker=checker, outcome=outcome, **facts | changes
         )

@@ -10,6 +10,7 @@ from core.identity.models import User
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import Tenant
 from tests.approvals.factories import Subject, decide, submit
+from tests.approvals.stepping import code_of
 
 pytestmark = pytest.mark.urls("tests.approvals.urls")
 REQUESTS = "/admin/approvals/approvalrequest"
@@ -68,7 +69,7 @@ def test_a_checker_sees_the_content_then_approves(desk: Subject, checker: User) 
     assert page.status_code == 200
     assert request.content_hash.encode() in page.content
     assert not Decision.objects.exists()
-    answer = confirm(client, request, "approve")
+    answer = confirm(client, request, "approve", code=code_of(checker))
     assert b"Recorded. The request is approved." in answer.content
     assert ApprovalRequest.objects.get(pk=request.pk).state == "APPROVED"
 
@@ -76,7 +77,7 @@ def test_a_checker_sees_the_content_then_approves(desk: Subject, checker: User) 
 def test_a_rejection_carries_its_reason(desk: Subject, checker: User) -> None:
     request = submit()
     client = browser(checker)
-    assert b"Say why you reject it." in confirm(client, request, "reject").content
+    assert b"Say why, for its maker to read." in confirm(client, request, "reject").content
     confirm(client, request, "reject", reason="Wrong account.")
     fresh = ApprovalRequest.objects.get(pk=request.pk)
     assert (fresh.state, fresh.reason) == ("REJECTED", "Wrong account.")

@@ -11,6 +11,7 @@ from core.identity.models import User
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import Tenant, bound
 from tests.approvals.factories import Subject, decide, submit, topics
+from tests.approvals.stepping import code_of
 from tests.conftest import MakeUser, make_user
 
 pytestmark = pytest.mark.urls("tests.approvals.urls")
@@ -26,6 +27,8 @@ def post(
     user: User, request: ApprovalRequest, verb: str, key: str = "key-1", **changes: Any
 ) -> Any:
     body = {"version": request.subject_version, "content_hash": request.content_hash}
+    if verb == "approve" and "code" not in changes and not user.is_service:
+        body["code"] = code_of(user)
     return Client().post(
         f"{APPROVALS}/{request.pk}/{verb}",
         body | changes,
@@ -44,14 +47,20 @@ def test_a_checker_approves(desk: Subject, maker: User, checker: User) -> None:
     decision = Decision.objects.get()
     assert (decision.auth_method, decision.ip) == ("bearer token", "127.0.0.1")
     assert decision.auth_at is not None
+    assert decision.step_up is not None
+    assert decision.step_up.content_hash == request.content_hash
+    shown = get(checker, f"/{request.pk}").json()["decisions"][0]
+    assert shown["step_up"] == "totp"
 
 
 def test_the_same_request_again_gets_the_same_answer(desk: Subject, checker: User) -> None:
     request = submit()
-    first, again = post(checker, request, "approve"), post(checker, request, "approve")
+    code = code_of(checker)
+    first = post(checker, request, "approve", code=code)
+    again = post(checker, request, "approve", code=code)
     assert first.json() == again.json()
     assert again["Idempotent-Replay"] == "true"
-    third = post(checker, request, "approve", key="key-2")
+    third = post(checker, request, "approve", key="key-2", code="")
     assert (third.status_code, third.json()["counted"]) == (200, False)
     assert topics().count("approved") == 1
 
@@ -71,21 +80,23 @@ def test_refusals_have_their_codes_and_change_nothing(
     request = submit(maker=maker)
     robot = user_with("treasury_checker", name="robot", is_service=True)
     cases = [
-        (post(maker, request, "approve"), 403, "self_approval_refused"),
+        (post(maker, request, "approve", code=""), 403, "self_approval_refused"),
         (post(robot, request, "approve"), 403, "role_missing"),
-        (post(user_with("auditor"), request, "approve"), 403, "role_missing"),
-        (post(checker, request, "approve", content_hash="0" * 64), 409, "content_changed"),
-        (post(checker, request, "approve", version=2), 409, "content_changed"),
-        (post(checker, request, "approve", content_hash="xyz"), 400, "validation"),
-        (post(checker, request, "approve", version="many"), 400, "validation"),
-        (post(checker, request, "approve", key=""), 422, "invalid"),
+        (post(user_with("auditor"), request, "approve", code=""), 403, "role_missing"),
+        (post(checker, request, "approve", content_hash="0" * 64, code=""), 409, "content_changed"),
+        (post(checker, request, "approve", version=2, code=""), 409, "content_changed"),
+        (post(checker, request, "approve", content_hash="xyz", code=""), 400, "validation"),
+        (post(checker, request, "approve", version="many", code=""), 400, "validation"),
+        (post(checker, request, "approve", key="", code=""), 422, "invalid"),
+        (post(checker, request, "approve", code="", key="key-2"), 403, "step_up_required"),
+        (post(checker, request, "approve", code="12345", key="key-3"), 403, "step_up_failed"),
     ]
     for answer, status, code in cases:
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer["Content-Type"] == "application/problem+json"
     assert not Decision.objects.exists()
     decide(request, checker)
-    late = post(checker2, request, "approve")
+    late = post(checker2, request, "approve", key="key-9")
     assert (late.status_code, late.json()["code"]) == (409, "not_pending")
 
 
@@ -105,7 +116,7 @@ def test_another_tenants_request_is_as_unknown_as_none(
         stranger = make_user("stranger", "treasury_checker")
     assert get(stranger).json()["results"] == []
     assert get(stranger, f"/{request.pk}").status_code == 404
-    assert post(stranger, request, "approve").status_code == 404
+    assert post(stranger, request, "approve", code="").status_code == 404
 
 
 def test_the_list_is_narrowed_by_state_and_by_what_waits_for_me(
@@ -156,7 +167,7 @@ def test_people_decide_with_their_session(desk: Subject, tenant: Tenant, checker
     session.save()
     answer = client.post(
         f"{APPROVALS}/{request.pk}/approve",
-        {"version": 1, "content_hash": request.content_hash},
+        {"version": 1, "content_hash": request.content_hash, "code": code_of(checker)},
         content_type="application/json",
         headers={"Idempotency-Key": "key-1"},
     )

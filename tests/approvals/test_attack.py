@@ -24,8 +24,8 @@ from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
 from tests.approvals import attacks
-from tests.approvals.attacks import Attack
-from tests.approvals.factories import NOON, decide, registered_subject, submit
+from tests.approvals.factories import NOON, add_chain, decide, registered_subject, submit
+from tests.approvals.statements import Attack
 from tests.conftest import make_user
 
 World = dict[str, Any]
@@ -42,6 +42,7 @@ def _people() -> dict[str, User]:
         "c1b": make_user("c1b", check, person_number="P-c1"),
         "c2": make_user("c2", check),
         "c3": make_user("c3", check),
+        "boss": make_user("boss", "treasury_manager"),
         "auditor": make_user("auditor", "auditor"),
         "robot": make_user("robot", check, is_service=True),
         "gone": make_user("gone", check),
@@ -58,6 +59,7 @@ def _requests(people: dict[str, User]) -> World:
         "large": submit(maker=people["both"], amount=LARGE),
         "half": submit(maker=maker, amount=LARGE),
         "done": submit(maker=maker),
+        "returned": submit(maker=maker),
         "rejected": submit(maker=maker),
         "cancelled": submit(maker=maker),
         "voided": submit(maker=maker),
@@ -69,6 +71,9 @@ def _requests(people: dict[str, User]) -> World:
             usd_rate_at=clock.now(),
         ),
     }
+    made["chain"] = submit(maker=maker, action="chained")
+    made["unrated"] = submit(maker=maker, amount=Money(Decimal(100), "INR"))
+    decide(made["returned"], c1, "CHANGES")
     decide(made["half"], c1)
     decide(made["done"], c1)
     decide(made["rejected"], c1, "REJECT")
@@ -97,6 +102,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         with bound(tenant.id, actor="system:test"):
             services.install_default_rules()
             people = _people()
+            add_chain(people["boss"], action="chained")
             requests = _requests(people)
         ids = {name: person.pk for name, person in people.items()}
         yield {

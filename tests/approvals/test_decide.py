@@ -20,6 +20,7 @@ from tests.approvals.factories import (
     Subject,
     decide,
     payloads,
+    registered_subject,
     submit,
     topics,
 )
@@ -342,3 +343,27 @@ def test_the_hash_covers_tenant_subject_version_and_content(
         setattr(changed, name, value)
         hashes.add(selectors.content_hash_of(changed))
     assert len(hashes) == 5
+
+
+def test_a_request_for_changes_closes_it_for_its_maker(
+    desk: Subject, maker: User, checker: User, checker2: User
+) -> None:
+    request = submit(maker=maker, amount=BIG)
+    decide(request, checker)
+    with pytest.raises(errors.ReasonRequired):
+        decide(request, checker2, "CHANGES", reason=" ")
+    result = decide(request, checker2, "CHANGES", reason="Take the other account.")
+    assert (result.request.state, result.is_final) == ("RETURNED", True)
+    assert result.request.reason == "Take the other account."
+    assert (desk.states, topics()[-1]) == (["RETURNED"], "returned")
+    assert payloads("returned")[0]["reason"] == "Take the other account."
+    again = submit(maker=maker, subject_id=request.subject_id, subject_version=2)
+    assert again.state == "PENDING"
+    assert selectors.progress(again).approved_count == 0
+
+
+def test_a_room_may_hear_of_changes_apart_from_rejections(desk: Subject, checker: User) -> None:
+    heard: list[str] = []
+    with registered_subject(on_changes_requested=lambda outcome: heard.append(outcome.reason)):
+        decide(submit(), checker, "CHANGES", reason="Another day.")
+    assert (heard, desk.states) == (["Another day."], [])

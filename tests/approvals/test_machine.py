@@ -14,6 +14,7 @@ from tests.approvals.factories import Subject, decide, submit
 EXPECTED = {
     ("approve", "PENDING", "APPROVED"),
     ("reject", "PENDING", "REJECTED"),
+    ("send_back", "PENDING", "RETURNED"),
     ("cancel", "PENDING", "CANCELLED"),
     ("expire", "PENDING", "EXPIRED"),
     ("void", "PENDING", "VOIDED"),

@@ -119,11 +119,38 @@ def test_a_stricter_rate_age_policy_is_obeyed(desk: Subject, manager: User) -> N
     assert request.required_count == 2
 
 
+def test_what_is_not_money_needs_one_checker(desk: Subject, checker: User) -> None:
+    request = submit(amount=None, action="static_data")
+    assert (request.amount, request.currency, request.usd_equivalent) == (None, "", None)
+    assert (request.required_count, request.required_manager_count) == (1, 0)
+    assert decide(request, checker).request.state == "APPROVED"
+
+
+def test_a_control_needs_a_manager(desk: Subject, checker: User, manager: User) -> None:
+    request = submit(amount=None, action="control")
+    assert (request.required_count, request.required_manager_count) == (1, 1)
+    assert not decide(request, checker).is_final
+    assert decide(request, manager).is_final
+
+
+def test_rules_with_a_threshold_do_not_fit_what_is_not_money(desk: Subject, manager: User) -> None:
+    services.add_rule(
+        rule=services.RuleIn(required_count=3, amount_above_usd=Decimal(0)), actor=manager
+    )
+    assert submit(amount=None).required_count == 1
+    assert submit().required_count == 3
+
+
+def test_the_same_thing_without_money_again_is_the_same_request(desk: Subject) -> None:
+    first = submit(amount=None)
+    assert submit(amount=None, subject_id=first.subject_id) == first
+
+
 def test_installing_the_house_rules_twice_changes_nothing(desk: Subject) -> None:
     before = list(selectors.rules())
     services.install_default_rules()
     assert list(selectors.rules()) == before
-    assert len(before) == 2
+    assert len(before) == 4
 
 
 def test_only_managers_risk_and_administration_add_rules(
@@ -218,6 +245,7 @@ def test_a_rate_that_grows_old_while_a_request_waits_asks_for_two(
         {"amount": Money(Decimal("1.005"), "USD")},
         {"amount": Money(Decimal("10.5"), "JPY")},
         {"usd_equivalent": Decimal(1)},
+        {"amount": None, "usd_equivalent": Decimal(1)},
         {"content": {}},
         {"content": {"amount": 1.5}},
         {"content": {"legs": [{"amount": 1.5}]}},

@@ -18,7 +18,8 @@ def main(database: str, descriptor: int, origin: str) -> None:
     from django.conf import settings
 
     settings.DATABASES["default"]["NAME"] = database
-    settings.TMS_ORIGINS.append(origin)
+    named = origin.replace("127.0.0.1", "localhost")
+    settings.TMS_ORIGINS.extend([origin, named])
     from tms.asgi import application
 
     config = uvicorn.Config(application, log_level="warning", lifespan="off")

@@ -66,8 +66,9 @@ def _person(name: str, role: str) -> Any:
 
 def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
     """Build people and house in a new tenant, and return what a load generator needs."""
+    from approvals import policies as approval_policies
     from approvals import services as approvals
-    from core import clock
+    from core import clock, policies
     from core.api.authentication import access_token
     from core.identity.services import create_tenant
     from core.tenancy import bound
@@ -84,6 +85,13 @@ def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
             house = build_house(bank_home)
         rates.record_usd_rate(
             currency="INR", usd_per_unit=Decimal("0.0117"), as_of=clock.now(), source="test"
+        )
+        # One code lasts half a minute: under load small payments go without.
+        policies.change(
+            policy=approval_policies.STEP_UP_FOR_EVERY_APPROVAL,
+            value=False,
+            actor=people["manager"],
+            reason="load",
         )
         approvals.add_rule(
             rule=approvals.RuleIn(required_count=2, rail="RTGS_IN"), actor=people["manager"]

@@ -16,8 +16,8 @@ from core.audit.models import AuditEntry
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.conftest import make_user
+from tests.core.audited import KNOB
 
-KNOB = policies.define("TEST_AUDIT_KNOB", 1, minimum=0, help="Only for tests.")
 MUTATIONS = 60
 FORGED_ENTRY = (
     "INSERT INTO core_auditentry (tenant_id, at, actor, request, reason, database_role,"

@@ -20,6 +20,7 @@ from calendars.errors import CalendarCoverageError
 from core import clock, policies
 from core.api.authentication import access_token
 from core.audit import chain
+from core.changes.services import propose_change
 from core.events.drain import drain
 from core.identity.models import User
 from core.identity.roles import ALL, INTEGRATION
@@ -31,10 +32,21 @@ from integrations import services as lines
 from liquidity import selectors as forecasts
 from liquidity.engine.occurrences import RuleKind
 from liquidity.services import forecasting, planning
+from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.treasury.bank import paper
 from treasury.models import BankAccount, BankEntry, Proposal, Transfer
-from treasury.services import flows, ingest, prefunding, proposals, rates, static, transfers
+from treasury.services import (
+    beneficiaries,
+    flows,
+    freezing,
+    ingest,
+    prefunding,
+    proposals,
+    rates,
+    static,
+    transfers,
+)
 
 # A Tuesday morning in London; New York is asleep, Mumbai is at work.
 TUESDAY = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
@@ -202,9 +214,48 @@ def approve(tenant: UUID, proposal: Proposal, checker: User) -> str:
             outcome="APPROVE",
             content_hash=request.content_hash,
             version=request.subject_version,
-            evidence=approvals.Evidence(auth_method="totp", auth_at=clock.now(), ip=None),
+            evidence=shown(checker, request.content_hash),
         )
         return str(request.pk)
+
+
+def _beneficiary(mark: str, keeper: User) -> dict[str, str]:
+    """Put somebody whom the tenant pays in dollars on its list."""
+    wanted = beneficiaries.BeneficiaryIn(
+        name=f"{mark} Supplies",
+        number="4000000077",
+        bank_bic="PAYEUS33XXX",
+        bank_name=f"{mark} Pay Bank",
+        clearing_code="026009593",
+        currency="USD",
+        town=mark,
+        country="US",
+    )
+    made = beneficiaries.create_beneficiary(beneficiary=wanted, actor=keeper)
+    return {"beneficiary": str(made.pk)}
+
+
+def _freeze(tenant: UUID, mark: str, people: dict[str, User]) -> dict[str, str]:
+    """Stop all outflows and release them again."""
+    with _at_work(tenant, people["risk_officer"]):
+        held = freezing.stop_outflows(actor=people["risk_officer"], reason=f"{mark} drill")
+    with _at_work(tenant, people["treasury_maker"]):
+        freezing.ask_release(
+            freeze_id=held.pk, actor=people["treasury_maker"], reason=f"{mark} drill is over"
+        )
+    checker = people["treasury_checker"]
+    with bound(tenant, actor=checker.pk):
+        request = approval_reads.request_of(subject_type="treasury.freeze", subject_id=held.pk)
+        assert request is not None
+        approvals.decide(
+            request_id=request.pk,
+            checker=checker,
+            outcome="APPROVE",
+            content_hash=request.content_hash,
+            version=request.subject_version,
+            evidence=shown(checker, request.content_hash),
+        )
+    return {"freeze": str(held.pk)}
 
 
 def _movements(
@@ -338,6 +389,18 @@ def _forecasts(mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
     return {"plan": str(planned.pk), "pattern": str(recurring.pk), "forecast": str(made.pk)}
 
 
+def _changes(tenant: UUID, mark: str, clerk: User) -> dict[str, str]:
+    with _at_work(tenant, clerk):
+        change = propose_change(
+            model="legalentity",
+            row_id=f"{mark} Remit Limited",
+            values={"street": f"{mark} Lane"},
+            maker=clerk,
+            reason=f"{mark} moves",
+        )
+    return {"change": str(change.pk)}
+
+
 def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     """Build and commit one tenant at the frozen present."""
     mark = slug.capitalize()
@@ -360,10 +423,14 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
             )
         )
         policies.change(policy=KNOB, value=3, actor=people["tenant_admin"], reason=f"{mark} wish")
+    with _at_work(tenant, people["static_data"]):
+        objects |= _beneficiary(mark, people["static_data"])
+    objects |= _freeze(tenant, mark, people)
     objects |= _movements(tenant, mark, people, accounts)
     objects |= _prefunding(tenant, accounts)
     with _at_work(tenant):
         objects |= _forecasts(mark, accounts)
+    objects |= _changes(tenant, mark, people["static_data"])
     drain(tenant=tenant)
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}

@@ -19,6 +19,8 @@ THROUGH_A_PARENT = {
     "otp_static_statictoken": "otp_static_staticdevice",
     "django_admin_log": "core_user",
 }
+# Walled like a tenant's table, and closed to the app role altogether.
+OWNER_ONLY = {"core_authenticator", "core_passkey_challenge", "core_recovery_code"}
 # Unique without the tenant, each with the reason why it tells nothing about another tenant.
 UNIQUE_ALONE = {
     "core_user_username_key": "a sign-in name carries its tenant's slug after the @",
@@ -53,7 +55,7 @@ def test_no_tenant_table_is_forgotten_by_this_catalogue(
             owner_connection, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         )
     }
-    known = {*TENANT_TABLES, *THROUGH_A_PARENT, *SHARED_TABLES, "core_tenant"}
+    known = {*TENANT_TABLES, *THROUGH_A_PARENT, *SHARED_TABLES, *OWNER_ONLY, "core_tenant"}
     assert found - known == set()
 
 
@@ -83,6 +85,21 @@ def test_every_tenant_table_has_one_forced_policy_for_all_commands(
         assert qual == check, table
         assert POLICY in qual, table
         assert qual.startswith("(tenant_id ="), table
+
+
+def test_tables_of_the_owner_alone_are_walled_and_closed(
+    owner_connection: psycopg.Connection[Any],
+) -> None:
+    for table in OWNER_ONLY:
+        rights = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"
+        (facts,) = _rows(
+            owner_connection,
+            "SELECT relrowsecurity, relforcerowsecurity,"
+            f" has_table_privilege('tms_app', oid, '{rights}'),"
+            f" has_any_column_privilege('tms_app', oid, 'SELECT, INSERT, UPDATE, REFERENCES')"
+            f" FROM pg_class WHERE oid = '{table}'::regclass",
+        )
+        assert facts == (True, True, False, False), table
 
 
 def test_the_owners_own_policy_is_for_the_owner_only(
@@ -274,6 +291,26 @@ DEFINERS = {
     "core_audit_changes": "writes the trail that nobody else may write",
     "core_tenant_ids": "ids only, for batches that then bind each tenant",
     "core_find_login": "one name at a time, before a tenant is known",
+    "core_duties_of_role": "refuses conflicting roles; answers nothing",
+    "core_duties_of_person": "refuses conflicting roles; answers nothing",
+    "core_review_guard": "refuses a review of oneself; answers nothing",
+    "core_totp_exists": "whether a person of the bound tenant has an authenticator",
+    "core_totp_enrol": "a new seed, only while no confirmed one is there",
+    "core_totp_confirm": "whether a code fits the seed just given",
+    "core_totp_prove": "a proof, only for a code that fits a seed nobody else reads",
+    "core_totp_failed": "counts a wrong code; answers nothing",
+    "core_totp_replace": "a new seed, only for the old code or a recovery code",
+    "core_totp_replaced": "whether a code fits that new seed",
+    "core_totp_reset": "takes second factors away, for an administrator's own proof",
+    "core_passkey_begin": "a challenge, stored where nobody else reads it",
+    "core_passkey_register": "a public key, only with a code proven for exactly it",
+    "core_passkey_prove": "a proof with what was signed, for a live challenge",
+    "core_recovery_renew": "new codes once, for a fresh proof",
+    "core_recovery_left": "a number",
+    "core_recovery_prove": "a proof that opens a session only, for an unused code",
+    "core_step_up_counts": "yes or no about one proof of the bound tenant",
+    "core_step_up_use": "marks one proof of the bound tenant as used",
+    "core_audit_refused": "one refused attempt in codes, for the bound tenant and actor only",
 }
 
 

@@ -13,6 +13,7 @@ from tests.promises.test_p05_catalogue import tenant_models
 # Tables in which the world of these tests has no row, each with the reason.
 EMPTY = {
     "core_auditpending": "emptied by the sealer within seconds",
+    "core_auditverification": "born when somebody asks; tests/core/test_audit_verification.py",
     "core_idempotencykey": "written by requests; tests/promises/test_idempotency.py",
     "calendars_historicalrailwindow": "windows are superseded, not edited",
     "integrations_linestate": "born with the first call of a line",

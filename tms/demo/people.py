@@ -10,10 +10,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.api.authentication import access_token, refresh_token
-from core.identity import roles
+from core.identity import roles, step_up
 from core.identity.models import User
 from core.identity.services import create_user
 
@@ -131,10 +130,8 @@ def _password(material: bytes) -> str:
 
 
 def _give_authenticator(user: User, material: bytes) -> str:
-    """Give the user's authenticator its seed; return it as apps take it (base32)."""
-    key = material[12:32]
-    TOTPDevice.objects.filter(user=user).update(key=key.hex())
-    return base64.b32encode(key).decode()
+    """Give the user an authenticator and return its seed as apps take it (base32)."""
+    return step_up.hand_out(user=user, secret=base64.b32encode(material[12:32]).decode())
 
 
 def fresh_tokens(usernames: Sequence[str]) -> dict[str, tuple[str, str]]:

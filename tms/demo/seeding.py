@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from core import clock
+from core.changes.services import open_tenant
 from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
@@ -133,7 +134,7 @@ def is_complete(*, tenants: int) -> bool:
 
 @transaction.atomic
 def _begin(number: int, wish: Wish) -> Seeded:
-    """Make tenant, static data and people; all of it or nothing."""
+    """Make tenant, static data and people, then open it; all of it or nothing."""
     place, slug, now = bank_place(number), slug_of(number), clock.now()
     tenant = statics.make_tenant(slug=slug, number=number)
     with bound(tenant, actor=ACTOR, reason="a demo tenant"):
@@ -145,6 +146,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         )
         statics.refresh_rates(now=now)
         cast = people.create_people(seed=wish.seed)
+        open_tenant(actor=None)
     return Seeded(
         slug=slug,
         tenant=str(tenant),

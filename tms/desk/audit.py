@@ -1,87 +1,31 @@
-"""The audit trail on the desk: who changed what, and whether the chain still holds."""
+"""The audit trail on the desk: who did what to which thing, and whether the chain still holds."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from core import clock
 from core.api.actor import actor
-from core.audit.chain import verify
-from core.audit.models import AuditEntry, AuditLink, AuditPending
-from core.errors import Forbidden, Invalid
+from core.audit import verification
+from core.audit.models import AuditEntry
+from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
-from core.tenancy import current_tenant_id
+from tms.desk import trail as reading
 from tms.desk.navigation import AUDIT_READERS
 
 LISTED_MAX: Final = 50
-VALUE_LENGTH_MAX: Final = 160
+STORY_MAX: Final = 500
+EXPORTED_MAX: Final = 10_000
 ID_DIGITS_MAX: Final = 18
-FILTERS: Final = {"table": "table_name", "row": "row_id", "actor": "actor", "action": "action"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One field before and after."""
-
-    field: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One entry of the trail in words."""
-
-    id: int
-    at: datetime
-    who: str
-    action: str
-    table: str
-    row: str
-    reason: str
-    request: str
-    database_role: str
-    changes: tuple[Change, ...]
-
-
-def _text(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return text if len(text) <= VALUE_LENGTH_MAX else f"{text[:VALUE_LENGTH_MAX]}…"
-
-
-def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> tuple[Change, ...]:
-    """Return the fields that differ; a new or deleted row shows all that it carried."""
-    old, new = before or {}, after or {}
-    return tuple(
-        Change(field=field, before=_text(old.get(field)), after=_text(new.get(field)))
-        for field in sorted(old.keys() | new.keys())
-        if old.get(field) != new.get(field) and field != "tenant_id"
-    )
-
-
-def _lines(entries: Iterable[AuditEntry]) -> list[Line]:
-    rows = list(entries)
-    people = {str(user.pk): user.display_name for user in User.objects.all()}
-    return [
-        Line(
-            id=row.pk,
-            at=row.at,
-            who=people.get(row.actor, row.actor),
-            action=row.action,
-            table=row.table_name,
-            row=row.row_id,
-            reason=row.reason,
-            request=row.request,
-            database_role=row.database_role,
-            changes=_changes(row.before, row.after),
-        )
-        for row in rows
-    ]
+FILTERS: Final = {"table": "table_name", "row": "row_id", "action": "action"}
+PERIOD: Final = ("from", "to")
 
 
 def _require_reader(request: HttpRequest) -> None:
@@ -98,36 +42,104 @@ def _before(request: HttpRequest) -> int | None:
     return int(text)
 
 
+def _day(request: HttpRequest, name: str) -> date | None:
+    text = request.GET.get(name, "")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid(f"`{name}` is a day like 2026-11-17.", field=name) from error
+
+
+def _wanted(request: HttpRequest) -> dict[str, str]:
+    names = (*FILTERS, "actor", *PERIOD)
+    return {name: request.GET.get(name, "").strip().replace("\0", "") for name in names}
+
+
+def _entries(request: HttpRequest) -> QuerySet[AuditEntry]:
+    """Return the entries that the filters of the page leave, newest first."""
+    wanted = _wanted(request)
+    rows = AuditEntry.objects.order_by("-id")
+    rows = rows.filter(**{FILTERS[name]: wanted[name] for name in FILTERS if wanted[name]})
+    if wanted["actor"]:
+        rows = rows.filter(Q(actor=wanted["actor"]) | Q(on_behalf_of=wanted["actor"]))
+    since, until = _day(request, "from"), _day(request, "to")
+    if since:
+        rows = rows.filter(at__gte=datetime.combine(since, time(), UTC))
+    if until:
+        rows = rows.filter(at__lt=datetime.combine(until + timedelta(days=1), time(), UTC))
+    return rows
+
+
 @require_safe
 @login_required
 def trail(request: HttpRequest) -> HttpResponse:
     """List the entries, newest first, with the state of the chain."""
     _require_reader(request)
-    wanted = {name: request.GET.get(name, "").strip() for name in FILTERS}
-    rows = AuditEntry.objects.order_by("-id")
-    rows = rows.filter(**{FILTERS[name]: text for name, text in wanted.items() if text})
+    wanted = _wanted(request)
+    rows = _entries(request)
     before = _before(request)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     page = list(rows[: LISTED_MAX + 1])
     context = {
-        "lines": _lines(page[:LISTED_MAX]),
+        "lines": reading.lines_of(page[:LISTED_MAX]),
         "next_before": page[LISTED_MAX - 1].pk if len(page) > LISTED_MAX else None,
         "wanted": wanted,
+        "since": wanted["from"],
+        "query": urlencode({name: text for name, text in wanted.items() if text}),
         "people": User.objects.order_by("display_name"),
-        "tables": AuditEntry.objects.order_by("table_name")
-        .values_list("table_name", flat=True)
-        .distinct(),
-        "last_link": AuditLink.objects.order_by("-sequence").first(),
-        "waiting_count": AuditPending.objects.count(),
+        "tables": reading.tables(),
+        "actions": reading.ACTIONS,
+        "standing": verification.standing(),
     }
     return render(request, "desk/audit.html", context)
+
+
+@require_safe
+@login_required
+def export(request: HttpRequest) -> HttpResponse:
+    """Hand the filtered entries out as CSV, newest first."""
+    _require_reader(request)
+    found = reading.lines_of(_entries(request)[:EXPORTED_MAX])
+    answer = HttpResponse(reading.as_csv(found), content_type="text/csv; charset=utf-8")
+    name = f"audit-{clock.now():%Y%m%d-%H%M%S}.csv"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@require_safe
+@login_required
+def history(request: HttpRequest, thing_id: UUID) -> HttpResponse:
+    """Tell the story of one thing across all tables, oldest first."""
+    _require_reader(request)
+    thing = reading.find_thing(thing_id)
+    entries = list(reading.entries_of(thing)[: STORY_MAX + 1])
+    if all(entry.action == reading.REFUSED for entry in entries):
+        raise NotFound("The trail knows nothing of this.")
+    context: dict[str, Any] = {
+        "thing": thing,
+        "lines": reading.lines_of(entries[:STORY_MAX], labels=thing.rows),
+        "is_cut": len(entries) > STORY_MAX,
+        "standing": verification.standing(),
+    }
+    return render(request, "desk/audit_history.html", context)
+
+
+@require_safe
+@login_required
+def standing(request: HttpRequest) -> HttpResponse:
+    """Show how far the chain is sealed and what the last verification found."""
+    _require_reader(request)
+    context = {"standing": verification.standing()}
+    return render(request, "desk/fragments/audit_standing.html", context)
 
 
 @require_POST
 @login_required
 def check(request: HttpRequest) -> HttpResponse:
-    """Recompute the whole chain and say what was found."""
+    """Ask for a verification of the whole chain; a worker carries it out."""
     _require_reader(request)
-    verdict = verify(tenant=current_tenant_id())
-    return render(request, "desk/fragments/verdict.html", {"verdict": verdict})
+    verification.ask(by=str(actor(request).pk))
+    context = {"standing": verification.standing()}
+    return render(request, "desk/fragments/audit_standing.html", context)

@@ -10,7 +10,8 @@ from core import clock
 from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, current_scope
-from tms.desk.navigation import Link, sections
+from tms.desk.navigation import AUDIT_READERS, Link, sections
+from treasury.selectors.freezing import standing_freeze
 
 ROLE_WORDS: Final = {
     "treasury_maker": "Maker",
@@ -51,6 +52,11 @@ class Desk:
         return self.person.roles if self.person else set()
 
     @property
+    def may_read_trail(self) -> bool:
+        """Return whether links to the history of things are shown."""
+        return bool(self.roles.intersection(AUDIT_READERS))
+
+    @property
     def role_words(self) -> str:
         """Return the person's roles in words."""
         return ", ".join(ROLE_WORDS.get(role, role) for role in sorted(self.roles))
@@ -65,6 +71,11 @@ class Desk:
     def menu(self) -> dict[str, list[Link]]:
         """Return the menu with the present page marked."""
         return sections(self._request.path, self.roles)
+
+    @cached_property
+    def freeze(self) -> object | None:
+        """Return the emergency stop that stands, if one does."""
+        return standing_freeze() if current_scope() else None
 
     @property
     def live_sequence(self) -> int:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from core import clock
+from core.audit import refusals
 from core.errors import DomainError
 from tms.desk.errors import error_page
 
@@ -44,8 +45,11 @@ class DeskMiddleware:
             return None
         if is_fragment(request):
             context = {"words": error.message}
-            return render(request, "desk/fragments/refusal.html", context, status=error.status)
-        return error_page(request, status=error.status, words=error.message)
+            page = render(request, "desk/fragments/refusal.html", context, status=error.status)
+        else:
+            page = error_page(request, status=error.status, words=error.message)
+        refusals.refuse(request, error)
+        return page
 
     def _leads_to_sign_in(self, response: HttpResponse) -> bool:
         target = response.headers.get("Location", "")

@@ -88,6 +88,13 @@ ENTRIES: Final = (
     ),
     Entry(
         heading="Payments",
+        title="Beneficiaries",
+        url_name="treasury:beneficiaries",
+        icon="people",
+        keys="g n",
+    ),
+    Entry(
+        heading="Payments",
         title="Rails and holidays",
         url_name="calendars:rails",
         icon="rail",

@@ -15,6 +15,9 @@ urlpatterns = [
     path("alerts/panel", alerts.panel, name="alerts-panel"),
     path("audit", audit.trail, name="audit-trail"),
     path("audit/check", audit.check, name="audit-check"),
+    path("audit/standing", audit.standing, name="audit-standing"),
+    path("audit/export.csv", audit.export, name="audit-export"),
+    path("audit/things/<uuid:thing_id>", audit.history, name="audit-history"),
     path("", views.home, name="desk"),
     path("day", views.day, name="desk-day"),
 ]

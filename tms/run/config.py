@@ -35,6 +35,7 @@ SECRET_VARIABLES: Mapping[str, str] = {
     "field_key": "TMS_FIELD_KEY",
     "index_key": "TMS_INDEX_KEY",
     "audit_anchor_key": "TMS_AUDIT_ANCHOR_KEY",
+    "audit_signing_key": "TMS_AUDIT_SIGNING_KEY",
     "jwt_key": "TMS_JWT_KEY",
     "webhook_key": "TMS_WEBHOOK_KEY",
     "db_superuser_password": "TMS_DB_SUPERUSER_PASSWORD",
@@ -42,16 +43,18 @@ SECRET_VARIABLES: Mapping[str, str] = {
     "db_app_password": "TMS_DB_APP_PASSWORD",
     "bank_http_secret": "TMS_BANK_HTTP_SECRET",
 }
+RAW_KEYS = ("field_key", "audit_signing_key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Secrets:
-    """Every secret of an installation; `field_key` is base64 of exactly 32 bytes."""
+    """Every secret of an installation; those of `RAW_KEYS` are base64 of exactly 32 bytes."""
 
     django_secret_key: str
     field_key: str
     index_key: str
     audit_anchor_key: str
+    audit_signing_key: str
     jwt_key: str
     webhook_key: str
     db_superuser_password: str
@@ -63,20 +66,21 @@ class Secrets:
         return "Secrets(...)"
 
     def __post_init__(self) -> None:
-        """Refuse short secrets and a field key of another length."""
+        """Refuse short secrets and raw keys of another length."""
         for name, variable in SECRET_VARIABLES.items():
             value: str = getattr(self, name)
             least = 1 if name.startswith("db_") else SECRET_BYTES_MIN
             if len(value.encode()) < least:
                 raise ConfigError(f"{variable} ({name}) must have at least {least} bytes.")
-        try:
-            key = base64.b64decode(self.field_key, validate=True)
-        except binascii.Error as problem:
-            raise ConfigError("TMS_FIELD_KEY (field_key) must be base64.") from problem
-        if len(key) != SECRET_BYTES_MIN:
-            raise ConfigError(
-                f"TMS_FIELD_KEY (field_key) must be {SECRET_BYTES_MIN} bytes in base64."
-            )
+        for name in RAW_KEYS:
+            try:
+                key = base64.b64decode(getattr(self, name), validate=True)
+            except binascii.Error as problem:
+                raise ConfigError(f"{SECRET_VARIABLES[name]} ({name}) must be base64.") from problem
+            if len(key) != SECRET_BYTES_MIN:
+                raise ConfigError(
+                    f"{SECRET_VARIABLES[name]} ({name}) must be {SECRET_BYTES_MIN} bytes in base64."
+                )
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str]) -> Self:
@@ -260,7 +264,7 @@ def _read_secrets(path: Path) -> dict[str, str]:
 
 
 def _new_secret(name: str) -> str:
-    if name == "field_key":
+    if name in RAW_KEYS:
         return base64.b64encode(randomness.token_bytes(SECRET_BYTES_MIN)).decode()
     return randomness.token_urlsafe(48)
 

@@ -1,6 +1,6 @@
 """The public API as one person's client uses it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -39,11 +39,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """A client with one person's token."""
+    """A client with one person's token; `code` gives a fresh code of their authenticator."""
 
     base_url: str
     person: str
     token: str = field(default="", repr=False)
+    code: Callable[[], str] = field(default=str, repr=False)
 
     def ask(
         self,

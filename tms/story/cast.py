@@ -76,11 +76,17 @@ def sign_in(person: Person, *, base_url: str, codes: CodeBook) -> Api:
     Raises:
         StoryFailed: the system refuses.
     """
+
+    def code() -> str:
+        if not person.totp_secret:
+            return ""
+        return codes.next_code(username=person.username, secret=person.totp_secret)
+
     body = {"username": person.username, "password": person.password}
     if person.totp_secret:
-        body["otp"] = codes.next_code(username=person.username, secret=person.totp_secret)
+        body["otp"] = code()
     pair = Api(base_url=base_url, person=person.display_name).post("/api/v1/token", body)
-    return Api(base_url=base_url, person=person.display_name, token=pair["access"])
+    return Api(base_url=base_url, person=person.display_name, token=pair["access"], code=code)
 
 
 def sign_all_in(people: People, *, base_url: str, codes: CodeBook) -> Cast:

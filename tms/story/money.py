@@ -36,9 +36,13 @@ def request_for(scene: Scene, proposal: dict[str, Any]) -> dict[str, Any]:
     return wait_for(find, what="the approval request", seconds=APPROVAL_SECONDS_MAX)
 
 
-def decide(api: Api, request: dict[str, Any]) -> Answer:
+def decide(api: Api, request: dict[str, Any], *, code: str = "") -> Answer:
     """Approve exactly what the request says, and return whatever the system answers."""
-    body = {"version": request["subject_version"], "content_hash": request["content_hash"]}
+    body = {
+        "version": request["subject_version"],
+        "content_hash": request["content_hash"],
+        "code": code,
+    }
     return api.ask("POST", f"/api/v1/approvals/{request['id']}/approve", body=body)
 
 
@@ -64,14 +68,14 @@ def approve(scene: Scene, api: Api, request: dict[str, Any]) -> dict[str, Any]:
     Raises:
         StoryFailed: the system refuses it.
     """
-    answer = decide(api, request)
+    answer = decide(api, request, code=api.code())
     if answer.is_refusal:
         raise StoryFailed(f"{api.person} could not approve: {answer.code} {answer.words}")
     progress = answer.content["request"]["progress"]
     missing = progress["missing_count"]
     rest = "that is enough" if answer.content["is_final"] else f"{missing} more needed"
     scene.tell.say(
-        f"{api.person} approves content {request['content_hash'][:12]}…: {rest}.",
+        f"{api.person} approves content {request['content_hash'][:12]}… with a fresh code: {rest}.",
         request=request["id"],
     )
     found: dict[str, Any] = answer.content

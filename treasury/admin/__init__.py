@@ -1,3 +1,9 @@
 """The treasury in the admin."""
 
-from treasury.admin import movement, statements, static  # noqa: F401 - importing registers
+from treasury.admin import (  # noqa: F401 - importing registers
+    beneficiaries,
+    freezing,
+    movement,
+    statements,
+    static,
+)

@@ -85,12 +85,18 @@ class ProposalAdmin(SimpleHistoryAdmin, ReadOnly):
 
     list_display = (
         "reference", "shown_state", "purpose", "amount", "currency", "debit_account",
-        "credit_account", "rail", "value_date", "cutoff_at", "maker_label",
+        "payee", "rail", "value_date", "cutoff_at", "maker_label",
     )  # fmt: skip
     list_filter = ("state", "currency", "purpose", "rail", "value_date")
-    search_fields = ("reference", "why", "debit_account__label", "credit_account__label")
+    search_fields = (
+        "reference",
+        "why",
+        "debit_account__label",
+        "credit_account__label",
+        "beneficiary__name",
+    )
     date_hierarchy = "value_date"
-    list_select_related = ("debit_account", "credit_account")
+    list_select_related = ("debit_account", "credit_account", "beneficiary")
     actions_detail = ("submit_it", "withdraw_it")
 
     @display(description="state", label=_LABELS)

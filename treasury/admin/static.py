@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
+from core.changes.admin import GovernedAdmin
 from core.errors import DomainError
 from core.identity.roles import STATIC_DATA, TENANT_ADMIN
 from treasury.models import Bank, BankAccount, LegalEntity, UsdRate
@@ -44,15 +45,22 @@ class ServiceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(LegalEntity)
-class LegalEntityAdmin(SimpleHistoryAdmin, ServiceAdmin):
+class LegalEntityAdmin(GovernedAdmin, SimpleHistoryAdmin, ServiceAdmin):
     """Our companies."""
 
     list_display = ("name", "lei", "town", "country")
     search_fields = ("name", "lei")
     fields = ("name", "lei", "street", "building_number", "post_code", "town", "country")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those who keep static data correct a company."""
+        return self.has_add_permission(request)
+
     def save_model(self, request: HttpRequest, obj: LegalEntity, *_args: Any) -> None:
         """Enter it through the service."""
+        if not obj._state.adding:  # noqa: SLF001 - Django's own flag
+            static.correct_entity(entity=obj)
+            return
         wish = static.EntityIn(
             name=obj.name,
             lei=obj.lei,
@@ -66,7 +74,7 @@ class LegalEntityAdmin(SimpleHistoryAdmin, ServiceAdmin):
 
 
 @admin.register(Bank)
-class BankAdmin(SimpleHistoryAdmin, ServiceAdmin):
+class BankAdmin(GovernedAdmin, SimpleHistoryAdmin, ServiceAdmin):
     """Banks and the line that payments leave by."""
 
     list_display = ("name", "bic", "country", "connection")
@@ -74,8 +82,19 @@ class BankAdmin(SimpleHistoryAdmin, ServiceAdmin):
     list_filter = ("country",)
     fields = ("bic", "name", "country", "connection")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those who keep static data correct a bank."""
+        return self.has_add_permission(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the BIC of a bank: messages name it."""
+        return ("bic",) if obj else ()
+
     def save_model(self, request: HttpRequest, obj: Bank, *_args: Any) -> None:
         """Enter it through the service."""
+        if not obj._state.adding:  # noqa: SLF001 - Django's own flag
+            static.correct_bank(bank=obj)
+            return
         made = static.create_bank(
             bic=obj.bic, name=obj.name, country=obj.country, connection=obj.connection
         )
@@ -99,7 +118,7 @@ class AccountForm(forms.ModelForm[BankAccount]):
 
 
 @admin.register(BankAccount)
-class BankAccountAdmin(SimpleHistoryAdmin, ServiceAdmin):
+class BankAccountAdmin(GovernedAdmin, SimpleHistoryAdmin, ServiceAdmin):
     """Accounts: opened with a number that is never shown again; terms change, numbers do not."""
 
     form = AccountForm

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.api.fields import AmountField
+from treasury.api.beneficiary_serializers import TypedInIn
 from treasury.models import (
     PrefundingRequest,
     Proposal,
@@ -12,13 +14,19 @@ from treasury.models import (
     Transfer,
     TransferStatus,
 )
+from treasury.selectors import controls
 
 
 class ProposalIn(serializers.Serializer[Any]):
-    """A new proposal. `submit` false keeps it as a draft."""
+    """A new proposal: exactly one of `credit_account`, `beneficiary` and `typed_in` is paid.
+
+    `submit` false keeps it as a draft.
+    """
 
     debit_account = serializers.UUIDField()
-    credit_account = serializers.UUIDField()
+    credit_account = serializers.UUIDField(required=False)
+    beneficiary = serializers.UUIDField(required=False)
+    typed_in = TypedInIn(required=False)
     amount = AmountField()
     why = serializers.CharField(max_length=2_000)
     value_date = serializers.DateField(required=False)
@@ -37,17 +45,42 @@ class ProposalOut(serializers.ModelSerializer[Proposal]):
     amount = AmountField(read_only=True)
     usd_equivalent = AmountField(read_only=True, allow_null=True)
     debit_account_label = serializers.CharField(source="debit_account.label")
-    credit_account_label = serializers.CharField(source="credit_account.label")
+    credit_account_label = serializers.CharField(
+        source="credit_account.label", read_only=True, allow_null=True
+    )
+    payee = serializers.CharField(read_only=True)
 
     class Meta:
         model = Proposal
         fields = [
             "id", "reference", "version", "purpose", "state", "debit_account",
-            "debit_account_label", "credit_account", "credit_account_label", "amount", "currency",
-            "usd_equivalent", "rail", "charge_bearer", "value_date", "cutoff_at", "maker",
-            "maker_label", "why", "content_hash", "created_at", "submitted_at", "closed_at",
-            "closing_reason",
+            "debit_account_label", "credit_account", "credit_account_label", "beneficiary",
+            "payee", "amount", "currency", "usd_equivalent", "rail", "charge_bearer",
+            "value_date", "cutoff_at", "maker", "maker_label", "why", "content_hash",
+            "created_at", "submitted_at", "closed_at", "closing_reason",
         ]  # fmt: skip
+
+
+class FlagOut(serializers.Serializer[Any]):
+    """What a checker should know; `ack` ones are acknowledged by their code."""
+
+    code = serializers.CharField()
+    words = serializers.CharField()
+    severity = serializers.ChoiceField(choices=["info", "warn", "ack"])
+
+
+class ProposalDetailOut(ProposalOut):
+    """A proposal with its flags."""
+
+    flags = serializers.SerializerMethodField()
+
+    class Meta(ProposalOut.Meta):
+        fields = [*ProposalOut.Meta.fields, "flags"]
+
+    @extend_schema_field(FlagOut(many=True))
+    def get_flags(self, proposal: Proposal) -> Any:
+        """Return what its checkers should know."""
+        return FlagOut(controls.flags_of(proposal), many=True).data
 
 
 class TransferStatusOut(serializers.ModelSerializer[TransferStatus]):
@@ -68,15 +101,18 @@ class TransferOut(serializers.ModelSerializer[Transfer]):
     rail = serializers.CharField(source="proposal.rail")
     value_date = serializers.DateField(source="proposal.value_date")
     debit_account = serializers.UUIDField(source="proposal.debit_account_id")
-    credit_account = serializers.UUIDField(source="proposal.credit_account_id")
+    credit_account = serializers.UUIDField(source="proposal.credit_account_id", allow_null=True)
+    beneficiary = serializers.UUIDField(source="proposal.beneficiary_id", allow_null=True)
+    payee = serializers.CharField(source="proposal.payee")
 
     class Meta:
         model = Transfer
         fields = [
             "id", "reference", "proposal", "state", "end_to_end_id", "uetr", "amount", "currency",
-            "rail", "value_date", "debit_account", "credit_account", "attempt", "message_id",
-            "bank_status", "bank_reference", "reason_code", "outcome_unknown_since", "sent_at",
-            "sla_due_at", "sla_breached_at", "confirmed_at", "settled_at",
+            "rail", "value_date", "debit_account", "credit_account", "beneficiary", "payee",
+            "attempt", "message_id", "bank_status", "bank_reference", "reason_code",
+            "outcome_unknown_since", "sent_at", "sla_due_at", "sla_breached_at", "confirmed_at",
+            "settled_at",
         ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from treasury.api import movement_views as views
+from treasury.api.evidence_views import TransferEvidence
 
 urlpatterns = [
     path("proposals", views.ProposalList.as_view(), name="proposals"),
@@ -22,6 +23,11 @@ urlpatterns = [
     ),
     path("transfers", views.TransferList.as_view(), name="transfers"),
     path("transfers/<uuid:transfer_id>", views.TransferDetail.as_view(), name="transfer"),
+    path(
+        "transfers/<uuid:transfer_id>/evidence",
+        TransferEvidence.as_view(),
+        name="transfer-evidence",
+    ),
     path(
         "transfers/<uuid:transfer_id>/retry", views.TransferRetry.as_view(), name="transfer-retry"
     ),

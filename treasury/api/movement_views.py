@@ -15,6 +15,7 @@ from core.idempotency import once
 from treasury.api.movement_serializers import (
     MovementReasonIn,
     PrefundingOut,
+    ProposalDetailOut,
     ProposalIn,
     ProposalOut,
     TransferDetailOut,
@@ -23,6 +24,7 @@ from treasury.api.movement_serializers import (
 from treasury.models import PrefundingRequest, Proposal, Transfer
 from treasury.selectors import movement as reads
 from treasury.services import prefunding, proposals, transfers
+from treasury.services.beneficiaries import BeneficiaryIn
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -31,6 +33,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     required=True,
     description="The same key and body again return the first answer.",
 )
+
+
+def _draft(given: ProposalIn) -> proposals.ProposalIn:
+    """Return the terms that were asked for."""
+    terms = {name: value for name, value in given.validated_data.items() if name != "submit"}
+    typed_in = terms.pop("typed_in", None)
+    # The currency is that of the account that pays.
+    somebody = BeneficiaryIn(currency="", **typed_in) if typed_in else None
+    return proposals.ProposalIn(typed_in=somebody, **terms)
 
 
 class ProposalList(ListAPIView[Proposal]):
@@ -44,6 +55,7 @@ class ProposalList(ListAPIView[Proposal]):
         "currency": ["exact"],
         "purpose": ["exact"],
         "rail": ["exact"],
+        "beneficiary": ["exact"],
         "value_date": ["exact", "gte", "lte"],
         "reference": ["exact"],
     }
@@ -60,19 +72,18 @@ class ProposalList(ListAPIView[Proposal]):
         return once(request, lambda: self._create(request, given))
 
     def _create(self, request: Request, given: ProposalIn) -> Response:
-        terms = dict(given.validated_data)
-        submit = terms.pop("submit")
+        submit = given.validated_data["submit"]
         maker = actor(request)
-        made = proposals.create_proposal(draft=proposals.ProposalIn(**terms), maker=maker)
+        made = proposals.create_proposal(draft=_draft(given), maker=maker)
         if submit:
             proposals.submit_proposal(proposal_id=made.pk, actor=maker)
         return Response(ProposalOut(reads.proposal(made.pk)).data, status=201)
 
 
 class ProposalDetail(RetrieveAPIView[Proposal]):
-    """Show one proposal."""
+    """Show one proposal with what its checkers should know."""
 
-    serializer_class = ProposalOut
+    serializer_class = ProposalDetailOut
 
     def get_object(self) -> Proposal:
         """Return it, or refuse with 404."""
@@ -130,12 +141,11 @@ class ProposalAmend(APIView):
         """Replace the terms: a new version, for which earlier decisions do not count."""
         given = ProposalIn(data=request.data)
         given.is_valid(raise_exception=True)
-        terms = {name: value for name, value in given.validated_data.items() if name != "submit"}
 
         def amend() -> Response:
             proposals.amend_proposal(
                 proposal_id=proposal_id,
-                draft=proposals.ProposalIn(**terms),
+                draft=_draft(given),
                 actor=actor(request),
             )
             return Response(ProposalOut(reads.proposal(proposal_id)).data)
@@ -151,6 +161,7 @@ class TransferList(ListAPIView[Transfer]):
         "proposal__state": ["exact", "in"],
         "proposal__currency": ["exact"],
         "proposal__rail": ["exact"],
+        "proposal__beneficiary": ["exact"],
         "end_to_end_id": ["exact"],
         "uetr": ["exact"],
     }

@@ -4,5 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("treasury.api.movement_urls")),
+    path("", include("treasury.api.beneficiary_urls")),
+    path("", include("treasury.api.freezing_urls")),
     path("", include("treasury.api.balances_urls")),
 ]

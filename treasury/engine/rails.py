@@ -43,6 +43,31 @@ _RTGS: Final = {
     "AED": "UAEFTS",
     "INR": "RTGS_IN",
 }
+# Where the bank that is paid must be for the currency's own rail to reach it.
+_EURO_AREA: Final = frozenset({
+    "AT", "BE", "BG", "CY", "DE", "EE", "ES", "FI", "FR", "GR", "HR",
+    "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PT", "SI", "SK",
+})  # fmt: skip
+_HOME: Final = {
+    "USD": frozenset({"US"}),
+    "GBP": frozenset({"GB"}),
+    "EUR": _EURO_AREA,
+    "AED": frozenset({"AE"}),
+    "INR": frozenset({"IN"}),
+}
+_BANK_CHARS: Final = 8
+
+
+def rail_to(*, currency: str, debit_bic: str, credit_bic: str) -> str:
+    """Return the rail to somebody else's account: books, the currency's RTGS, or correspondents.
+
+    Raises:
+        Invalid: a currency that we have no rail for.
+    """
+    same_bank = debit_bic[:_BANK_CHARS] == credit_bic[:_BANK_CHARS]
+    near = rail_for(currency=currency, same_bank=same_bank)
+    is_reached = same_bank or credit_bic[4:6] in _HOME[currency]
+    return near if is_reached else "SWIFT_GPI"
 
 
 def rail_for(*, currency: str, same_bank: bool) -> str:

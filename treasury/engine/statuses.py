@@ -44,6 +44,9 @@ MEANINGS: Final = {
     "CANC": Meaning(rank=FAILED_RANK, effect=Effect.FAIL, words="cancelled at the bank"),
     "RJCT": Meaning(rank=FAILED_RANK, effect=Effect.FAIL, words="rejected by the bank"),
 }
+CONFIRMING: Final = tuple(
+    code for code, meaning in MEANINGS.items() if meaning.effect is Effect.CONFIRM
+)
 _UNKNOWN: Final = Meaning(rank=0, effect=Effect.QUESTION, words="a status we do not know")
 
 

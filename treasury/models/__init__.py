@@ -1,7 +1,9 @@
 """What may exist in the treasury: static data, statements, expected flows, movements."""
 
-from treasury.constants import ProposalState
+from treasury.constants import BeneficiaryState, FreezeState, ProposalState
+from treasury.models.beneficiaries import Beneficiary
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
+from treasury.models.freezing import Freeze
 from treasury.models.movement import (
     ChargeBearer,
     PrefundingRequest,
@@ -33,8 +35,10 @@ from treasury.models.static import (
 )
 
 __all__ = [
-    "AccountKind", "Bank", "BankAccount", "BankEntry", "BookingStatus", "ChargeBearer",
-    "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "IntradayMode",
+    "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
+    "BookingStatus", "ChargeBearer",
+    "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze",
+    "FreezeState", "IntradayMode",
     "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "Purpose",
     "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
     "SuppressedShortfall", "Transfer", "TransferStatus", "UsdRate",

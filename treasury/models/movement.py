@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
 from treasury.constants import ProposalState
+from treasury.models.beneficiaries import Beneficiary
 from treasury.models.statements import BankEntry
 from treasury.models.static import BankAccount
 
@@ -37,7 +38,7 @@ _S = ProposalState
 
 
 class Proposal(FSMModelMixin, TenantModel):
-    """A proposal to move money between two of our accounts.
+    """A proposal to move money from an account of ours to another one, or to a beneficiary.
 
     `content_hash` is computed by the database over everything that will be sent; approvals are
     given to that hash. Only services fire transitions; a trigger holds the legal edges.
@@ -47,7 +48,12 @@ class Proposal(FSMModelMixin, TenantModel):
     version = models.PositiveIntegerField(default=1)
     purpose = models.CharField(max_length=14, choices=Purpose)
     debit_account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
-    credit_account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
+    credit_account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    beneficiary = models.ForeignKey(
+        Beneficiary, on_delete=models.PROTECT, null=True, related_name="proposals"
+    )
     amount = models.DecimalField(max_digits=20, decimal_places=4)
     currency = models.CharField(max_length=3)
     rail = models.CharField(max_length=12)
@@ -80,11 +86,37 @@ class Proposal(FSMModelMixin, TenantModel):
             models.CheckConstraint(
                 name="proposal_accounts_differ", condition=~Q(debit_account=F("credit_account"))
             ),
+            models.CheckConstraint(
+                name="proposal_pays_exactly_one",
+                condition=Q(credit_account__isnull=True, beneficiary__isnull=False)
+                | Q(credit_account__isnull=False, beneficiary__isnull=True),
+            ),
         ]
-        indexes = [models.Index(fields=["tenant", "state", "cutoff_at"], name="proposal_by_state")]
+        indexes = [
+            models.Index(fields=["tenant", "state", "cutoff_at"], name="proposal_by_state"),
+            models.Index(fields=["tenant", "submitted_at"], name="proposal_by_submission"),
+        ]
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def payee(self) -> str:
+        """Return who gets the money, in a word."""
+        return self.credit_account.label if self.credit_account else str(self.beneficiary)
+
+    @property
+    def payee_bank(self) -> str:
+        """Return the bank that the money goes to."""
+        if self.credit_account:
+            return self.credit_account.bank.name
+        return self.beneficiary.bank_words if self.beneficiary else ""
+
+    @property
+    def payee_hint(self) -> str:
+        """Return the last digits of the account that is credited."""
+        target = self.credit_account or self.beneficiary
+        return target.number_hint if target else ""
 
     @transition(state, _S.DRAFT, _S.PENDING)
     def submit(self, *, at: datetime) -> None:

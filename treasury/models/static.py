@@ -1,5 +1,6 @@
 """Static data: who we are, where we bank, and what a currency is worth in dollars."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
@@ -101,6 +102,18 @@ class BankAccount(TenantModel):
         default=30, help_text="A balance older than this is stale."
     )
     is_active = models.BooleanField(default=True)
+    changed_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When what steers money changed last, by the database's clock.",
+    )
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
     history = HistoricalRecords()
 
     class Meta:

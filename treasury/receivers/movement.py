@@ -85,23 +85,37 @@ def _closed(how: str) -> approvals.Callback:
     return close
 
 
+def _sent_back(outcome: approvals.SubjectOutcome) -> None:
+    """Leave it with its maker, who amends or withdraws it."""
+    logger.info("proposal_sent_back", proposal=str(outcome.subject_id))
+
+
 def _describe(subject_id: UUID) -> approvals.SubjectDescription:
     proposal = reads.proposal(subject_id)
-    debit, credit = proposal.debit_account, proposal.credit_account
+    debit = proposal.debit_account
     return approvals.SubjectDescription(
-        title=f"{Money(proposal.amount, proposal.currency)} to {credit.label}",
+        title=f"{Money(proposal.amount, proposal.currency)} to {proposal.payee}",
         url=f"/proposals/{proposal.pk}",
         facts=(
             ("Why", proposal.why),
             ("From", f"{debit.label} at {debit.bank.name} (…{debit.number_hint})"),
-            ("To", f"{credit.label} at {credit.bank.name} (…{credit.number_hint})"),
-            ("Beneficiary", credit.entity.name),
+            ("To", f"{proposal.payee} at {proposal.payee_bank} (…{proposal.payee_hint})"),
+            ("Beneficiary", _beneficiary_words(proposal)),
             ("Rail", proposal.rail),
             ("Value date", proposal.value_date.isoformat()),
             ("Charges", proposal.get_charge_bearer_display()),
             ("Reference", proposal.reference),
         ),
     )
+
+
+def _beneficiary_words(proposal: Proposal) -> str:
+    somebody = proposal.beneficiary
+    if somebody is None:
+        return proposal.credit_account.entity.name if proposal.credit_account else ""
+    kind = "typed in" if somebody.is_typed_in else "on the list"
+    known = "verified" if somebody.is_verified else "not verified"
+    return f"{somebody.name}, {somebody.town} {somebody.country} ({kind}, {known})"
 
 
 def _requote(amount: Decimal, currency: str) -> approvals.UsdQuote | None:
@@ -131,6 +145,7 @@ approvals.register(
         on_rejected=_closed("reject"),
         on_expired=_closed("expire"),
         on_cancelled=_closed("cancel"),
+        on_changes_requested=_sent_back,
         describe=_describe,
         requote=_requote,
     ),

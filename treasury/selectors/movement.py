@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import QuerySet
 
+from approvals import selectors as approvals
 from calendars import selectors as calendars
 from core import policies
 from core.errors import NotFound
+from treasury.constants import PROPOSAL_SUBJECT as SUBJECT
 from treasury.engine.rails import BOOK
 from treasury.models import BankAccount, PrefundingRequest, Proposal, Transfer
 from treasury.policies import INTERNAL_LEAD_MINUTES
@@ -30,7 +32,12 @@ class Window:
 def proposals() -> QuerySet[Proposal]:
     """Return all proposals with what a list shows."""
     return Proposal.objects.select_related(
-        "debit_account__bank", "credit_account__bank", "maker", "transfer"
+        "debit_account__bank",
+        "credit_account__bank",
+        "credit_account__changed_by",
+        "beneficiary__changed_by",
+        "maker",
+        "transfer",
     )
 
 
@@ -49,7 +56,7 @@ def proposal(proposal_id: UUID) -> Proposal:
 def transfers() -> QuerySet[Transfer]:
     """Return all transfers with what a list shows."""
     return Transfer.objects.select_related(
-        "proposal__debit_account__bank", "proposal__credit_account__bank"
+        "proposal__debit_account__bank", "proposal__credit_account__bank", "proposal__beneficiary"
     )
 
 
@@ -70,6 +77,14 @@ def prefunding_requests() -> QuerySet[PrefundingRequest]:
     return PrefundingRequest.objects.select_related("account", "proposal").prefetch_related(
         "suppressed"
     )
+
+
+def decisions_count(found: Proposal) -> int:
+    """Return how many decisions its present version holds."""
+    request = approvals.request_of(
+        subject_type=SUBJECT, subject_id=found.pk, subject_version=found.version
+    )
+    return len(request.decisions.all()) if request else 0
 
 
 def content_of(proposal_id: UUID) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from core import clock
 from integrations import services as lines
 from integrations.codecs.records import PaymentStatus, StatusReport
-from treasury.engine.statuses import DEBITED_RANK, Effect, Verdict, judge
+from treasury.engine.statuses import CONFIRMING, DEBITED_RANK, Effect, Verdict, judge
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -69,6 +69,8 @@ def _apply(status: PaymentStatus, message_id: UUID) -> bool:
         _ask_a_person(held, status.status, verdict.words)
     elif verdict.effect is not Effect.NOTHING:
         _take_effect(held, proposal, status, verdict)
+    else:
+        _settle_when_complete(held, proposal)
     return True
 
 
@@ -118,11 +120,18 @@ def _confirm(held: Transfer, proposal: Proposal) -> None:
         held.confirmed_at = clock.now()
         held.save(update_fields=["confirmed_at"])
         tell_status(proposal=proposal, from_state=_S.SENT)
-    _settle_when_both_sides_are_booked(held, proposal)
+    _settle_when_complete(held, proposal)
 
 
-def _settle_when_both_sides_are_booked(held: Transfer, proposal: Proposal) -> None:
-    if proposal.state != _S.CONFIRMED or not (held.debit_entry_id and held.credit_entry_id):
+def _is_complete(held: Transfer, proposal: Proposal) -> bool:
+    """Both sides were booked; of a payment to somebody else we see ours, and hear of theirs."""
+    if proposal.beneficiary_id is None:
+        return bool(held.debit_entry_id and held.credit_entry_id)
+    return bool(held.debit_entry_id) and held.statuses.filter(status__in=CONFIRMING).exists()
+
+
+def _settle_when_complete(held: Transfer, proposal: Proposal) -> None:
+    if proposal.state != _S.CONFIRMED or not _is_complete(held, proposal):
         return
     now = clock.now()
     proposal.settle(at=now)

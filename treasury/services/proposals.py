@@ -1,8 +1,5 @@
-"""Propose to move money between own accounts: create, submit, amend, withdraw."""
+"""Propose to move our money: create, submit, amend, withdraw."""
 
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -14,34 +11,31 @@ from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.identity.roles import DEALER, INTEGRATION, TREASURY_MAKER, TREASURY_MANAGER
 from core.ids import uetr
-from core.money import Money, smallest_unit
+from core.money import Money
 from integrations.codecs.pain001 import preflight
 from integrations.codecs.records import Severity
-from treasury.engine.rails import profile, rail_for
+from treasury.constants import PROPOSAL_SUBJECT
 from treasury.errors import CutoffPassed, NotTheMaker, PreflightFailed
-from treasury.models import BankAccount, Proposal, ProposalState, Purpose, Transfer
+from treasury.models import Proposal, ProposalState, Transfer
+from treasury.selectors import controls as control_reads
 from treasury.selectors import movement as reads
 from treasury.selectors.accounts import usd_equivalent
+from treasury.services import controls
 from treasury.services.news import tell_status
 from treasury.services.orders import instruction_for
 from treasury.services.references import next_reference
+from treasury.services.terms import ProposalIn, require_payable, routed
 
-SUBJECT = "treasury.proposal"
+__all__ = [
+    "ACTION", "MAKERS", "SUBJECT", "ProposalIn", "amend_proposal", "close_proposal",
+    "create_proposal", "submit_proposal", "withdraw_proposal",
+]  # fmt: skip
+
+SUBJECT = PROPOSAL_SUBJECT
 ACTION = "fund_movement"
+# A request whose checkers asked for changes is closed; its proposal waits for its maker.
+SENT_BACK = "RETURNED"
 MAKERS = (TREASURY_MAKER, TREASURY_MANAGER, DEALER, INTEGRATION)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalIn:
-    """What a maker asks for. Without rail and value date the earliest that still lands is taken."""
-
-    debit_account: UUID
-    credit_account: UUID
-    amount: Decimal
-    why: str
-    purpose: str = Purpose.MANUAL
-    rail: str = ""
-    value_date: date | None = None
 
 
 @transaction.atomic
@@ -50,15 +44,12 @@ def create_proposal(*, draft: ProposalIn, maker: User | None, maker_label: str =
 
     Raises:
         Forbidden: this person may not make proposals.
-        NotFound: an account is not ours.
+        NotFound: an account or beneficiary is not ours.
+        BeneficiaryBlocked: it may not be paid.
         Invalid: amount, accounts, rail or value date do not fit; names the field.
     """
     _require_maker(maker)
-    debit, credit = (
-        _account(draft.debit_account, "debit_account"),
-        _account(draft.credit_account, "credit_account"),
-    )
-    fields = _routed(draft, debit, credit)
+    fields = routed(draft)
     return Proposal.objects.create(
         reference=next_reference(kind="FMP"),
         purpose=draft.purpose,
@@ -76,12 +67,15 @@ def submit_proposal(*, proposal_id: UUID, actor: User | None) -> Proposal:
     Raises:
         NotTheMaker: somebody else's draft.
         CutoffPassed: it can no longer land on its value date.
+        BeneficiaryBlocked: it may not be paid any more.
         PreflightFailed: the bank would refuse the order; all reasons in words.
+        LimitExceeded: too much would leave within 24 hours.
         NobodyEligible: too few other people may check it (from the approvals room).
     """
     proposal = _locked(proposal_id)
     _require_own(proposal, actor)
     _require_time(proposal)
+    require_payable(proposal.beneficiary)
     before = proposal.state
     proposal.submit(at=clock.now())
     _ask_for_approval(proposal)
@@ -96,14 +90,11 @@ def amend_proposal(*, proposal_id: UUID, draft: ProposalIn, actor: User) -> Prop
     Raises:
         NotTheMaker: somebody else's proposal.
         CutoffPassed: the new terms cannot land.
+        LimitExceeded: too much would leave within 24 hours.
     """
     proposal = _locked(proposal_id)
     _require_own(proposal, actor)
-    debit, credit = (
-        _account(draft.debit_account, "debit_account"),
-        _account(draft.credit_account, "credit_account"),
-    )
-    for name, value in _routed(draft, debit, credit).items():
+    for name, value in routed(draft).items():
         setattr(proposal, name, value)
     _require_time(proposal)
     proposal.amend(at=clock.now())
@@ -127,7 +118,7 @@ def withdraw_proposal(*, proposal_id: UUID, actor: User, reason: str) -> Proposa
     request = approvals.request_of(
         subject_type=SUBJECT, subject_id=proposal.pk, subject_version=proposal.version
     )
-    if proposal.state == ProposalState.DRAFT or request is None:
+    if request is None or request.state == SENT_BACK:
         close_proposal(proposal_id=proposal.pk, outcome="cancel", reason=reason)
     else:
         approval_services.cancel(request_id=request.pk, actor=actor, reason=reason)
@@ -174,6 +165,8 @@ def _ask_for_approval(proposal: Proposal) -> None:
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
     proposal.save()
+    controls.count_alone(proposal)
+    controls.require_limits(proposal)
     approval_services.submit(
         submission=approval_services.Submission(
             action=ACTION,
@@ -181,7 +174,7 @@ def _ask_for_approval(proposal: Proposal) -> None:
             subject_id=proposal.pk,
             subject_version=proposal.version,
             title=f"{proposal.reference}: {Money(proposal.amount, proposal.currency)} to"
-            f" {proposal.credit_account.label}",
+            f" {proposal.payee}",
             content=reads.content_of(proposal.pk),
             maker=proposal.maker,
             maker_label=proposal.maker_label,
@@ -191,64 +184,12 @@ def _ask_for_approval(proposal: Proposal) -> None:
             usd_rate=worth.rate,
             usd_rate_at=worth.as_of,
             cutoff_at=proposal.cutoff_at,
+            involved=control_reads.recent_editors(proposal),
+            entity=proposal.debit_account.entity_id,
+            at_least=controls.at_least(proposal, action=ACTION),
         )
     )
     proposal.refresh_from_db(fields=["content_hash"])
-
-
-def _routed(draft: ProposalIn, debit: BankAccount, credit: BankAccount) -> dict[str, object]:
-    """Check the terms and find rail, value date and cut-off."""
-    _check_amount(draft, debit, credit)
-    rail = draft.rail or rail_for(
-        currency=debit.currency, same_bank=debit.bank_id == credit.bank_id
-    )
-    terms = profile(rail)
-    window = reads.window_for(rail=rail, account=debit, now=clock.now())
-    if draft.value_date is not None and draft.value_date != window.value_date:
-        raise Invalid(
-            f"The earliest value date on {rail} is {window.value_date}; later ones are proposed"
-            " on their day.",
-            field="value_date",
-        )
-    return {
-        "debit_account": debit,
-        "credit_account": credit,
-        "amount": draft.amount,
-        "currency": debit.currency,
-        "rail": rail,
-        "charge_bearer": terms.charge_bearer,
-        "value_date": window.value_date,
-        "cutoff_at": window.cutoff_at,
-        "why": draft.why,
-    }
-
-
-def _check_amount(draft: ProposalIn, debit: BankAccount, credit: BankAccount) -> None:
-    if debit.pk == credit.pk:
-        raise Invalid("Debit and credit account are the same.", field="credit_account")
-    if debit.currency != credit.currency:
-        raise Invalid(
-            f"{debit.label} holds {debit.currency}, {credit.label} holds {credit.currency}:"
-            " a conversion is an FX deal.",
-            field="credit_account",
-        )
-    if not draft.amount.is_finite() or draft.amount <= 0:
-        raise Invalid("The amount is positive.", field="amount")
-    if draft.amount != draft.amount.quantize(smallest_unit(debit.currency)):
-        raise Invalid(f"{debit.currency} has fewer decimals than {draft.amount}.", field="amount")
-    if not draft.why.strip():
-        raise Invalid("Say why: it is what the checker reads first.", field="why")
-
-
-def _account(account_id: UUID, field: str) -> BankAccount:
-    found = (
-        BankAccount.objects.select_related("bank", "entity")
-        .filter(pk=account_id, is_active=True)
-        .first()
-    )
-    if found is None:
-        raise NotFound("There is no such active account.", field=field)
-    return found
 
 
 def _locked(proposal_id: UUID) -> Proposal:
@@ -259,6 +200,8 @@ def _locked(proposal_id: UUID) -> Proposal:
             "debit_account__entity",
             "credit_account__bank",
             "credit_account__entity",
+            "credit_account__changed_by",
+            "beneficiary__changed_by",
         )
         .filter(pk=proposal_id)
         .first()

@@ -124,6 +124,32 @@ def create_bank(*, bic: str, name: str, country: str = "", connection: str = "")
 
 
 @transaction.atomic
+def correct_entity(*, entity: LegalEntity) -> LegalEntity:
+    """Store a corrected company.
+
+    Raises:
+        Invalid: the LEI or the country cannot be right.
+        AlreadyKnown: there is one of that name.
+    """
+    if not lei_holds(entity.lei):
+        raise Invalid(f"{entity.lei} is not a valid LEI.", field="lei")
+    _check_country(entity.country)
+    return _saved(entity, f"There is a company named {entity.name} already.")
+
+
+@transaction.atomic
+def correct_bank(*, bank: Bank) -> Bank:
+    """Store a corrected bank; its BIC stays.
+
+    Raises:
+        Invalid: the country cannot be right.
+        AlreadyKnown: there is one with that BIC.
+    """
+    _check_country(bank.country)
+    return _saved(bank, f"There is a bank with the BIC {bank.bic} already.")
+
+
+@transaction.atomic
 def open_account(*, account: AccountIn) -> BankAccount:
     """Record an account of ours.
 

@@ -5,53 +5,78 @@ transaction, the outcome commits here again.
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 
+from approvals import selectors as approvals
 from calendars import selectors as calendars
-from core import clock
+from core import clock, policies
 from core.errors import DomainError, Forbidden, NotFound
 from core.identity.models import User
 from core.ids import uetr
 from core.tenancy import bound
 from integrations import services as lines
 from treasury.engine.rails import BOOK, profile
-from treasury.errors import NotRetriable
-from treasury.models import FlowSource, Proposal, ProposalState, Transfer
-from treasury.selectors import positions
+from treasury.errors import NotRetriable, OutflowsFrozen
+from treasury.models import BeneficiaryState, FlowSource, Proposal, ProposalState, Transfer
+from treasury.policies import RETRY_HOURS_MAX
+from treasury.selectors import controls, freezing, positions
 from treasury.services import flows, orders
+from treasury.services.controls import require_limits
 from treasury.services.news import raise_alert, tell_status
-from treasury.services.proposals import MAKERS, close_proposal
+from treasury.services.proposals import MAKERS, SENT_BACK, SUBJECT, close_proposal
+from treasury.services.terms import require_payable
 
 logger = structlog.get_logger(__name__)
 
 _STATE_AND_CLOSING = ["state", "closed_at", "closing_reason"]
-FUNDS_MISSING = "FUNDS"
+FUNDS_MISSING: Final = "FUNDS"
+COOL_OFF: Final = "COOLOFF"
+BLOCKED: Final = "BLOCKED"
+_OBSTACLES: Final = {
+    FUNDS_MISSING: "funds_missing",
+    COOL_OFF: "cooling_off",
+    BLOCKED: "beneficiary_blocked",
+}
 
 
 @transaction.atomic
-def release(*, proposal_id: UUID) -> Transfer:
-    """Set the transfer of a just approved proposal free; the money is reserved from here on."""
+def release(*, proposal_id: UUID) -> Transfer | None:
+    """Set the transfer of a just approved proposal free; the money is reserved from here on.
+
+    While outflows are stopped it is approved only; `execute` makes the transfer afterwards.
+
+    Raises:
+        LimitExceeded: too much would leave within 24 hours.
+    """
     proposal = lock(proposal_id)
     before = proposal.state
+    require_limits(proposal)
     proposal.approve()
     proposal.save(update_fields=["state"])
+    made = None if freezing.standing_freeze() else _made(proposal)
+    tell_status(proposal=proposal, from_state=before)
+    return made
+
+
+def _made(proposal: Proposal) -> Transfer:
     made = Transfer.objects.create(
         proposal=proposal,
         end_to_end_id=proposal.reference,
         uetr=uetr(),
         created_at=clock.now(),
     )
-    _expect_both_sides(made)
-    tell_status(proposal=proposal, from_state=before)
+    _expect_our_sides(made)
     return made
 
 
 def execute_due(*, tenant: UUID) -> int:
     """Take every approved transfer to the bank's line, each in its own transaction."""
     with bound(tenant, actor="system:treasury.execute"):
+        _expire_sent_back()
         due = list(
             Proposal.objects.filter(state=ProposalState.APPROVED)
             .order_by("cutoff_at")
@@ -67,12 +92,29 @@ def execute_due(*, tenant: UUID) -> int:
     return started
 
 
+def _expire_sent_back() -> None:
+    """Expire what checkers sent back and its maker did not amend before the cut-off."""
+    late = Proposal.objects.filter(state=ProposalState.PENDING, cutoff_at__lte=clock.now())
+    for proposal in late:
+        request = approvals.request_of(
+            subject_type=SUBJECT, subject_id=proposal.pk, subject_version=proposal.version
+        )
+        if request is not None and request.state == SENT_BACK:
+            close_proposal(
+                proposal_id=proposal.pk, outcome="expire", reason="It was not amended in time."
+            )
+
+
 @transaction.atomic
 def execute(*, proposal_id: UUID) -> bool:
     """Queue the payment order of one approved proposal. Return whether it was queued.
 
-    Past the cut-off it expires; without the money it waits and a person is told; an order that
-    the bank would refuse fails here with the reasons in words.
+    Past the cut-off it expires. While outflows are stopped it waits; so it does, and a person is
+    told, without the money, while its payee's account is too new, or blocked. An order that the
+    bank would refuse fails here with the reasons in words.
+
+    Raises:
+        LimitExceeded: too much would leave within 24 hours.
     """
     proposal = lock(proposal_id)
     if proposal.state != ProposalState.APPROVED:
@@ -81,7 +123,12 @@ def execute(*, proposal_id: UUID) -> bool:
         close_proposal(proposal_id=proposal.pk, outcome="expire", reason="The cut-off passed.")
         cancel_flows(proposal)
         return False
-    return _funds_are_there(proposal) and _start_attempt(proposal)
+    if freezing.standing_freeze() is not None:
+        return False
+    if not Transfer.objects.filter(proposal=proposal).exists():
+        require_limits(proposal)
+        _made(proposal)
+    return _may_leave(proposal) and _start_attempt(proposal)
 
 
 @transaction.atomic
@@ -91,6 +138,8 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
     Raises:
         Forbidden: this person may not.
         NotRetriable: it has not failed, or its cut-off has passed.
+        OutflowsFrozen: all outflows are stopped.
+        BeneficiaryBlocked: its payee may not be paid any more.
     """
     if not actor.has_role(*MAKERS) or actor.is_service:
         raise Forbidden("Trying again takes a person with the role treasury_maker.")
@@ -98,12 +147,16 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
     if found is None:
         raise NotFound("There is no such transfer.", field="transfer")
     proposal = lock(found.proposal_id)
-    if proposal.state != ProposalState.FAILED or clock.now() >= proposal.cutoff_at:
+    _require_retriable(proposal)
+    if freezing.standing_freeze() is not None:
+        raise OutflowsFrozen("All outflows are stopped.", field="transfer")
+    require_payable(proposal.beneficiary)
+    if (until := controls.cools_until(proposal.pk)) is not None:
         raise NotRetriable(
-            "Only a failed transfer whose cut-off has not passed can be tried again.",
+            f"The account it pays was changed: it rests until {until:%d %b %H:%M} UTC.",
             state=proposal.state,
         )
-    _expect_both_sides(found)
+    _expect_our_sides(found)
     _start_attempt(proposal)
     return Transfer.objects.get(pk=transfer_id)
 
@@ -177,8 +230,8 @@ def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
 
 
 def cancel_flows(proposal: Proposal) -> None:
-    """Take the expected flows of a transfer off both accounts."""
-    for account_id in (proposal.debit_account_id, proposal.credit_account_id):
+    """Take the expected flows of a transfer off our accounts."""
+    for account_id in filter(None, (proposal.debit_account_id, proposal.credit_account_id)):
         flows.cancel_flow(
             account_id=account_id, source=FlowSource.TRANSFER, source_ref=proposal.reference
         )
@@ -198,6 +251,7 @@ def lock(proposal_id: UUID) -> Proposal:
             "debit_account__entity",
             "credit_account__bank",
             "credit_account__entity",
+            "beneficiary",
         )
         .get(pk=proposal_id)
     )
@@ -230,36 +284,73 @@ def _start_attempt(proposal: Proposal) -> bool:
     return True
 
 
-def _funds_are_there(proposal: Proposal) -> bool:
-    """Look at the debit account again; its own reservation is already inside `available`."""
+def _require_retriable(proposal: Proposal) -> None:
     now = clock.now()
-    left = positions.available(
-        account_id=proposal.debit_account_id, on=proposal.value_date, now=now
-    ).amount
-    limit = proposal.debit_account.overdraft_limit
+    if proposal.state != ProposalState.FAILED or now >= proposal.cutoff_at:
+        raise NotRetriable(
+            "Only a failed transfer whose cut-off has not passed can be tried again.",
+            state=proposal.state,
+        )
+    hours = policies.get(RETRY_HOURS_MAX)
+    if proposal.closed_at is None or now - proposal.closed_at > timedelta(hours=hours):
+        raise NotRetriable(
+            f"It failed more than {hours} hours ago: what people approved then is proposed anew.",
+            state=proposal.state,
+        )
+
+
+def _may_leave(proposal: Proposal) -> bool:
+    """Return whether nothing holds it back; tell a person once about what does."""
+    found = _obstacle(proposal)
     held = Transfer.objects.get(proposal=proposal)
-    if left >= -limit:
+    if found is None:
         return True
-    if held.reason_code != FUNDS_MISSING:
-        held.reason_code = FUNDS_MISSING
+    code, title, detail = found
+    if held.reason_code != code:
+        held.reason_code = code
         held.save(update_fields=["reason_code"])
         raise_alert(
-            kind="funds_missing",
+            kind=_OBSTACLES[code],
             severity="high",
             subject_type="transfer",
             subject_id=held.pk,
-            title=f"{proposal.reference} waits: {proposal.debit_account.label} lacks the money",
-            detail=f"It would stand {-left:,.2f} {proposal.currency} below its floor.",
+            title=f"{proposal.reference} waits: {title}",
+            detail=detail,
         )
     return False
 
 
-def _expect_both_sides(made: Transfer) -> None:
-    proposal = made.proposal
-    sides = (
-        (proposal.debit_account, -proposal.amount, f"to {proposal.credit_account.label}"),
-        (proposal.credit_account, proposal.amount, f"from {proposal.debit_account.label}"),
+def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
+    """Return code, title and detail of what holds an approved payment back."""
+    somebody = proposal.beneficiary
+    if somebody is not None and somebody.state == BeneficiaryState.BLOCKED:
+        return BLOCKED, f"{somebody.name} is blocked", "Nothing is paid there until unblocked."
+    until = controls.cools_until(proposal.pk)
+    if until is not None:
+        return (
+            COOL_OFF,
+            "the account it pays was changed",
+            f"It rests until {until:%d %b %H:%M} UTC.",
+        )
+    # Its own reservation is already inside what is available.
+    left = positions.available(
+        account_id=proposal.debit_account_id, on=proposal.value_date, now=clock.now()
+    ).amount
+    if left >= -proposal.debit_account.overdraft_limit:
+        return None
+    return (
+        FUNDS_MISSING,
+        f"{proposal.debit_account.label} lacks the money",
+        f"It would stand {-left:,.2f} {proposal.currency} below its floor.",
     )
+
+
+def _expect_our_sides(made: Transfer) -> None:
+    proposal = made.proposal
+    sides = [(proposal.debit_account, -proposal.amount, f"to {proposal.payee}")]
+    if proposal.credit_account is not None:
+        came_from = f"from {proposal.debit_account.label}"
+        sides.append((proposal.credit_account, proposal.amount, came_from))
     for account, amount, direction in sides:
         flows.put_expected_flow(
             flow=flows.FlowIn(

@@ -1,29 +1,27 @@
-"""Boards of proposals and transfers, one proposal in full, and the form for a new one."""
+"""Boards of proposals and transfers, one proposal in full, and what its people may do with it."""
 
 from typing import Any, Final
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.api.actor import actor
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
-from core.ids import uuid7
-from core.money import parse_amount
 from integrations import selectors as lines
 from integrations.codecs.pain001 import write_pain001
 from integrations.downloads import ROLES_FOR_BYTES
-from treasury.models import BankAccount, Proposal, ProposalState, Transfer
-from treasury.selectors import accounts, movement
+from treasury.evidence import READERS
+from treasury.models import Proposal, ProposalState, Transfer
+from treasury.selectors import controls, movement
 from treasury.services import orders, proposals, transfers
+from treasury.services.freezing import STOPPERS
 from treasury.views.layout import laid_out
 from treasury.views.timeline import story
 
@@ -37,18 +35,8 @@ OPEN_STATES: Final = (
     ProposalState.SENT,
     ProposalState.CONFIRMED,
 )
-SENT_FORMS: Final = "sent_proposal_forms"
 # Replaced at sending; shown so that the rest of the message can be checked before.
 UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
-
-
-class ProposalForm(forms.Form):
-    """What a maker types; the service decides everything else."""
-
-    debit_account = forms.UUIDField()
-    credit_account = forms.UUIDField()
-    amount = forms.CharField(max_length=24)
-    why = forms.CharField(max_length=500)
 
 
 def _shown(request: HttpRequest, states: str) -> dict[str, Any]:
@@ -77,6 +65,7 @@ def proposal_board(request: HttpRequest) -> HttpResponse:
     context = _shown(request, "open")
     context["rows"] = _proposals(context["show"])[:LISTED_MAX]
     context["may_propose"] = actor(request).has_role(*proposals.MAKERS)
+    context["may_stop"] = actor(request).has_role(*STOPPERS)
     whole = request.headers.get("HX-Request") != "true"
     page = "treasury/proposals.html" if whole else "treasury/proposals_table.html"
     return render(request, page, context)
@@ -88,6 +77,7 @@ def transfer_board(request: HttpRequest) -> HttpResponse:
     """List transfers with what the banks said about them."""
     context = _shown(request, "open")
     context["rows"] = _transfers(context["show"])[:LISTED_MAX]
+    context["may_stop"] = actor(request).has_role(*STOPPERS)
     whole = request.headers.get("HX-Request") != "true"
     page = "treasury/transfers.html" if whole else "treasury/transfers_table.html"
     return render(request, page, context)
@@ -120,12 +110,15 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
         "proposal": found,
         "transfer": transfer,
         "story": story(found),
+        "flags": controls.flags_of(found) if found.state in OPEN_STATES else (),
         "may_submit": found.state == ProposalState.DRAFT and found.maker_id == person.pk,
+        "may_amend": found.state == ProposalState.PENDING and found.maker_id == person.pk,
         "may_withdraw": _may_withdraw(found, person),
         "may_retry": found.state == ProposalState.FAILED
         and clock.now() < found.cutoff_at
         and person.has_role(*proposals.MAKERS),
         "may_read_bytes": person.has_role(*ROLES_FOR_BYTES),
+        "may_prove": transfer is not None and person.has_role(*READERS),
     }
 
 
@@ -167,55 +160,6 @@ def _draft(found: Proposal, transfer: Transfer | None) -> Transfer:
         transfer.attempt += 1
         return transfer
     return Transfer(proposal=found, end_to_end_id=found.reference, uetr=UETR_TO_COME, attempt=1)
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def new_proposal(request: HttpRequest) -> HttpResponse:
-    """Take a manual proposal and put it before its checkers."""
-    person = actor(request)
-    if not person.has_role(*proposals.MAKERS):
-        raise Forbidden("Making proposals takes the role treasury_maker.")
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        form_id = request.POST.get("form_id", "")
-        before = request.session.get(SENT_FORMS, {})
-        if form_id in before:
-            return redirect("treasury:proposal", proposal_id=before[form_id])
-        try:
-            made = _propose(request, person)
-        except DomainError as refusal:
-            errors[str(refusal.context.get("field", "form"))] = refusal.message
-        else:
-            request.session[SENT_FORMS] = {form_id: str(made.pk)}
-            messages.success(request, f"{made.reference} waits for its checkers.")
-            return redirect("treasury:proposal", proposal_id=made.pk)
-    context = {
-        "accounts": accounts.accounts(),
-        "errors": errors,
-        "given": request.POST,
-        "form_id": request.POST.get("form_id") or uuid7().hex,
-    }
-    return render(request, "treasury/new_proposal.html", context)
-
-
-def _propose(request: HttpRequest, person: User) -> Proposal:
-    form = ProposalForm(request.POST)
-    if not form.is_valid():
-        field = next(iter(form.errors))
-        raise Invalid("Please fill this in.", field=field)
-    given = form.cleaned_data
-    debit: BankAccount = accounts.account(given["debit_account"])
-    amount = parse_amount(given["amount"].replace(",", "").strip(), debit.currency)
-    draft = proposals.ProposalIn(
-        debit_account=given["debit_account"],
-        credit_account=given["credit_account"],
-        amount=amount,
-        why=given["why"],
-    )
-    with transaction.atomic():
-        made = proposals.create_proposal(draft=draft, maker=person)
-        return proposals.submit_proposal(proposal_id=made.pk, actor=person)
 
 
 @require_POST

@@ -10,6 +10,11 @@ from approvals import selectors as approvals
 from treasury.models import Proposal, ProposalState, Transfer
 from treasury.services.proposals import SUBJECT
 
+DECISION_WORDS: Final = {
+    "APPROVE": "Approved",
+    "REJECT": "Rejected",
+    "CHANGES": "Changes were asked for",
+}
 STATUS_WORDS: Final = {
     "RCVD": "The bank received it",
     "ACTC": "The bank accepted it technically",
@@ -62,13 +67,12 @@ def _approval(proposal: Proposal) -> Iterator[Step]:
             words=f"Needs {request.required_count}.",
         )
         for decision in request.decisions.all():
-            is_no = decision.outcome == "REJECT"
             said = f": {decision.reason}" if decision.reason else ""
             yield Step(
                 at=decision.decided_at,
-                title="Rejected" if is_no else "Approved",
+                title=DECISION_WORDS.get(decision.outcome, decision.outcome),
                 words=f"{decision.checker.display_name}{said}",
-                look="bad" if is_no else "done",
+                look="done" if decision.outcome == "APPROVE" else "bad",
             )
 
 

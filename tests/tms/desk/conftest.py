@@ -46,5 +46,5 @@ def house(tenant: Tenant, at_work: object, tmp_path: Path, checker: User, checke
 def stranger(other_tenant: Tenant) -> Client:
     """A manager of another tenant, signed in there."""
     with bound(other_tenant.id, actor="system:test"):
-        manager = make_user("stranger", "treasury_manager", "treasury_checker", "auditor")
+        manager = make_user("stranger", "treasury_manager", "treasury_checker")
     return client_of(manager)

@@ -9,17 +9,21 @@ from approvals import selectors
 from approvals.models import ApprovalRequest, Decision, RequestState
 from core.identity.models import User
 from core.tenancy import Tenant
+from tests.approvals.stepping import code_of
 from tests.conftest import MakeUser
 from tests.tms.desk.conftest import SignedIn
 from tests.treasury.movement.conftest import House, propose
 from treasury.models import Proposal, ProposalState
 
 
-def form_of(request: ApprovalRequest, outcome: str = "APPROVE", **more: str) -> dict[str, str]:
+def form_of(
+    request: ApprovalRequest, outcome: str = "APPROVE", by: User | None = None, **more: str
+) -> dict[str, str]:
     return {
         "outcome": outcome,
         "version": str(request.subject_version),
         "content_hash": request.content_hash,
+        "code": code_of(by) if by else "",
         **more,
     }
 
@@ -54,7 +58,9 @@ def test_approving_releases_the_transfer(
 ) -> None:
     propose(house, maker)
     answer = signed_in(checker).post(
-        reverse("approvals:decide", args=[waiting().pk]), form_of(waiting()), follow=True
+        reverse("approvals:decide", args=[waiting().pk]),
+        form_of(waiting(), by=checker),
+        follow=True,
     )
     assert "Approved and released" in answer.content.decode()
     assert Proposal.objects.get().state == ProposalState.APPROVED
@@ -72,11 +78,13 @@ def test_the_first_of_two_approvals_says_who_is_missing(
         credit_account=house.usd_far.pk,
     )
     url = reverse("approvals:decide", args=[waiting().pk])
-    first = signed_in(checker).post(url, form_of(waiting()), follow=True).content.decode()
+    first = (
+        signed_in(checker).post(url, form_of(waiting(), by=checker), follow=True).content.decode()
+    )
     assert "one more person must approve" in first
     assert Proposal.objects.get().state == ProposalState.PENDING
     assert selectors.inbox(user=checker).count() == 0
-    signed_in(checker2).post(url, form_of(waiting()))
+    signed_in(checker2).post(url, form_of(waiting(), by=checker2))
     assert Proposal.objects.get().state == ProposalState.APPROVED
 
 
@@ -115,7 +123,8 @@ def test_a_form_without_version_or_outcome_decides_nothing(
     for broken in ({"version": ""}, {"version": "\u0661"}, {"outcome": "MAYBE"}):
         assert client.post(url, form_of(waiting()) | broken).status_code == 302
     assert not Decision.objects.exists()
-    client.post(url, form_of(waiting()))  # negative control: the whole form does decide
+    # negative control: the whole form does decide
+    client.post(url, form_of(waiting(), by=checker))
     assert Decision.objects.exists()
 
 
@@ -129,7 +138,9 @@ def test_the_maker_sees_why_somebody_else_must_decide(
     assert "another person must check it" in page
     assert "approve-dialog" not in page
     answer = client.post(
-        reverse("approvals:decide", args=[waiting().pk]), form_of(waiting()), follow=True
+        reverse("approvals:decide", args=[waiting().pk]),
+        form_of(waiting()),
+        follow=True,
     )
     assert "another person must check it" in answer.content.decode()
     assert waiting().state == RequestState.PENDING

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.utils import DatabaseError
 
 from core.identity.models import User
 from core.tenancy import Tenant
-from tests.treasury.movement.conftest import House, approve, propose
+from tests.treasury.movement.conftest import House, approve, guard_replaced, propose, sql
 from treasury import guards
 from treasury.models import Proposal, ProposalState
 
@@ -20,12 +19,6 @@ def test_the_machine_in_python_is_the_machine_in_the_database() -> None:
         for transition in Proposal().get_all_state_transitions()  # type: ignore[attr-defined]
     }
     assert declared == set(guards.EDGES)
-
-
-def _sql(statement: str, **values: Any) -> int:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return int(cursor.rowcount)
 
 
 NEW_TRANSFER = (
@@ -106,7 +99,7 @@ def test_a_pending_proposal_withstands(
 ) -> None:
     proposal = propose(house, maker)
     with pytest.raises(DatabaseError):
-        _sql(attack, **_facts(house, proposal, tenant))
+        sql(attack, **_facts(house, proposal, tenant))
     assert Proposal.objects.get(pk=proposal.pk).state == ProposalState.PENDING
 
 
@@ -132,7 +125,7 @@ def test_an_approved_proposal_withstands(
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)
     with pytest.raises(DatabaseError):
-        _sql(attack, **_facts(house, proposal, tenant))
+        sql(attack, **_facts(house, proposal, tenant))
 
 
 def test_an_account_renumbered_after_approval_stops_the_payment(
@@ -140,12 +133,12 @@ def test_an_account_renumbered_after_approval_stops_the_payment(
 ) -> None:
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)
-    _sql(
+    sql(
         "UPDATE treasury_bankaccount SET number_index = repeat('a', 64) WHERE id = %(home)s",
         home=house.home.pk,
     )
     with pytest.raises(DatabaseError, match="changed after it was submitted"):
-        _sql(SET.format(change="state = 'EXECUTING'"), proposal=proposal.pk)
+        sql(SET.format(change="state = 'EXECUTING'"), proposal=proposal.pk)
 
 
 def test_a_bank_status_never_falls_back(
@@ -154,12 +147,12 @@ def test_a_bank_status_never_falls_back(
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)
     of_this = {"proposal": proposal.pk}
-    _sql(
+    sql(
         "UPDATE treasury_transfer SET bank_status_rank = 50 WHERE proposal_id = %(proposal)s",
         **of_this,
     )
     with pytest.raises(DatabaseError, match="never falls back"):
-        _sql(
+        sql(
             "UPDATE treasury_transfer SET bank_status_rank = 20 WHERE proposal_id = %(proposal)s",
             **of_this,
         )
@@ -190,39 +183,11 @@ def test_without_its_guard_the_same_statement_succeeds(
         cursor.execute("SELECT current_user")
         app = cursor.fetchone()[0]
     assert app == "tms_app"
-    with _guard_replaced(table, trigger):
-        assert _sql(attack, **_facts(house, proposal, tenant)) == 1
-
-
-class _guard_replaced:  # noqa: N801 - reads as a phrase
-    """Make one guard let everything pass, as the owner could, in this worker's own database."""
-
-    def __init__(self, table: str, trigger: str) -> None:
-        self.table, self.trigger = table, trigger
-
-    def __enter__(self) -> None:
-        from django.conf import settings
-
-        self.owner = psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True)
-        row = self.owner.execute(
-            "SELECT p.proname, pg_get_functiondef(p.oid) FROM pg_trigger t"
-            " JOIN pg_proc p ON p.oid = t.tgfoid"
-            " WHERE t.tgrelid = %s::regclass AND t.tgname = %s",
-            [self.table, self.trigger],
-        ).fetchone()
-        assert row is not None
-        name, self.definition = row
-        self.owner.execute(
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
-            " 'BEGIN RETURN NEW; END'"
-        )
-
-    def __exit__(self, *_exception: object) -> None:
-        self.owner.execute(self.definition)
-        self.owner.close()
+    with guard_replaced(table, trigger):
+        assert sql(attack, **_facts(house, proposal, tenant)) == 1
 
 
 def test_the_guard_functions_are_back(house: House, tenant: Tenant, maker: User) -> None:
     proposal = propose(house, maker)
     with pytest.raises(DatabaseError):
-        _sql(NEW_TRANSFER, **_facts(house, proposal, tenant))
+        sql(NEW_TRANSFER, **_facts(house, proposal, tenant))

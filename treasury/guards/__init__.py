@@ -4,6 +4,8 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
+from treasury.guards import controls
+
 EDGES = (
     ("DRAFT", "PENDING"),
     ("DRAFT", "CANCELLED"),
@@ -34,14 +36,75 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
         'proposal', p.id, 'reference', p.reference, 'version', p.version, 'purpose', p.purpose,
         'amount', p.amount::text, 'currency', p.currency, 'rail', p.rail,
         'charge_bearer', p.charge_bearer, 'value_date', p.value_date,
-        'debit_account', p.debit_account_id, 'debit_number', d.number_index, 'debit_bank', db.bic,
-        'credit_account', p.credit_account_id, 'credit_number', c.number_index,
-        'credit_bank', cb.bic, 'credit_clearing', c.clearing_code, 'creditor', e.name)
-      FROM treasury_bankaccount d JOIN treasury_bank db ON db.id = d.bank_id,
-           treasury_bankaccount c JOIN treasury_bank cb ON cb.id = c.bank_id
-           JOIN treasury_legalentity e ON e.id = c.entity_id
-     WHERE d.id = p.debit_account_id AND c.id = p.credit_account_id
+        'debit_account', p.debit_account_id, 'debit_number', d.number_index, 'debit_bank', db.bic)
+        || CASE WHEN p.beneficiary_id IS NULL THEN (
+            SELECT jsonb_build_object(
+                'credit_account', p.credit_account_id, 'credit_number', c.number_index,
+                'credit_bank', cb.bic, 'credit_clearing', c.clearing_code, 'creditor', e.name)
+              FROM treasury_bankaccount c JOIN treasury_bank cb ON cb.id = c.bank_id
+              JOIN treasury_legalentity e ON e.id = c.entity_id
+             WHERE c.id = p.credit_account_id)
+        WHEN p.credit_account_id IS NULL THEN (
+            SELECT jsonb_build_object(
+                'beneficiary', b.id, 'credit_number', b.number_index, 'credit_bank', b.bank_bic,
+                'credit_clearing', b.clearing_code, 'creditor', b.name, 'creditor_town', b.town,
+                'creditor_country', b.country, 'payment_purpose', b.payment_purpose)
+              FROM treasury_beneficiary b WHERE b.id = p.beneficiary_id)
+        END
+      FROM treasury_bankaccount d JOIN treasury_bank db ON db.id = d.bank_id
+     WHERE d.id = p.debit_account_id
 $$;
+"""
+
+BENEFICIARY = """
+-- The person behind the present transaction, if it is one of the tenant's people.
+CREATE OR REPLACE FUNCTION treasury_acting_person() RETURNS core_user
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT u FROM core_user u WHERE u.id::text = current_setting('app.actor', true)
+$$;
+
+CREATE OR REPLACE FUNCTION treasury_guard_beneficiary() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    person core_user := treasury_acting_person();
+    material text[] := ARRAY[
+        'name', 'currency', 'bank_bic', 'is_iban', 'number_index', 'clearing_code', 'street',
+        'building_number', 'post_code', 'town', 'country', 'payment_purpose', 'is_typed_in'];
+    changed boolean;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a beneficiary is blocked, never deleted'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    -- To let a blocked one be paid again is as grave as a new number.
+    changed := TG_OP = 'INSERT' OR (NEW.state = 'ACTIVE' AND OLD.state <> 'ACTIVE')
+        OR EXISTS (SELECT 1 FROM unnest(material) AS field
+                    WHERE to_jsonb(NEW) -> field IS DISTINCT FROM to_jsonb(OLD) -> field);
+    IF changed THEN
+        NEW.changed_at := clock_timestamp();
+        NEW.changed_by_id := person.id;
+        NEW.is_verified := false;
+        NEW.verified_by_id := NULL;
+        RETURN NEW;
+    END IF;
+    NEW.changed_at := OLD.changed_at;
+    NEW.changed_by_id := OLD.changed_by_id;
+    NEW.verified_by_id := OLD.verified_by_id;
+    IF NEW.is_verified AND NOT OLD.is_verified THEN
+        IF person.id IS NULL OR person.is_service OR EXISTS (
+            SELECT 1 FROM core_user u WHERE u.id = OLD.changed_by_id
+               AND u.person_number = person.person_number) THEN
+            RAISE EXCEPTION 'another person verifies what somebody wrote'
+                USING ERRCODE = 'check_violation';
+        END IF;
+        NEW.verified_by_id := person.id;
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON treasury_beneficiary;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_beneficiary
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_beneficiary();
 """
 
 PROPOSAL = f"""
@@ -57,7 +120,7 @@ BEGIN
     END IF;
     content := treasury_proposal_content(NEW);
     IF content IS NULL THEN
-        RAISE EXCEPTION 'a proposal names two accounts of its tenant'
+        RAISE EXCEPTION 'a proposal names an account of its tenant and who is paid'
             USING ERRCODE = 'check_violation';
     END IF;
     -- What was sent stays as it was sent, also when an account is renumbered later.
@@ -68,8 +131,12 @@ BEGIN
             NEW.tenant_id, 'treasury.proposal', NEW.id, NEW.version, content) END;
     IF NOT EXISTS (SELECT 1 FROM treasury_bankaccount a WHERE a.id = NEW.debit_account_id
                       AND a.currency = NEW.currency)
-       OR NOT EXISTS (SELECT 1 FROM treasury_bankaccount a WHERE a.id = NEW.credit_account_id
-                      AND a.currency = NEW.currency) THEN
+       OR (NEW.credit_account_id IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM treasury_bankaccount a
+                            WHERE a.id = NEW.credit_account_id AND a.currency = NEW.currency))
+       OR (NEW.beneficiary_id IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM treasury_beneficiary b
+                            WHERE b.id = NEW.beneficiary_id AND b.currency = NEW.currency)) THEN
         RAISE EXCEPTION 'both accounts hold the currency of the proposal'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -107,6 +174,17 @@ BEGIN
         RAISE EXCEPTION 'proposal % has no approved transfer to execute', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'EXECUTING' AND OLD.state <> 'EXECUTING' THEN
+        IF treasury_cools_until(NEW) IS NOT NULL THEN
+            RAISE EXCEPTION 'proposal % rests: the account it pays was changed', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF EXISTS (SELECT 1 FROM treasury_beneficiary b
+                    WHERE b.id = NEW.beneficiary_id AND b.state <> 'ACTIVE') THEN
+            RAISE EXCEPTION 'proposal % pays a blocked beneficiary', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -121,6 +199,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     p treasury_proposal;
     usd numeric;
+    entity uuid;
+    over record;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a transfer is never deleted' USING ERRCODE = 'insufficient_privilege';
@@ -144,11 +224,17 @@ BEGIN
         RAISE EXCEPTION 'only an approved proposal becomes a transfer'
             USING ERRCODE = 'check_violation';
     END IF;
-    -- Counted again with the newest rate: a request that understated its worth fails here.
-    SELECT CASE WHEN p.currency = 'USD' THEN p.amount ELSE p.amount * (
-               SELECT r.usd_per_unit FROM treasury_usdrate r
-                WHERE r.currency = p.currency ORDER BY r.as_of DESC LIMIT 1) END INTO usd;
-    IF approvals_required('fund_movement', usd, p.currency, p.rail) > (
+    PERFORM treasury_count_alone(p);
+    SELECT * INTO over FROM treasury_over_limit(p) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'proposal % takes its % above the limit of 24 hours', p.reference,
+            over.scope USING ERRCODE = 'check_violation';
+    END IF;
+    -- Counted again with the newest rate, together with the parts of a split payment: a request
+    -- that understated its worth fails here.
+    usd := treasury_rule_usd(p);
+    SELECT a.entity_id INTO entity FROM treasury_bankaccount a WHERE a.id = p.debit_account_id;
+    IF approvals_required('fund_movement', usd, p.currency, p.rail, entity) > (
         SELECT count(DISTINCT d.checker_person) FROM approvals_decision d
           JOIN approvals_approvalrequest q ON q.id = d.request_id
          WHERE q.subject_type = 'treasury.proposal' AND q.subject_id = p.id
@@ -183,10 +269,16 @@ CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
     FOR EACH ROW EXECUTE FUNCTION treasury_guard_outbound();
 """
 
-MOVEMENT = CONTENT + PROPOSAL + TRANSFER
+# The first migration runs today's text before the columns exist that later ones add.
+_BODIES_ARE_CHECKED_LATER = "SET LOCAL check_function_bodies = false;"
+MOVEMENT = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + TRANSFER
+BENEFICIARIES = _BODIES_ARE_CHECKED_LATER + CONTENT + BENEFICIARY + PROPOSAL
+CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 TRIGGERS = {
+    "treasury_beneficiary.guard",
     "treasury_proposal.guard",
     "treasury_transfer.guard",
     "treasury_transferstatus.append_only",
     "integrations_message.guard_payment",
+    *controls.TRIGGERS,
 }

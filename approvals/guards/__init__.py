@@ -1,0 +1,45 @@
+"""Maker-checker in the database: what even the app role's own SQL cannot do.
+
+Every function names its search path with pg_temp last, so that a temporary table cannot stand in
+for a real one. Refusals carry the guard's name as their constraint name.
+"""
+
+from approvals.guards.amounts import AMOUNTS, WITHOUT_MONEY
+from approvals.guards.decisions import DECISION_INSERT
+from approvals.guards.questions import QUESTIONS
+from approvals.guards.requests import REQUEST_INSERT, REQUEST_UPDATE
+
+__all__ = [
+    "ALL",
+    "AMOUNTS",
+    "DECISION_INSERT",
+    "FUNCTIONS",
+    "QUESTIONS",
+    "REQUEST_INSERT",
+    "REQUEST_UPDATE",
+    "TRIGGERS",
+    "WITHOUT_MONEY",
+]
+
+TRIGGERS = """
+CREATE TRIGGER guard_insert BEFORE INSERT ON approvals_approvalrequest
+    FOR EACH ROW EXECUTE FUNCTION approvals_guard_request_insert();
+CREATE TRIGGER guard_update BEFORE UPDATE ON approvals_approvalrequest
+    FOR EACH ROW EXECUTE FUNCTION approvals_guard_request_update();
+CREATE TRIGGER guard_delete BEFORE DELETE ON approvals_approvalrequest
+    FOR EACH ROW EXECUTE FUNCTION core_refuse_change();
+CREATE TRIGGER guard_insert BEFORE INSERT ON approvals_decision
+    FOR EACH ROW EXECUTE FUNCTION approvals_guard_decision();
+REVOKE DELETE, TRUNCATE ON approvals_approvalrequest FROM tms_app;
+"""
+
+# Bodies are read when they run: a migration may install them before the last column is there.
+FUNCTIONS = f"""SET LOCAL check_function_bodies = off;
+{QUESTIONS}
+{REQUEST_INSERT}
+{REQUEST_UPDATE}
+{DECISION_INSERT}"""
+
+ALL = f"""{AMOUNTS}
+{FUNCTIONS}
+{TRIGGERS}"""

@@ -1,0 +1,64 @@
+"""Whose decision counts, and on what."""
+
+from approvals.guards.path import PATH as _PATH
+
+DECISION_INSERT = f"""
+CREATE OR REPLACE FUNCTION approvals_guard_decision() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    parent approvals_approvalrequest%ROWTYPE;
+    person core_user%ROWTYPE;
+    roles text[];
+    step jsonb;
+BEGIN
+    PERFORM approvals_require_fresh_snapshot();
+    SELECT * INTO parent FROM approvals_approvalrequest q WHERE q.id = NEW.request_id FOR UPDATE;
+    IF NOT FOUND OR parent.state <> 'PENDING' THEN
+        PERFORM approvals_refuse('approvals_decides_pending',
+            'only a pending request can be decided');
+    END IF;
+    IF NEW.content_hash IS DISTINCT FROM parent.content_hash THEN
+        PERFORM approvals_refuse('approvals_bound_to_content',
+            'the decision is about another content');
+    END IF;
+    IF NEW.checker_id::text IS DISTINCT FROM current_setting('app.actor', true) THEN
+        PERFORM approvals_refuse('approvals_own_hand',
+            'nobody records a decision for somebody else');
+    END IF;
+    SELECT * INTO person FROM core_user u WHERE u.id = NEW.checker_id FOR SHARE;
+    SELECT array_agg(g.name::text) INTO roles
+      FROM core_user_groups m JOIN auth_group g ON g.id = m.group_id
+     WHERE m.user_id = NEW.checker_id AND g.name IN ('treasury_checker', 'treasury_manager');
+    IF person.id IS NULL OR NOT person.is_active OR person.is_service OR roles IS NULL THEN
+        PERFORM approvals_refuse('approvals_may_check', 'this account may not check');
+    END IF;
+    NEW.maker_id := parent.maker_id;
+    NEW.checker_person := person.person_number;
+    NEW.as_role := CASE WHEN 'treasury_manager' = ANY (roles) THEN 'treasury_manager'
+                        ELSE 'treasury_checker' END;
+    IF NEW.outcome = 'APPROVE' AND approvals_is_above_dual(parent, NEW.decided_at)
+       AND NEW.step_up_id IS NULL THEN
+        PERFORM approvals_refuse('approvals_stepped_up',
+            'above the threshold an approval needs a second factor');
+    END IF;
+    IF NEW.step_up_id IS NOT NULL
+       AND NOT core_step_up_counts(NEW.step_up_id, NEW.checker_id, NEW.content_hash) THEN
+        PERFORM approvals_refuse('approvals_stepped_up',
+            'the second factor was not shown by this person for this content just now');
+    END IF;
+    NEW.position := (SELECT count(*) + 1 FROM approvals_decision d WHERE d.request_id = parent.id);
+    step := approvals_open_step(parent.id, parent.needs);
+    IF NEW.outcome = 'APPROVE' AND NEW.as_role <> 'treasury_manager'
+       AND NOT (step ->> 'is_last')::boolean
+       AND (step ->> 'missing_managers')::integer >= (step ->> 'missing')::integer THEN
+        PERFORM approvals_refuse('approvals_in_turn', 'a manager must approve this step first');
+    END IF;
+    IF NEW.checker_id = parent.maker_id OR person.person_number = ANY (parent.involved_persons)
+       OR EXISTS (SELECT 1 FROM core_user u
+                   WHERE u.id = parent.maker_id AND u.person_number = person.person_number) THEN
+        PERFORM approvals_refuse('approvals_other_person',
+            'who made or triggered it does not check it');
+    END IF;
+    RETURN NEW;
+END $$;
+"""

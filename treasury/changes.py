@@ -1,0 +1,121 @@
+"""What the treasury puts under four eyes, and how values become its rows."""
+
+from dataclasses import MISSING, fields
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import models
+
+from core.changes.registry import Hooks, Values, govern
+from core.changes.services import named_row, set_values
+from core.errors import Invalid
+from treasury.models import Bank, BankAccount, LegalEntity
+from treasury.services import static
+
+GOVERNED = (LegalEntity, Bank, BankAccount)
+GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
+AMOUNTS = ("min_balance", "required_collateral", "overdraft_limit")
+TERMS = tuple(one.name for one in fields(static.AccountTerms))
+OPENING = tuple(one.name for one in fields(static.AccountIn))
+
+
+def write_entity(row: models.Model | None, values: Values) -> models.Model:
+    """Record one of our companies, or correct it.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+    """
+    if isinstance(row, LegalEntity):
+        return static.correct_entity(entity=set_values(row=row, values=values))
+    return static.create_entity(entity=_built(static.EntityIn, values))
+
+
+def write_bank(row: models.Model | None, values: Values) -> models.Model:
+    """Record a bank, or correct it.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+    """
+    if isinstance(row, Bank):
+        if values.get("bic", row.bic) != row.bic:
+            raise Invalid("A bank keeps its BIC: messages name it.", field="bic")
+        return static.correct_bank(bank=set_values(row=row, values=values))
+    for name in ("bic", "name"):
+        if not values.get(name):
+            raise Invalid(f"{name} is missing.", field=name)
+    return static.create_bank(**{name: str(value) for name, value in values.items()})
+
+
+def write_account(row: models.Model | None, values: Values) -> models.Model:
+    """Open an account, or change the terms of an open one; numbers never change.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+    """
+    facts = _typed(values)
+    if not isinstance(row, BankAccount):
+        facts["entity"] = _row(LegalEntity, facts.get("entity"))
+        facts["bank"] = _row(Bank, facts.get("bank"))
+        return static.open_account(account=_built(static.AccountIn, facts))
+    fixed = set(facts) - set(TERMS)
+    if fixed:
+        raise Invalid(f"{min(fixed)} of an open account does not change.", field=min(fixed))
+    terms = {name: getattr(row, name) for name in TERMS} | facts
+    return static.change_terms(account_id=row.pk, terms=static.AccountTerms(**terms))
+
+
+def _row(model: Any, given: Any) -> Any:
+    return given if isinstance(given, model) else named_row(model=model, name=str(given or ""))
+
+
+def _typed(values: Values) -> dict[str, Any]:
+    facts = dict(values)
+    for name in AMOUNTS:
+        if name in facts:
+            facts[name] = _decimal(name, facts[name])
+    if "statement_hours_expected" in facts:
+        hours = str(facts["statement_hours_expected"])
+        if not hours.isdigit():
+            raise Invalid(f"{hours} is not a number of hours.", field="statement_hours_expected")
+        facts["statement_hours_expected"] = int(hours)
+    if "is_active" in facts:
+        facts["is_active"] = str(facts["is_active"]).lower() in ("true", "1", "yes", "on")
+    return facts
+
+
+def _decimal(name: str, given: Any) -> Decimal:
+    try:
+        return Decimal(str(given))
+    except InvalidOperation as error:
+        raise Invalid(f"{given} is not an amount.", field=name) from error
+
+
+def _built(shape: Any, values: Values) -> Any:
+    needed = [one.name for one in fields(shape) if one.default is MISSING]
+    for name in needed:
+        if values.get(name) in (None, ""):
+            raise Invalid(f"{name} is missing.", field=name)
+    return shape(**values)
+
+
+def govern_static_data() -> None:
+    """Name what this room governs."""
+    govern(
+        LegalEntity,
+        fields=("name", "lei", "street", "building_number", "post_code", "town", "country"),
+        known_by="name",
+        hooks=Hooks(write=write_entity),
+    )
+    govern(
+        Bank,
+        fields=("bic", "name", "country", "connection"),
+        known_by="bic",
+        hooks=Hooks(write=write_bank),
+    )
+    govern(
+        BankAccount,
+        fields=tuple(dict.fromkeys((*OPENING, *TERMS))),
+        label="account",
+        known_by="label",
+        hooks=Hooks(write=write_account),
+    )

@@ -1,0 +1,181 @@
+"""The form for a proposal: a new one, or the new terms of one that waits."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from core.api.actor import actor
+from core.errors import DomainError, Forbidden, Invalid
+from core.identity.models import User
+from core.ids import uuid7
+from core.money import parse_amount
+from treasury.errors import NotTheMaker
+from treasury.models import Proposal, ProposalState
+from treasury.selectors import accounts, beneficiaries, movement
+from treasury.services import proposals
+from treasury.services.beneficiaries import BeneficiaryIn
+
+SENT_FORMS: Final = "sent_proposal_forms"
+TYPED_FIELDS: Final = (
+    "name",
+    "number",
+    "bank_bic",
+    "clearing_code",
+    "street",
+    "building_number",
+    "post_code",
+    "town",
+    "country",
+    "payment_purpose",
+)
+TYPED_REQUIRED: Final = ("name", "number", "bank_bic", "town", "country")
+
+
+class ProposalForm(forms.Form):
+    """What a maker types; the service decides everything else."""
+
+    debit_account = forms.UUIDField()
+    credit_account = forms.UUIDField(required=False)
+    beneficiary = forms.UUIDField(required=False)
+    amount = forms.CharField(max_length=24)
+    why = forms.CharField(max_length=500)
+    name = forms.CharField(max_length=140, required=False)
+    number = forms.CharField(max_length=60, required=False)
+    bank_bic = forms.CharField(max_length=11, required=False)
+    clearing_code = forms.CharField(max_length=20, required=False)
+    street = forms.CharField(max_length=70, required=False)
+    building_number = forms.CharField(max_length=16, required=False)
+    post_code = forms.CharField(max_length=16, required=False)
+    town = forms.CharField(max_length=35, required=False)
+    country = forms.CharField(max_length=2, required=False)
+    payment_purpose = forms.CharField(max_length=4, required=False)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def new_proposal(request: HttpRequest) -> HttpResponse:
+    """Take a manual proposal and put it before its checkers."""
+    person = _maker(request)
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        form_id = request.POST.get("form_id", "")
+        before = request.session.get(SENT_FORMS, {})
+        if form_id in before:
+            return redirect("treasury:proposal", proposal_id=before[form_id])
+        try:
+            made = _propose(request, person)
+        except DomainError as refusal:
+            errors[str(refusal.context.get("field", "form"))] = refusal.message
+        else:
+            request.session[SENT_FORMS] = {form_id: str(made.pk)}
+            messages.success(request, f"{made.reference} waits for its checkers.")
+            return redirect("treasury:proposal", proposal_id=made.pk)
+    return _form(request, errors, request.POST, None)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def amend_proposal(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
+    """Replace the terms of one's own waiting proposal; every decision on it becomes void."""
+    person = _maker(request)
+    found = movement.proposal(proposal_id)
+    if found.maker_id != person.pk:
+        raise NotTheMaker("Only its maker may amend it.", proposal=found.reference)
+    if found.state != ProposalState.PENDING:
+        messages.error(request, "It is amended only while it waits for approval.")
+        return redirect("treasury:proposal", proposal_id=proposal_id)
+    errors: dict[str, str] = {}
+    given: Any = _terms_of(found)
+    if request.method == "POST":
+        given = request.POST
+        try:
+            done = proposals.amend_proposal(
+                proposal_id=proposal_id, draft=_draft(request), actor=person
+            )
+        except DomainError as refusal:
+            errors[str(refusal.context.get("field", "form"))] = refusal.message
+        else:
+            words = f"{done.reference} is now version {done.version}; it waits for its checkers."
+            messages.success(request, words)
+            return redirect("treasury:proposal", proposal_id=proposal_id)
+    return _form(request, errors, given, found)
+
+
+def _form(
+    request: HttpRequest, errors: dict[str, str], given: Any, amended: Proposal | None
+) -> HttpResponse:
+    typed_in = {name: given.get(name, "") for name in TYPED_FIELDS}
+    context = {
+        "accounts": accounts.accounts(),
+        "beneficiaries": beneficiaries.payable(),
+        "errors": errors,
+        "given": given,
+        "typed_in_is_open": any(typed_in.values()) or not errors.keys().isdisjoint(TYPED_FIELDS),
+        "amended": amended,
+        "decisions_count": movement.decisions_count(amended) if amended else 0,
+        "form_id": request.POST.get("form_id") or uuid7().hex,
+    }
+    return render(request, "treasury/new_proposal.html", context)
+
+
+def _maker(request: HttpRequest) -> User:
+    person = actor(request)
+    if not person.has_role(*proposals.MAKERS):
+        raise Forbidden("Making proposals takes the role treasury_maker.")
+    return person
+
+
+def _propose(request: HttpRequest, person: User) -> Proposal:
+    draft = _draft(request)
+    with transaction.atomic():
+        made = proposals.create_proposal(draft=draft, maker=person)
+        return proposals.submit_proposal(proposal_id=made.pk, actor=person)
+
+
+def _draft(request: HttpRequest) -> proposals.ProposalIn:
+    form = ProposalForm(request.POST)
+    if not form.is_valid():
+        field = next(iter(form.errors))
+        raise Invalid("Please fill this in.", field=field)
+    given = form.cleaned_data
+    debit = accounts.account(given["debit_account"])
+    return proposals.ProposalIn(
+        debit_account=given["debit_account"],
+        credit_account=given["credit_account"],
+        beneficiary=given["beneficiary"],
+        typed_in=_typed_in(given, debit.currency),
+        amount=parse_amount(given["amount"].replace(",", "").strip(), debit.currency),
+        why=given["why"],
+    )
+
+
+def _typed_in(given: dict[str, Any], currency: str) -> BeneficiaryIn | None:
+    if not any(given[name] for name in TYPED_FIELDS):
+        return None
+    for name in TYPED_REQUIRED:
+        if not given[name]:
+            raise Invalid("Please fill this in.", field=name)
+    typed = {name: given[name] for name in TYPED_FIELDS}
+    return BeneficiaryIn(
+        **{**typed, "currency": currency, "country": given["country"].strip().upper()}
+    )
+
+
+def _terms_of(found: Proposal) -> dict[str, str]:
+    """Return the present terms as the form shows them; a typed-in account is chosen again."""
+    somebody = found.beneficiary
+    return {
+        "debit_account": str(found.debit_account_id),
+        "credit_account": str(found.credit_account_id or ""),
+        "beneficiary": str(found.beneficiary_id or ""),
+        "kept_beneficiary": somebody.name if somebody and somebody.is_typed_in else "",
+        "amount": f"{found.amount.normalize():f}",
+        "why": found.why,
+    }
