@@ -13,7 +13,7 @@ ARGS ?=
 # Absolute, because measured child processes work in other folders.
 export COVERAGE_FILE := $(CURDIR)/.coverage
 
-.PHONY: help run venv test suite chaos check schema bench clean forget
+.PHONY: help run venv test suite chaos check matrix schema bench clean forget
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: venv ## style, types, import directions, migrations and the API schema
 	$(PY) -m tms.run.throwaway manage.py makemigrations --check --dry-run
 	$(PY) -m tms.run.throwaway manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
 	diff -u docs/openapi.yaml .mypy_cache/openapi.yaml
+
+matrix: venv ## write docs/security/access-matrix.md anew
+	TMS_WRITE_MATRIX=1 $(PY) -m pytest tests/promises/test_access_matrix.py -q $(ARGS)
 
 schema: venv ## write docs/openapi.yaml anew
 	$(PY) -m tms.run.throwaway manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

@@ -34,6 +34,9 @@ OBJECTS: dict[str, dict[str, str]] = {
     "approvals/": {"request_id": "approval"},
     "api/v1/prefunding/": {"request_id": "prefunding"},
     "bank-messages/<uuid:message_id>/again": {"message_id": "set_aside"},
+    "api/v1/proposals/<uuid:proposal_id>/submit": {"proposal_id": "draft"},
+    "proposals/<uuid:proposal_id>/submit": {"proposal_id": "draft"},
+    "proposals/<uuid:proposal_id>/retry": {"proposal_id": "paid"},
 }
 
 
