@@ -26,6 +26,7 @@ from approvals.models import (
     Viewing,
 )
 from core.api.actor import actor
+from core.changes.admin import GovernedAdmin
 from core.errors import DomainError
 from core.identity.models import User
 
@@ -149,8 +150,13 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
 
 
 @admin.register(ApprovalRule)
-class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
-    """The rules in force."""
+class ApprovalRuleAdmin(GovernedAdmin, ReadOnly, ModelAdmin):
+    """The rules in force; a new one counts once another person approved it."""
+
+    fields = (
+        "action", "amount_above_usd", "currency", "rail", "entity", "step", "role",
+        "required_count",
+    )  # fmt: skip
 
     list_display = (
         "required_count",
@@ -165,6 +171,15 @@ class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
         "created_at",
     )
     list_select_related = ("created_by",)
+
+    def has_add_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Let those propose a rule who look after risk or the tenant."""
+        return actor(request).has_role(*services.RULE_KEEPERS)
+
+    def save_model(self, request: HttpRequest, obj: ApprovalRule, *_args: Any) -> None:
+        """Add it through the service; in an opened tenant that becomes a change request."""
+        given = {name: getattr(obj, name) for name in self.fields}
+        obj.pk = services.add_rule(rule=services.RuleIn(**given), actor=actor(request)).pk
 
 
 @admin.register(Decision)

@@ -98,7 +98,16 @@ def govern_rules() -> None:
     """Name what this room governs."""
     govern(
         ApprovalRule,
-        fields=("action", "amount_above_usd", "currency", "rail", "required_count", "role"),
+        fields=(
+            "action",
+            "amount_above_usd",
+            "currency",
+            "rail",
+            "entity",
+            "step",
+            "required_count",
+            "role",
+        ),  # fmt: skip
         action=Control.CONTROL,
         label="approval rule",
         hooks=Hooks(write=write_rule, preview=preview_rule),

@@ -15,6 +15,7 @@ from approvals import selectors, services
 from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
 from approvals.models import Outcome
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.errors import DomainError, Invalid
 from core.identity.passkeys import begin_passkey, parse_answer, passkeys_of
 
@@ -132,7 +133,7 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
             evidence=_evidence(request),
         )
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
         return redirect("approvals:one", request_id=request_id)
     messages.success(request, _words(result))
     return redirect("approvals:inbox")

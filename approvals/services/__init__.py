@@ -10,7 +10,7 @@ from approvals.services.authority import (
 from approvals.services.closing import cancel, expire, expire_due, withdraw
 from approvals.services.deciding import DecisionResult, Evidence, decide
 from approvals.services.escalating import Escalation, escalate_due
-from approvals.services.ruling import RuleIn, add_rule, install_default_rules
+from approvals.services.ruling import RULE_KEEPERS, RuleIn, add_rule, install_default_rules
 from approvals.services.submitting import (
     BreakGlass,
     BreakGlassReason,
@@ -21,6 +21,7 @@ from approvals.services.submitting import (
 from approvals.services.watching import close_review, record_viewing
 
 __all__ = [
+    "RULE_KEEPERS",
     "BreakGlass",
     "BreakGlassReason",
     "DecisionResult",

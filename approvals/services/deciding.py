@@ -23,7 +23,7 @@ from approvals.errors import (
     SelfApprovalRefused,
 )
 from approvals.events import ProposalApproved, ProposalRejected, ProposalReturned
-from approvals.models import ApprovalRequest, Decision, Outcome
+from approvals.models import ApprovalRequest, Decision, Delegation, Outcome
 from approvals.registry import hooks_for
 from approvals.selectors import (
     Terms,
@@ -41,6 +41,7 @@ from approvals.selectors import (
 from approvals.services.locking import lock_request
 from approvals.services.notifying import approvals_of, facts_of, outcome_of
 from core import clock
+from core.audit import acting
 from core.events import publish
 from core.identity import step_up
 from core.identity.models import User
@@ -134,9 +135,17 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
     elif not verdict.reason:
         raise ReasonRequired("Say why, for its maker to read.", field="reason")
 
-    decision = _recorded(verdict, request, checker, evidence, now)
-    _settle(request, decision, checker)
+    with acting.on_behalf_of(_delegator(evidence.delegation)):
+        decision = _recorded(verdict, request, checker, evidence, now)
+        _settle(request, decision, checker)
     return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
+
+
+def _delegator(delegation: UUID | None) -> UUID | None:
+    """Return in whose place somebody decides; None when in nobody's."""
+    if delegation is None:
+        return None
+    return Delegation.objects.filter(pk=delegation).values_list("delegator_id", flat=True).first()
 
 
 def _settle(request: ApprovalRequest, decision: Decision, checker: User) -> None:
