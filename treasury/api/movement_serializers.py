@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from approvals.services import BreakGlassReason
 from core.api.fields import AmountField
 from treasury.api.beneficiary_serializers import TypedInIn
 from treasury.models import (
@@ -31,6 +32,32 @@ class ProposalIn(serializers.Serializer[Any]):
     why = serializers.CharField(max_length=2_000)
     value_date = serializers.DateField(required=False)
     submit = serializers.BooleanField(default=True)
+
+
+class BreakGlassIn(serializers.Serializer[Any]):
+    """An emergency: any two checkers approve with passkeys, and a third person reviews it."""
+
+    incident = serializers.CharField(max_length=60)
+    reason = serializers.ChoiceField(choices=[reason.value for reason in BreakGlassReason])
+    words = serializers.CharField(max_length=500)
+
+
+class SubmissionIn(serializers.Serializer[Any]):
+    """How a draft is submitted: the ordinary way, or over broken glass."""
+
+    break_glass = BreakGlassIn(required=False)
+
+
+class NewProposalIn(ProposalIn):
+    """A new proposal, in an emergency over broken glass."""
+
+    break_glass = BreakGlassIn(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse broken glass for a draft: it belongs to its submission."""
+        if attrs.get("break_glass") and not attrs["submit"]:
+            raise serializers.ValidationError({"break_glass": ["A draft breaks no glass."]})
+        return attrs
 
 
 class MovementReasonIn(serializers.Serializer[Any]):

@@ -10,14 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from approvals.services import BreakGlass, BreakGlassReason
 from core.api.actor import HasRole, actor
 from core.idempotency import once
 from treasury.api.movement_serializers import (
     MovementReasonIn,
+    NewProposalIn,
     PrefundingOut,
     ProposalDetailOut,
     ProposalIn,
     ProposalOut,
+    SubmissionIn,
     TransferDetailOut,
     TransferOut,
 )
@@ -37,11 +40,18 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 def _draft(given: ProposalIn) -> proposals.ProposalIn:
     """Return the terms that were asked for."""
-    terms = {name: value for name, value in given.validated_data.items() if name != "submit"}
+    beside = ("submit", "break_glass")
+    terms = {name: value for name, value in given.validated_data.items() if name not in beside}
     typed_in = terms.pop("typed_in", None)
     # The currency is that of the account that pays.
     somebody = BeneficiaryIn(currency="", **typed_in) if typed_in else None
     return proposals.ProposalIn(typed_in=somebody, **terms)
+
+
+def _break_glass(given: NewProposalIn | SubmissionIn) -> BreakGlass | None:
+    """Return the emergency that was named, or None."""
+    glass = given.validated_data.get("break_glass")
+    return BreakGlass(**{**glass, "reason": BreakGlassReason(glass["reason"])}) if glass else None
 
 
 class ProposalList(ListAPIView[Proposal]):
@@ -64,19 +74,23 @@ class ProposalList(ListAPIView[Proposal]):
         """Return the tenant's proposals."""
         return reads.proposals()
 
-    @extend_schema(request=ProposalIn, responses={201: ProposalOut}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        request=NewProposalIn, responses={201: ProposalOut}, parameters=[IDEMPOTENCY_KEY]
+    )
     def post(self, request: Request) -> Response:
         """Make a proposal and submit it, once per Idempotency-Key."""
-        given = ProposalIn(data=request.data)
+        given = NewProposalIn(data=request.data)
         given.is_valid(raise_exception=True)
         return once(request, lambda: self._create(request, given))
 
-    def _create(self, request: Request, given: ProposalIn) -> Response:
+    def _create(self, request: Request, given: NewProposalIn) -> Response:
         submit = given.validated_data["submit"]
         maker = actor(request)
         made = proposals.create_proposal(draft=_draft(given), maker=maker)
         if submit:
-            proposals.submit_proposal(proposal_id=made.pk, actor=maker)
+            proposals.submit_proposal(
+                proposal_id=made.pk, actor=maker, break_glass=_break_glass(given)
+            )
         return Response(ProposalOut(reads.proposal(made.pk)).data, status=201)
 
 
@@ -96,12 +110,16 @@ class ProposalSubmit(APIView):
     permission_classes = [HasRole]
     roles_for_writing = proposals.MAKERS
 
-    @extend_schema(request=None, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=SubmissionIn, responses=ProposalOut, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, proposal_id: UUID) -> Response:
-        """Put the caller's draft before its checkers."""
+        """Put the caller's draft before its checkers; in an emergency over broken glass."""
+        given = SubmissionIn(data=request.data)
+        given.is_valid(raise_exception=True)
 
         def submit() -> Response:
-            proposals.submit_proposal(proposal_id=proposal_id, actor=actor(request))
+            proposals.submit_proposal(
+                proposal_id=proposal_id, actor=actor(request), break_glass=_break_glass(given)
+            )
             return Response(ProposalOut(reads.proposal(proposal_id)).data)
 
         return once(request, submit)

@@ -11,7 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from approvals.policies import BREAK_GLASS_PER_DAY_MAX, BREAK_GLASS_USD_MAX
+from approvals.services import BreakGlass, BreakGlassReason
+from core import policies
 from core.api.actor import actor
+from core.audit.refusals import refuse
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from core.ids import uuid7
@@ -35,6 +39,12 @@ TYPED_FIELDS: Final = (
     "country",
     "payment_purpose",
 )
+GLASS_FIELDS: Final = ("incident", "glass_reason", "glass_words")
+GLASS_REASONS: Final = (
+    (BreakGlassReason.RAIL_OUTAGE.value, "The rail is out"),
+    (BreakGlassReason.APPROVERS_UNREACHABLE.value, "The approvers cannot be reached"),
+    (BreakGlassReason.SYSTEMIC.value, "A bank or the market is failing"),
+)
 TYPED_REQUIRED: Final = ("name", "number", "bank_bic", "town", "country")
 
 
@@ -56,6 +66,9 @@ class ProposalForm(forms.Form):
     town = forms.CharField(max_length=35, required=False)
     country = forms.CharField(max_length=2, required=False)
     payment_purpose = forms.CharField(max_length=4, required=False)
+    incident = forms.CharField(max_length=60, required=False)
+    glass_reason = forms.ChoiceField(choices=GLASS_REASONS, required=False)
+    glass_words = forms.CharField(max_length=500, required=False)
 
 
 @require_http_methods(["GET", "POST"])
@@ -73,6 +86,7 @@ def new_proposal(request: HttpRequest) -> HttpResponse:
             made = _propose(request, person)
         except DomainError as refusal:
             errors[str(refusal.context.get("field", "form"))] = refusal.message
+            refuse(request, refusal)
         else:
             request.session[SENT_FORMS] = {form_id: str(made.pk)}
             messages.success(request, f"{made.reference} waits for its checkers.")
@@ -97,10 +111,11 @@ def amend_proposal(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
         given = request.POST
         try:
             done = proposals.amend_proposal(
-                proposal_id=proposal_id, draft=_draft(request), actor=person
+                proposal_id=proposal_id, draft=_draft(_given(request)), actor=person
             )
         except DomainError as refusal:
             errors[str(refusal.context.get("field", "form"))] = refusal.message
+            refuse(request, refusal)
         else:
             words = f"{done.reference} is now version {done.version}; it waits for its checkers."
             messages.success(request, words)
@@ -112,12 +127,17 @@ def _form(
     request: HttpRequest, errors: dict[str, str], given: Any, amended: Proposal | None
 ) -> HttpResponse:
     typed_in = {name: given.get(name, "") for name in TYPED_FIELDS}
+    glass = {name: given.get(name, "") for name in GLASS_FIELDS}
     context = {
         "accounts": accounts.accounts(),
         "beneficiaries": beneficiaries.payable(),
         "errors": errors,
         "given": given,
         "typed_in_is_open": any(typed_in.values()) or not errors.keys().isdisjoint(TYPED_FIELDS),
+        "glass_is_open": any(glass.values()) or not errors.keys().isdisjoint(GLASS_FIELDS),
+        "glass_reasons": GLASS_REASONS,
+        "glass_usd_max": policies.get(BREAK_GLASS_USD_MAX),
+        "glass_per_day_max": policies.get(BREAK_GLASS_PER_DAY_MAX),
         "amended": amended,
         "decisions_count": movement.decisions_count(amended) if amended else 0,
         "form_id": request.POST.get("form_id") or uuid7().hex,
@@ -133,18 +153,36 @@ def _maker(request: HttpRequest) -> User:
 
 
 def _propose(request: HttpRequest, person: User) -> Proposal:
-    draft = _draft(request)
+    given = _given(request)
+    glass = _break_glass(given)
     with transaction.atomic():
-        made = proposals.create_proposal(draft=draft, maker=person)
-        return proposals.submit_proposal(proposal_id=made.pk, actor=person)
+        made = proposals.create_proposal(draft=_draft(given), maker=person)
+        return proposals.submit_proposal(proposal_id=made.pk, actor=person, break_glass=glass)
 
 
-def _draft(request: HttpRequest) -> proposals.ProposalIn:
+def _given(request: HttpRequest) -> dict[str, Any]:
     form = ProposalForm(request.POST)
     if not form.is_valid():
         field = next(iter(form.errors))
         raise Invalid("Please fill this in.", field=field)
-    given = form.cleaned_data
+    return form.cleaned_data
+
+
+def _break_glass(given: dict[str, Any]) -> BreakGlass | None:
+    """Return the emergency that the maker names, or None when they name none."""
+    if not any(given[name] for name in GLASS_FIELDS):
+        return None
+    for name in GLASS_FIELDS:
+        if not given[name]:
+            raise Invalid("Please fill this in, or leave all three empty.", field=name)
+    return BreakGlass(
+        incident=given["incident"],
+        reason=BreakGlassReason(given["glass_reason"]),
+        words=given["glass_words"],
+    )
+
+
+def _draft(given: dict[str, Any]) -> proposals.ProposalIn:
     debit = accounts.account(given["debit_account"])
     return proposals.ProposalIn(
         debit_account=given["debit_account"],
