@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
@@ -19,10 +19,11 @@ from core.audit.models import AuditEntry
 from core.audit.refusals import tell
 from core.changes.admin import GovernedAdmin
 from core.changes.services import open_tenant
-from core.errors import DomainError
+from core.errors import DomainError, NotFound
 from core.events.drain import replay_dead_letters
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
+from core.identity import duties, recovery, step_up
 from core.identity.models import User
 from core.identity.roles import TENANT_ADMIN
 from core.identity.services import revoke_tokens
@@ -93,10 +94,17 @@ class UserAdmin(GovernedAdmin, ReadOnlyAdmin):
     list_display = ("username", "display_name", "shown_roles", "is_service", "is_active")
     list_filter = ("is_active", "is_service", "groups")
     search_fields = ("username", "display_name", "person_number")
-    fields = ("username", "display_name", "person_number", "is_service", "is_active", "groups")
+    fieldsets = (
+        (
+            None,
+            {"fields": ("username", "display_name", "person_number", "is_service", "is_active")},
+        ),
+        ("Give roles", {"fields": ("groups",)}),
+    )
     readonly_fields = ("username", "display_name", "person_number", "is_service", "is_active")
     filter_horizontal = ("groups",)
     actions = ("switch_off", "switch_on", "revoke")
+    actions_detail = ("reset",)
 
     @display(description="roles")
     def shown_roles(self, user: User) -> str:
@@ -114,6 +122,42 @@ class UserAdmin(GovernedAdmin, ReadOnlyAdmin):
     def save_model(self, *_args: Any) -> None:
         """Leave the person alone: only the roles of the form are saved."""
 
+    def save_related(self, request: HttpRequest, form: Any, *_args: Any) -> None:
+        """Give exactly the chosen roles, or say which of them must be in two hands."""
+        chosen = [group.name for group in form.cleaned_data["groups"]]
+        duties.assign_roles(user=form.instance, roles=chosen, actor=actor(request))
+
+    def has_reset_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Return whether the caller administers people."""
+        return self.has_switch_permission(request)
+
+    @action(description="Reset second factor", url_path="reset", permissions=["reset"])
+    def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for the administrator's own code; take every second factor from the person."""
+        person = self.get_object(request, object_id)
+        if person is None or person.is_service:
+            raise NotFound("There is no such person.")
+        if request.method != "POST":
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": f"Reset the second factor of {person.display_name}",
+                "person": person,
+            }
+            return render(request, "admin/core/reset_second_factor.html", context)
+        try:
+            self._reset(person, actor(request), request.POST.get("code", ""))
+        except DomainError as refusal:
+            tell(request, refusal)
+            return redirect(request.get_full_path())
+        messages.success(request, "They set up an authenticator at their next sign-in.")
+        return redirect("admin:core_user_change", object_id)
+
+    def _reset(self, person: User, admin: User, code: str) -> None:
+        content = recovery.reset_of(person)
+        proof = step_up.prove_with_code(user=admin, code=code, content_hash=content)
+        recovery.reset_second_factor(user=person, admin=admin, step_up=proof.pk)
+
     def has_switch_permission(self, request: HttpRequest) -> bool:
         """Return whether the caller administers people."""
         return actor(request).has_role(TENANT_ADMIN)
@@ -129,10 +173,9 @@ class UserAdmin(GovernedAdmin, ReadOnlyAdmin):
 
     @action(description="Switch on", permissions=["switch"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Switch accounts on again."""
+        """Switch accounts on again, all of them or none."""
         for user in queryset:
-            user.is_active = True
-            user.save(update_fields=["is_active"])
+            duties.switch_on(user=user, actor=actor(request))
         messages.success(request, "Switched on.")
 
     @action(description="Revoke API tokens", permissions=["switch"])

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -78,19 +79,25 @@ class GovernedAdmin(ModelAdmin):
         return self.reason_field == REASON and selectors.opened()
 
     def _by_two(self, request: HttpRequest, run: Callable[[], Any]) -> HttpResponse:
-        if request.method != "POST" or not selectors.opened():
+        if request.method != "POST":
             return _response(run())
         try:
-            drafted = draft(run)
-            if not drafted.rows:
-                return _response(drafted.result)
-            change = services.propose_drafted(
-                drafted=drafted, maker=actor(request), reason=self._why(request)
-            )
+            return self._posted(request, run)
         except DomainError as refusal:
             _forget_successes(request)
             tell(request, refusal)
             return HttpResponseRedirect(request.get_full_path())
+
+    def _posted(self, request: HttpRequest, run: Callable[[], Any]) -> HttpResponse:
+        if not selectors.opened():
+            with transaction.atomic():  # what is refused half-way leaves nothing behind
+                return _response(run())
+        drafted = draft(run)
+        if not drafted.rows:
+            return _response(drafted.result)
+        change = services.propose_drafted(
+            drafted=drafted, maker=actor(request), reason=self._why(request)
+        )
         _forget_successes(request)
         messages.success(request, f"Your change waits for another person: {change.title}.")
         page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")

@@ -2,22 +2,39 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import action, display
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
+from core.audit.refusals import refuse
 from core.errors import DomainError
 from core.identity import reviews
 from core.identity.duties import present_conflicts
-from core.identity.reviews import AccessReview, AccessReviewItem, Verdict
+from core.identity.reviews import WORDS_CHARS_MAX, AccessReview, AccessReviewItem, Verdict
 from core.identity.roles import TENANT_ADMIN
 from core.identity.sessions import PersonSession, end_session
 from core.identity.tokens import TokenFamily
+
+
+class ReviewForm(ActionForm):
+    """The verdict comes with the reviewer's own words."""
+
+    words = forms.CharField(
+        label="In your words",
+        max_length=WORDS_CHARS_MAX,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "Needed to remove"}),
+    )
 
 
 @admin.register(PersonSession)
@@ -95,6 +112,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
                 reviews.close_review(review=review.pk, reviewer=actor(request))
             except DomainError as refusal:
                 messages.error(request, f"{review}: {refusal.message}")
+                refuse(request, refusal)
             else:
                 messages.success(request, f"{review} is closed.")
 
@@ -105,11 +123,26 @@ class AccessReviewItemAdmin(ReadOnlyAdmin):
 
     list_display = (
         "user", "review", "shown_roles", "last_sign_in", "verdict", "words", "decided_by",
-        "decided_at",
+        "decided_at", "carried_out",
     )  # fmt: skip
     list_filter = ("review", "verdict")
     list_select_related = ("user", "review", "decided_by")
+    action_form = ReviewForm
     actions = ("keep", "remove")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccessReviewItem]:
+        """Return the items with what their people may do now."""
+        return AccessReviewItem.objects.prefetch_related("user__groups")
+
+    @display(description="carried out")
+    def carried_out(self, item: AccessReviewItem) -> SafeString | str:
+        """Lead to the person's roles until what was to be removed is."""
+        if item.verdict != Verdict.REMOVE:
+            return "–"
+        if not item.still_holds():
+            return "yes"
+        page = reverse("admin:core_user_change", args=[item.user_id])
+        return format_html('<a href="{}">Take the roles of {}</a>', page, item.user.display_name)
 
     @display(description="roles")
     def shown_roles(self, item: AccessReviewItem) -> str:
@@ -132,12 +165,13 @@ class AccessReviewItemAdmin(ReadOnlyAdmin):
 
     def _decide(self, request: HttpRequest, queryset: Any, verdict: Verdict) -> None:
         reviewer = actor(request)
-        words = request.POST.get("words", "") or f"Reviewed in the admin by {reviewer}."
+        words = request.POST.get("words", "")
         for item in queryset:
             try:
                 reviews.decide_item(item=item.pk, verdict=verdict, words=words, reviewer=reviewer)
             except DomainError as refusal:
                 messages.error(request, f"{item.user}: {refusal.message}")
+                refuse(request, refusal)
             else:
                 messages.success(request, f"{item.user}: {verdict.label}.")
 

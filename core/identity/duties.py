@@ -19,12 +19,14 @@ The matrix is that of treasury controls, with its functions mapped onto our role
 A person is a person number: the roles of all active logins with the same number count together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
 from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from core.errors import DomainError, Forbidden, Invalid
@@ -54,6 +56,9 @@ CONFLICTS: Final[frozenset[frozenset[str]]] = frozenset(
         frozenset({names.RECON_ANALYST, names.STATIC_DATA}),
     ]
 )  # fmt: skip
+
+
+CONSTRAINT: Final = "segregation_of_duties"
 
 
 class DutiesConflict(DomainError):
@@ -135,7 +140,40 @@ def assign_roles(*, user: User, roles: Iterable[str], actor: User) -> None:
     if unknown:
         raise Invalid(f"Unknown role: {', '.join(sorted(unknown))}.", field="roles")
     require_no_conflict(user=user, roles=wanted)
-    user.groups.set(Group.objects.filter(name__in=wanted))
+    with conflicts_in_words(user=user):
+        user.groups.set(Group.objects.filter(name__in=wanted))
+
+
+def switch_on(*, user: User, actor: User) -> None:
+    """Let somebody in again, with the roles that they had.
+
+    Raises:
+        DutiesConflict: another login of the person got a role meanwhile that does not go with one.
+        Forbidden: the actor administers nothing.
+    """
+    if not actor.has_role(names.TENANT_ADMIN):
+        raise Forbidden("Only a tenant administrator switches people on.")
+    user.is_active = True
+    with conflicts_in_words(user=user):
+        user.save(update_fields=["is_active"])
+
+
+@contextmanager
+def conflicts_in_words(*, user: User) -> Iterator[None]:
+    """Say in words when the database finds roles of `user` that must be in two hands.
+
+    Raises:
+        DutiesConflict: in the place of the database's own error; nothing was written.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        said = getattr(error.__cause__, "diag", None)
+        if said is None or said.constraint_name != CONSTRAINT:
+            raise
+        words = _words(str(said.message_primary))
+        raise DutiesConflict(f"{user.display_name}: {words}.") from error
 
 
 def present_conflicts() -> list[Conflict]:

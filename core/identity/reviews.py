@@ -15,6 +15,7 @@ from core.tenancy.models import TenantModel
 
 REVIEWERS: Final = (names.TENANT_ADMIN, names.TREASURY_MANAGER, names.RISK_OFFICER)
 WORDS_CHARS_MIN: Final = 5
+WORDS_CHARS_MAX: Final = 500
 
 
 class Verdict(models.TextChoices):
@@ -82,6 +83,11 @@ class AccessReviewItem(TenantModel):
     def __str__(self) -> str:
         return f"{self.user}, {self.review.quarter}"
 
+    def still_holds(self) -> bool:
+        """Return whether the person holds a role now that they were reviewed for."""
+        held = {group.name for group in self.user.groups.all()} if self.user.is_active else set()
+        return bool(held & set(self.roles))
+
 
 class ReviewClosed(DomainError):
     """The item was decided or the review was closed."""
@@ -121,7 +127,7 @@ def decide_item(*, item: UUID, verdict: Verdict, words: str, reviewer: User) -> 
 
     Raises:
         Forbidden: the reviewer may not review, or is the reviewed person.
-        Invalid: no verdict, or a removal without words.
+        Invalid: no verdict, too many words, or a removal without any.
         NotFound: there is no such item.
         ReviewClosed: it was decided before.
     """
@@ -129,6 +135,8 @@ def decide_item(*, item: UUID, verdict: Verdict, words: str, reviewer: User) -> 
         raise Forbidden("Your roles do not allow to review access.")
     if verdict not in (Verdict.KEEP, Verdict.REMOVE):
         raise Invalid("Keep or remove?", field="verdict")
+    if len(words) > WORDS_CHARS_MAX:
+        raise Invalid(f"{WORDS_CHARS_MAX} characters at most.", field="words")
     if verdict == Verdict.REMOVE and len(words.strip()) < WORDS_CHARS_MIN:
         raise Invalid("Say why it is to be removed.", field="words")
     row = AccessReviewItem.objects.select_for_update().filter(pk=item).first()
@@ -147,12 +155,11 @@ def decide_item(*, item: UUID, verdict: Verdict, words: str, reviewer: User) -> 
 def still_open(*, review: AccessReview) -> list[AccessReviewItem]:
     """Return what keeps the review open: undecided items, and removals not carried out."""
     items = review.items.select_related("user").prefetch_related("user__groups")
-    return [item for item in items if not item.verdict or _still_holds(item)]
+    return [item for item in items if not item.verdict or _is_undone(item)]
 
 
-def _still_holds(item: AccessReviewItem) -> bool:
-    held = {group.name for group in item.user.groups.all()} if item.user.is_active else set()
-    return item.verdict == Verdict.REMOVE and bool(held & set(item.roles))
+def _is_undone(item: AccessReviewItem) -> bool:
+    return item.verdict == Verdict.REMOVE and item.still_holds()
 
 
 def close_review(*, review: UUID, reviewer: User) -> AccessReview:
