@@ -14,9 +14,19 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from approvals import selectors, services
-from approvals.evidence import evidence_of
-from approvals.models import ApprovalRequest, ApprovalRule, Decision, Outcome
+from approvals.evidence import Shown, evidence_of
+from approvals.models import (
+    ApprovalRequest,
+    ApprovalRule,
+    AuthorityLimit,
+    BreakGlassReview,
+    Decision,
+    Delegation,
+    Outcome,
+    Viewing,
+)
 from core.api.actor import actor
+from core.changes.admin import GovernedAdmin
 from core.errors import DomainError
 from core.identity.models import User
 
@@ -125,7 +135,8 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
                 evidence=evidence_of(
                     request,
                     content_hash=request.POST.get("content_hash", ""),
-                    code=request.POST.get("code", ""),
+                    shown=Shown(code=request.POST.get("code", "")),
+                    acknowledged=request.POST.getlist("acknowledged"),
                 ),
             )
         except DomainError as refusal:
@@ -139,8 +150,13 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
 
 
 @admin.register(ApprovalRule)
-class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
-    """The rules in force."""
+class ApprovalRuleAdmin(GovernedAdmin, ReadOnly, ModelAdmin):
+    """The rules in force; a new one counts once another person approved it."""
+
+    fields = (
+        "action", "amount_above_usd", "currency", "rail", "entity", "step", "role",
+        "required_count",
+    )  # fmt: skip
 
     list_display = (
         "required_count",
@@ -156,6 +172,15 @@ class ApprovalRuleAdmin(ReadOnly, ModelAdmin):
     )
     list_select_related = ("created_by",)
 
+    def has_add_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Let those propose a rule who look after risk or the tenant."""
+        return actor(request).has_role(*services.RULE_KEEPERS)
+
+    def save_model(self, request: HttpRequest, obj: ApprovalRule, *_args: Any) -> None:
+        """Add it through the service; in an opened tenant that becomes a change request."""
+        given = {name: getattr(obj, name) for name in self.fields}
+        obj.pk = services.add_rule(rule=services.RuleIn(**given), actor=actor(request)).pk
+
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnly, ModelAdmin):
@@ -165,3 +190,38 @@ class DecisionAdmin(ReadOnly, ModelAdmin):
     list_filter = ("outcome", "as_role")
     list_select_related = ("request", "checker")
     search_fields = ("content_hash", "reason")
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnly, ModelAdmin):
+    """Who acts for whom; in force once a manager approved it."""
+
+    list_display = (
+        "delegator", "delegate", "action", "rail", "amount_usd_max", "starts_at", "ends_at",
+        "revoked_at",
+    )  # fmt: skip
+    list_select_related = ("delegator", "delegate")
+
+
+@admin.register(AuthorityLimit)
+class AuthorityLimitAdmin(ReadOnly, ModelAdmin):
+    """Up to what people may approve; in force once a manager approved it."""
+
+    list_display = ("person", "per_transaction_usd", "per_day_usd", "created_by", "created_at")
+    list_select_related = ("person", "created_by")
+
+
+@admin.register(Viewing)
+class ViewingAdmin(ReadOnly, ModelAdmin):
+    """Who opened what, and when."""
+
+    list_display = ("request", "viewer", "viewed_at")
+    list_select_related = ("request", "viewer")
+
+
+@admin.register(BreakGlassReview)
+class BreakGlassReviewAdmin(ReadOnly, ModelAdmin):
+    """What went over broken glass, and whether somebody looked at it since."""
+
+    list_display = ("request", "opened_at", "due_at", "closed_by", "closed_at")
+    list_select_related = ("request", "closed_by")

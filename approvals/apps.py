@@ -8,12 +8,16 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Name the guards without which nothing may be served."""
-        from approvals import changes
+        """Register what this room itself lets approve, and name the guards that must stand."""
+        from approvals import changes, registry
+        from approvals.services import authority
         from core import checks
 
         changes.fill_port()
         changes.govern_rules()
+        for subject_type in (authority.DELEGATION, authority.AUTHORITY_LIMIT):
+            registry.register(subject_type, registry.SubjectHooks(on_approved=registry.nothing))
+
         checks.required_triggers |= {
             "approvals_approvalrequest.guard_insert",
             "approvals_approvalrequest.guard_update",
@@ -22,5 +26,14 @@ class ApprovalsConfig(AppConfig):
             "approvals_decision.append_only",
             "approvals_approvalrule.append_only",
             "approvals_approvalrule.governed",
+            "approvals_delegation.guard_insert",
+            "approvals_delegation.guard_update",
+            "approvals_delegation.guard_delete",
+            "approvals_viewing.guard_insert",
+            "approvals_viewing.append_only",
+            "approvals_breakglassreview.guard_insert",
+            "approvals_breakglassreview.guard_update",
+            "approvals_breakglassreview.guard_delete",
+            "approvals_authoritylimit.append_only",
             "approvals_historicalapprovalrequest.append_only",
         }

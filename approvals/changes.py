@@ -7,11 +7,13 @@ from django.urls import NoReverseMatch, reverse
 
 from approvals import registry, selectors, services
 from approvals.models import ApprovalRule
+from approvals.policies import DUAL_CHECKER_THRESHOLD_USD
+from approvals.replaying import preview_rule, preview_threshold
 from core import clock
 from core.changes import selectors as changes
 from core.changes.models import ChangeRequest, Control
 from core.changes.port import ForApproval, open_desk
-from core.changes.registry import Hooks, Values, govern
+from core.changes.registry import Hooks, Values, govern, preview_policy
 from core.changes.services import apply_change, close_change, save_values
 from core.errors import Forbidden, Invalid
 from core.identity.models import User
@@ -87,18 +89,30 @@ def write_rule(row: models.Model | None, values: Values) -> models.Model:
     """
     if row is not None:
         raise Invalid("Rules are added, never changed.", field="row")
-    return save_values(row=ApprovalRule(created_at=clock.now()), values=values)
+    return save_values(
+        row=ApprovalRule(created_at=clock.now(), created_by=changes.acting()), values=values
+    )
 
 
 def govern_rules() -> None:
     """Name what this room governs."""
     govern(
         ApprovalRule,
-        fields=("action", "amount_above_usd", "currency", "rail", "required_count", "role"),
+        fields=(
+            "action",
+            "amount_above_usd",
+            "currency",
+            "rail",
+            "entity",
+            "step",
+            "required_count",
+            "role",
+        ),  # fmt: skip
         action=Control.CONTROL,
         label="approval rule",
-        hooks=Hooks(write=write_rule),
+        hooks=Hooks(write=write_rule, preview=preview_rule),
     )
+    preview_policy(DUAL_CHECKER_THRESHOLD_USD.key, preview_threshold)
 
 
 def fill_port() -> None:

@@ -91,3 +91,39 @@ class ReasonRequired(Invalid):
     """The step needs a reason in words."""
 
     code = "reason_required"
+
+
+class AuthorityExceeded(Forbidden):
+    """The amount is beyond what this person may approve."""
+
+    code = "authority_exceeded"
+
+
+class AcknowledgementRequired(Invalid):
+    """A warning that the request carries was not acknowledged."""
+
+    code = "acknowledgement_required"
+
+
+class DelegationUnknown(NotFound):
+    """There is no such delegation."""
+
+    code = "delegation_unknown"
+
+
+class DelegationRefused(Forbidden):
+    """Who delegates, or to whom, may not."""
+
+    code = "delegation_refused"
+
+
+class DelegationVoid(Forbidden):
+    """No delegation in force covers this decision."""
+
+    code = "delegation_void"
+
+
+class BreakGlassRefused(DomainError):
+    """Broken glass does not let this through."""
+
+    code = "break_glass_refused"

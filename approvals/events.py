@@ -56,6 +56,18 @@ class ProposalSubmitted(RequestEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassOpened(RequestEvent):
+    """Somebody broke the glass: the heads of finance and security hear of it at once."""
+
+    topic: ClassVar[str] = "maker_checker.break_glass.opened"
+    title: str
+    maker_label: str
+    incident: str
+    reason: str
+    usd_equivalent: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalApproved(RequestEvent):
     """Enough different people approved."""
 

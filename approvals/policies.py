@@ -33,3 +33,17 @@ APPROVAL_RATE_AGE_HOURS = policies.define(
     maximum=constants.RATE_AGE_HOURS_MAX,
     help="A USD rate older than this counts as missing: the amount then passes every threshold.",
 )
+BREAK_GLASS_USD_MAX = policies.define(
+    "BREAK_GLASS_USD_MAX",
+    constants.BREAK_GLASS_USD_MAX,
+    minimum=Decimal(0),
+    maximum=Decimal(1_000_000_000),
+    help="Nothing above this USD-equivalent goes over broken glass.",
+)
+BREAK_GLASS_PER_DAY_MAX = policies.define(
+    "BREAK_GLASS_PER_DAY_MAX",
+    constants.BREAK_GLASS_PER_DAY_MAX,
+    minimum=0,
+    maximum=100,
+    help="So many requests go over broken glass within 24 hours.",
+)

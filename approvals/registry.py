@@ -48,7 +48,7 @@ class UsdQuote:
 Callback = Callable[[SubjectOutcome], None]
 
 
-def _nothing(_outcome: SubjectOutcome) -> None:
+def nothing(_outcome: SubjectOutcome) -> None:
     """Do nothing: the subject does not care."""
 
 
@@ -62,9 +62,9 @@ class SubjectHooks:
     """
 
     on_approved: Callback
-    on_rejected: Callback = _nothing
-    on_expired: Callback = _nothing
-    on_cancelled: Callback = _nothing
+    on_rejected: Callback = nothing
+    on_expired: Callback = nothing
+    on_cancelled: Callback = nothing
     on_changes_requested: Callback | None = None
     describe: Callable[[UUID], SubjectDescription] | None = None
     requote: Callable[[Decimal, str], UsdQuote | None] | None = None

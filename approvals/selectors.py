@@ -5,20 +5,23 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from approvals.constants import DUAL_THRESHOLD_USD, RATE_CLOCK_SKEW, UNMATCHED_REQUIRED_COUNT
 from approvals.errors import RequestUnknown
 from approvals.models import (
     ApprovalRequest,
     ApprovalRule,
+    BreakGlassReview,
     CheckerRole,
     Decision,
+    Delegation,
     Outcome,
+    Viewing,
 )
 from approvals.policies import (
     APPROVAL_RATE_AGE_HOURS,
@@ -28,6 +31,9 @@ from approvals.policies import (
 from approvals.registry import SubjectDescription, hooks_for
 from core import clock, policies
 from core.identity.models import User
+from core.identity.roles import AUDITOR, RISK_OFFICER, TREASURY_MANAGER
+
+SEES_VIEWINGS: Final = (AUDITOR, RISK_OFFICER, TREASURY_MANAGER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +130,15 @@ def requirement(*, terms: Terms) -> Requirement:
     steps = tuple(Need(**need) for need in needs)
     found = Requirement(steps=steps)
     is_above = terms.usd is None or terms.usd > policies.get(DUAL_CHECKER_THRESHOLD_USD)
-    if is_above and found.count < UNMATCHED_REQUIRED_COUNT:
-        first = replace(steps[0], count=UNMATCHED_REQUIRED_COUNT)
-        found = Requirement(steps=(first, *steps[1:]))
-    return found
+    return at_least_two(found) if is_above else found
+
+
+def at_least_two(needed: Requirement) -> Requirement:
+    """Return the requirement, risen to two people where it asks for one."""
+    if needed.count >= UNMATCHED_REQUIRED_COUNT:
+        return needed
+    first = replace(needed.steps[0], count=UNMATCHED_REQUIRED_COUNT)
+    return Requirement(steps=(first, *needed.steps[1:]))
 
 
 def matching_rules(*, terms: Terms) -> list[dict[str, Any]]:
@@ -227,6 +238,27 @@ def standing(user: User, request: ApprovalRequest) -> Eligibility:
         return Eligibility(
             code="role_missing", reason="Only treasury checkers and managers decide."
         )
+    return _standing_of_links(user, request)
+
+
+def _standing_of_links(user: User, request: ApprovalRequest) -> Eligibility:
+    found = links(user, request, clock.now())
+    if any(link.is_delegator and link.person in request.involved_persons for link in found):
+        return Eligibility(
+            code="self_approval_refused",
+            reason="You act for somebody who made, edited or triggered this.",
+        )
+    others = {link.person for link in found}
+    if (
+        others
+        and request.decisions.filter(
+            Q(checker_person__in=others) | Q(on_behalf_of__person_number__in=others)
+        ).exists()
+    ):
+        return Eligibility(
+            code="already_decided",
+            reason="You and who delegates to you, or acts for you, count as one person.",
+        )
     return Eligibility()
 
 
@@ -237,11 +269,17 @@ def eligibility(user: User, request: ApprovalRequest) -> Eligibility:
         return stands
     if request.decisions.filter(checker_person=user.person_number).exists():
         return Eligibility(code="already_decided", reason="You have decided on this already.")
+    return _openness(user, request)
+
+
+def _openness(user: User, request: ApprovalRequest) -> Eligibility:
     if not request.is_pending:
         state = request.get_state_display()
         return Eligibility(code="not_pending", reason=f"This request is {state}.")
     if request.is_past_cutoff(clock.now()):
         return Eligibility(code="past_cutoff", reason="The cut-off has passed.")
+    if beyond := beyond_authority(user.person_number, request, clock.now()):
+        return Eligibility(code="authority_exceeded", reason=f"It is beyond your {beyond}.")
     if out_of_turn(user, request):
         return Eligibility(code="not_your_turn", reason="A manager must approve before you do.")
     return Eligibility()
@@ -268,6 +306,63 @@ def needs_step_up(request: ApprovalRequest, now: datetime) -> bool:
     return policies.get(STEP_UP_FOR_EVERY_APPROVAL) or is_above_dual(request, now)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A person who counts as one with another; `is_delegator`: who is acted for."""
+
+    person: str
+    is_delegator: bool
+
+
+def links(user: User, request: ApprovalRequest, now: datetime) -> list[Link]:
+    """Return who counts as one person with `user` on this request, by delegations in force."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.other, l.is_delegator FROM approvals_approvalrequest q,"
+            " approvals_linked(%s, q, %s) l WHERE q.id = %s",
+            [user.person_number, now, request.pk],
+        )
+        return [Link(person=other, is_delegator=up) for other, up in cursor.fetchall()]
+
+
+def beyond_authority(person: str, request: ApprovalRequest, now: datetime) -> str | None:
+    """Return which limit of this person the request's amount passes, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT approvals_beyond_authority(%s, q, %s) FROM approvals_approvalrequest q"
+            " WHERE q.id = %s",
+            [person, now, request.pk],
+        )
+        found: str | None = cursor.fetchone()[0]
+    return found
+
+
+def delegations_of(user: User, request: ApprovalRequest, now: datetime) -> list[Delegation]:
+    """Return the delegations in force by which `user` may decide this for somebody else."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.id FROM approvals_delegations(%s) d WHERE d.delegate_id = %s"
+            " AND d.action IN ('', %s) AND d.rail IN ('', %s)",
+            [now, user.pk, request.action, request.rail],
+        )
+        found = [row[0] for row in cursor.fetchall()]
+    return list(Delegation.objects.filter(pk__in=found).select_related("delegator"))
+
+
+def unacknowledged(request: ApprovalRequest, codes: Collection[str]) -> list[str]:
+    """Return the words of the warnings that were not acknowledged."""
+    return [
+        flag["words"]
+        for flag in request.flags
+        if flag["severity"] == "ack" and flag["code"] not in codes
+    ]
+
+
+def waiting_reviews() -> QuerySet[BreakGlassReview]:
+    """Return what was approved over broken glass and nobody reviewed yet."""
+    return BreakGlassReview.objects.waiting().select_related("request")
+
+
 def out_of_turn(user: User, request: ApprovalRequest) -> bool:
     """Return whether this person's approval could count only in a later step."""
     found = progress(request)
@@ -278,7 +373,7 @@ def out_of_turn(user: User, request: ApprovalRequest) -> bool:
 def all_requests() -> QuerySet[ApprovalRequest]:
     """Return all requests with what a list shows."""
     return ApprovalRequest.objects.select_related("maker").prefetch_related(
-        "decisions__checker", "decisions__step_up"
+        "decisions__checker", "decisions__step_up", "decisions__on_behalf_of"
     )
 
 
@@ -402,6 +497,8 @@ class RequestDetail:
     eligibility: Eligibility
     description: SubjectDescription
     needs_step_up: bool
+    delegations: tuple[Delegation, ...]
+    viewings: tuple[Viewing, ...]
 
 
 def request_detail(*, request_id: UUID, user: User) -> RequestDetail:
@@ -418,6 +515,10 @@ def request_detail(*, request_id: UUID, user: User) -> RequestDetail:
         progress=progress(request),
         eligibility=eligibility(user, request),
         needs_step_up=needs_step_up(request, clock.now()),
+        delegations=tuple(delegations_of(user, request, clock.now())),
+        viewings=tuple(request.viewings.select_related("viewer"))
+        if user.has_role(*SEES_VIEWINGS)
+        else (),
         description=describe(request.subject_id)
         if describe
         else SubjectDescription(title=request.title),

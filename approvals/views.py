@@ -7,15 +7,17 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import selectors, services
-from approvals.evidence import evidence_of
+from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
 from approvals.models import Outcome
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.errors import DomainError, Invalid
+from core.identity.passkeys import begin_passkey, parse_answer, passkeys_of
 
 LISTED_MAX: Final = 100
 FACTS_MAX: Final = 80
@@ -44,9 +46,17 @@ def _flat(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _detail(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
-    found = selectors.request_detail(request_id=request_id, user=actor(request))
+    viewer = actor(request)
+    services.record_viewing(request=selectors.require_request(request_id), viewer=viewer)
+    found = selectors.request_detail(request_id=request_id, user=viewer)
     fields = sorted(islice(_flat(found.request.content), FACTS_MAX), key=_what_matters_first)
-    return {"detail": found, "chosen": found.request, "fields": fields}
+    has_passkey = found.eligibility.is_eligible and passkeys_of(user=viewer).exists()
+    return {
+        "detail": found,
+        "chosen": found.request,
+        "fields": fields,
+        "has_passkey": has_passkey,
+    }
 
 
 def _what_matters_first(field: tuple[str, str]) -> tuple[int, str]:
@@ -98,6 +108,18 @@ def waiting_count(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
+def begin(request: HttpRequest, request_id: UUID) -> JsonResponse:
+    """Return the options that a passkey answers to approve exactly this content."""
+    found = selectors.require_request(request_id)
+    try:
+        options = begin_passkey(user=actor(request), content_hash=found.content_hash)
+    except DomainError as refusal:
+        return JsonResponse({"detail": refusal.message}, status=refusal.status)
+    return JsonResponse(options)
+
+
+@require_POST
+@login_required
 def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Record this person's decision on exactly what was shown, then go on to the next one."""
     try:
@@ -111,7 +133,7 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
             evidence=_evidence(request),
         )
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
         return redirect("approvals:one", request_id=request_id)
     messages.success(request, _words(result))
     return redirect("approvals:inbox")
@@ -122,8 +144,24 @@ def _evidence(request: HttpRequest) -> services.Evidence:
     return evidence_of(
         request,
         content_hash=request.POST.get("content_hash", ""),
-        code=request.POST.get("code", "") if is_approval else "",
+        shown=_shown(request) if is_approval else NOTHING_SHOWN,
+        acknowledged=request.POST.getlist("acknowledged"),
+        delegation=_delegation(request.POST.get("delegation", "")),
     )
+
+
+def _shown(request: HttpRequest) -> Shown:
+    answer = request.POST.get("passkey", "")
+    return Shown(
+        code=request.POST.get("code", ""), passkey=parse_answer(answer) if answer else None
+    )
+
+
+def _delegation(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Invalid("There is no such delegation.", field="delegation") from None
 
 
 def _outcome(request: HttpRequest) -> str:

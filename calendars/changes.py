@@ -1,27 +1,22 @@
 """What the calendars room puts under four eyes, and how values become its rows."""
 
-from uuid import UUID
-
 from django.db import models
 
 from calendars import services
 from calendars.engine.days import HolidayKind, HolidayStatus
 from calendars.models import BankCutoff, Calendar, Holiday, Rail, RailWindow, WeekendRule
 from core.changes.registry import Hooks, Values, govern
+from core.changes.selectors import acting
 from core.changes.services import save_values
 from core.errors import Invalid
 from core.identity.models import User
-from core.tenancy import current_actor
 
 GOVERNED = (Calendar, WeekendRule, Holiday, Rail, RailWindow, BankCutoff)
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
 
 
 def _acting() -> User:
-    try:
-        found = User.objects.filter(pk=UUID(current_actor())).first()
-    except ValueError:
-        found = None
+    found = acting()
     if found is None:
         raise Invalid("A holiday is confirmed or cancelled by a person.", field="status")
     return found

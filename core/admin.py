@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 from core import policies
 from core.api.actor import actor
 from core.audit.models import AuditEntry
+from core.audit.refusals import tell
 from core.changes.admin import GovernedAdmin
 from core.changes.services import open_tenant
 from core.errors import DomainError
@@ -68,7 +69,7 @@ class TenantAdmin(ReadOnlyAdmin):
         try:
             open_tenant(actor=actor(request))
         except DomainError as refusal:
-            messages.error(request, refusal.message)
+            tell(request, refusal)
         else:
             messages.success(request, "From now on two people change what steers money.")
         return redirect("admin:core_tenant_change", object_id)

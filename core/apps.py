@@ -12,7 +12,10 @@ class CoreConfig(AppConfig):
         from django.conf import settings
 
         from core import checks, clock
-        from core.audit import witness  # noqa: F401 - importing registers its health
+        from core.audit import (  # noqa: F401 - importing registers policies and health
+            erasure,
+            witness,
+        )
         from core.changes import ground
         from core.identity.roles import install_roles
 

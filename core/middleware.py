@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from csp.decorators import csp_replace
@@ -16,7 +16,6 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from core.api.problems import problem
-from core.audit import refusals
 from core.ids import uuid7
 from core.tenancy import bound
 
@@ -54,8 +53,7 @@ class TenantMiddleware:
     """Open `bound(tenant)` for a session or bearer token; commit only what succeeded.
 
     Tenant and actor come from the server's own session or from a verified token, never from a
-    header, a path or a parameter. A response of status 400 or above rolls everything back; what
-    it refused is then recorded in a transaction of its own.
+    header, a path or a parameter. A response of status 400 or above rolls everything back.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -65,17 +63,15 @@ class TenantMiddleware:
         """Serve the request inside its tenant, or without any when nobody is known."""
         try:
             tenant, who = self._caller(request)
-            return self._bound(request, tenant, who) if tenant else self.get_response(request)
+            if tenant is None:
+                return self.get_response(request)
+            with bound(tenant, actor=who, request=request.META.get("TMS_REQUEST_ID", "")):
+                response = self.get_response(request)
+                if response.status_code >= HTTPStatus.BAD_REQUEST:
+                    transaction.set_rollback(True)
+                return response
         except OperationalError as error:
             return _unavailable(request, error)
-
-    def _bound(self, request: HttpRequest, tenant: str, who: str | None) -> HttpResponse:
-        with bound(tenant, actor=who, request=request.META.get("TMS_REQUEST_ID", "")):
-            response = self.get_response(request)
-            if response.status_code >= HTTPStatus.BAD_REQUEST:
-                transaction.set_rollback(True)
-        refusals.record_answer(tenant=tenant, actor=who, request=request, response=response)
-        return response
 
     def _caller(self, request: HttpRequest) -> tuple[str | None, str | None]:
         if request.path in UNBOUND_PATHS:
@@ -140,6 +136,5 @@ class AdminPolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Mark the response; the policy's own middleware outside writes the header."""
         if request.path.startswith("/admin/"):
-            response: HttpResponse = self.get_admin_response(request)
-            return response
+            return cast("HttpResponse", self.get_admin_response(request))
         return self.get_response(request)

@@ -1,6 +1,12 @@
 """All models of the core, gathered for Django."""
 
-from core.audit.models import AuditEntry, AuditLink, AuditPending, AuditVerification
+from core.audit.models import (
+    AuditEntry,
+    AuditLink,
+    AuditPending,
+    AuditVerification,
+    PersonalText,
+)
 from core.changes.models import ChangeDraft, ChangeRequest
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
@@ -26,6 +32,7 @@ __all__ = [
     "OutboxEvent",
     "Passkey",
     "PersonSession",
+    "PersonalText",
     "PolicyVersion",
     "StepUp",
     "Tenant",

@@ -36,6 +36,7 @@ NO_ADMIN: Final = {
     "core.StepUp": "shown with the decision or change that it serves",
     "core.Passkey": "shown to its owner on the page of their security",
     "core.AuditVerification": "shown on the desk's audit page",
+    "core.PersonalText": "names behind digests of the trail; shown with its entries",
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",

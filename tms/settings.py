@@ -314,6 +314,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "TMS admin",
     "SITE_URL": "/",
     "SITE_SYMBOL": "account_balance",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/desk/mark.svg"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.constants import REASON_LENGTH_MAX
+from approvals.constants import FLAGS_MAX, REASON_LENGTH_MAX
 from approvals.models import ApprovalRequest, Decision
 from approvals.selectors import Progress, progress
 from core.api.fields import AmountField
@@ -22,12 +22,14 @@ class DecisionOut(serializers.ModelSerializer[Decision]):
     """One person's decision."""
 
     checker = PersonOut()
+    on_behalf_of = PersonOut(allow_null=True)
     step_up = serializers.CharField(source="step_up.method", allow_null=True, default=None)
 
     class Meta:
         model = Decision
         fields = [
             "id", "checker", "as_role", "outcome", "reason", "content_hash", "step_up",
+            "on_behalf_of", "acknowledged",
             "decided_at",
         ]  # fmt: skip
 
@@ -64,6 +66,14 @@ class RequestOut(serializers.ModelSerializer[ApprovalRequest]):
         return ProgressOut(progress(request)).data
 
 
+class FlagOut(serializers.Serializer[Any]):
+    """What the checkers should know."""
+
+    code = serializers.CharField()
+    words = serializers.CharField()
+    severity = serializers.ChoiceField(choices=["info", "ack"])
+
+
 class EligibilityOut(serializers.Serializer[Any]):
     """Whether the caller may decide, and why not."""
 
@@ -77,6 +87,8 @@ class RequestDetailOut(serializers.Serializer[Any]):
 
     request = RequestOut()
     content = serializers.JSONField(source="request.content")
+    flags = FlagOut(source="request.flags", many=True)
+    break_glass = serializers.JSONField(source="request.break_glass", allow_null=True)
     decisions = DecisionOut(many=True)
     progress = ProgressOut()
     eligibility = EligibilityOut()
@@ -95,6 +107,22 @@ class DecisionIn(serializers.Serializer[Any]):
         allow_blank=True,
         default="",
         help_text="Six digits of the caller's authenticator, for exactly this content.",
+    )
+    passkey = serializers.DictField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Instead of the code: the browser's answer to the options that begin a passkey.",
+    )
+    acknowledged = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        max_length=FLAGS_MAX,
+        required=False,
+        default=list,
+        help_text="Codes of the warnings that the caller acknowledges.",
+    )
+    delegation = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="In whose place: a delegation."
     )
     reason = serializers.CharField(
         max_length=REASON_LENGTH_MAX, required=False, allow_blank=True, default=""

@@ -2,12 +2,20 @@
 
 from django.urls import path
 
-from approvals.api.views import Approve, Reject, RequestChanges, RequestDetail, RequestList
+from approvals.api.views import (
+    Approve,
+    BeginPasskey,
+    Reject,
+    RequestChanges,
+    RequestDetail,
+    RequestList,
+)
 
 urlpatterns = [
     path("approvals", RequestList.as_view(), name="approvals"),
     path("approvals/<uuid:request_id>", RequestDetail.as_view(), name="approval"),
     path("approvals/<uuid:request_id>/approve", Approve.as_view(), name="approval-approve"),
+    path("approvals/<uuid:request_id>/passkey", BeginPasskey.as_view(), name="approval-passkey"),
     path(
         "approvals/<uuid:request_id>/request-changes",
         RequestChanges.as_view(),

@@ -17,10 +17,11 @@ from approvals.api.serializers import (
     RequestDetailOut,
     RequestOut,
 )
-from approvals.evidence import evidence_of
+from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
 from approvals.models import ApprovalRequest, Outcome
 from core.api.actor import actor
 from core.idempotency import once
+from core.identity.passkeys import begin_passkey
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -64,7 +65,9 @@ class RequestDetail(APIView):
     @extend_schema(responses=RequestDetailOut)
     def get(self, request: Request, request_id: UUID) -> Response:
         """Return everything a checker needs to see."""
-        detail = selectors.request_detail(request_id=request_id, user=actor(request))
+        viewer = actor(request)
+        services.record_viewing(request=selectors.require_request(request_id), viewer=viewer)
+        detail = selectors.request_detail(request_id=request_id, user=viewer)
         return Response(RequestDetailOut(detail).data)
 
 
@@ -85,17 +88,34 @@ class _Decide(APIView):
 
     def _decide(self, request: Request, request_id: UUID, given: DecisionIn) -> Response:
         facts = dict(given.validated_data)
-        code = facts.pop("code") if self.outcome == Outcome.APPROVE else ""
+        shown = Shown(code=facts["code"], passkey=facts["passkey"])
         result = services.decide(
             request_id=request_id,
             checker=actor(request),
             outcome=self.outcome,
-            evidence=evidence_of(request, content_hash=facts["content_hash"], code=code),
+            evidence=evidence_of(
+                request,
+                content_hash=facts["content_hash"],
+                shown=shown if self.outcome == Outcome.APPROVE else NOTHING_SHOWN,
+                acknowledged=facts["acknowledged"],
+                delegation=facts["delegation"],
+            ),
             content_hash=facts["content_hash"],
             version=facts["version"],
             reason=facts["reason"],
         )
         return Response(DecisionResultOut(result).data)
+
+
+class BeginPasskey(APIView):
+    """Begin to approve with a passkey: the challenge is bound to this request's content."""
+
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Return the options that the browser's passkey answers."""
+        found = selectors.require_request(request_id)
+        options = begin_passkey(user=actor(request), content_hash=found.content_hash)
+        return Response(options)
 
 
 class Approve(_Decide):

@@ -5,6 +5,7 @@ for a real one. Refusals carry the guard's name as their constraint name.
 """
 
 from approvals.guards.amounts import AMOUNTS, WITHOUT_MONEY
+from approvals.guards.authority import AUTHORITY, AUTHORITY_TRIGGERS
 from approvals.guards.decisions import DECISION_INSERT
 from approvals.guards.questions import QUESTIONS
 from approvals.guards.requests import REQUEST_INSERT, REQUEST_UPDATE
@@ -12,8 +13,11 @@ from approvals.guards.requests import REQUEST_INSERT, REQUEST_UPDATE
 __all__ = [
     "ALL",
     "AMOUNTS",
+    "AUTHORITY",
+    "AUTHORITY_TRIGGERS",
     "DECISION_INSERT",
     "FUNCTIONS",
+    "FUNCTIONS_OF_AUTHORITY",
     "QUESTIONS",
     "REQUEST_INSERT",
     "REQUEST_UPDATE",
@@ -39,6 +43,10 @@ FUNCTIONS = f"""SET LOCAL check_function_bodies = off;
 {REQUEST_INSERT}
 {REQUEST_UPDATE}
 {DECISION_INSERT}"""
+
+# These take rows of tables that came later than the first guards.
+FUNCTIONS_OF_AUTHORITY = f"""SET LOCAL check_function_bodies = off;
+{AUTHORITY}"""
 
 ALL = f"""{AMOUNTS}
 {FUNCTIONS}

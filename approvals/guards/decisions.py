@@ -10,6 +10,8 @@ DECLARE
     person core_user%ROWTYPE;
     roles text[];
     step jsonb;
+    proxy approvals_delegation%ROWTYPE;
+    beyond text;
 BEGIN
     PERFORM approvals_require_fresh_snapshot();
     SELECT * INTO parent FROM approvals_approvalrequest q WHERE q.id = NEW.request_id FOR UPDATE;
@@ -58,6 +60,61 @@ BEGIN
                    WHERE u.id = parent.maker_id AND u.person_number = person.person_number) THEN
         PERFORM approvals_refuse('approvals_other_person',
             'who made or triggered it does not check it');
+    END IF;
+    IF EXISTS (SELECT 1 FROM approvals_linked(person.person_number, parent, NEW.decided_at) l
+                WHERE l.is_delegator AND l.other = ANY (parent.involved_persons)) THEN
+        PERFORM approvals_refuse('approvals_other_person',
+            'who acts for its maker does not check it');
+    END IF;
+    IF EXISTS (SELECT 1 FROM approvals_linked(person.person_number, parent, NEW.decided_at) l
+                 JOIN approvals_decision d ON d.request_id = parent.id
+                WHERE l.other IN (d.checker_person, approvals_person(d.on_behalf_of_id))) THEN
+        PERFORM approvals_refuse('approvals_one_person',
+            'who delegates and who acts for them count as one person');
+    END IF;
+    NEW.recorded_at := clock_timestamp();
+    NEW.on_behalf_of_id := NULL;
+    IF NEW.delegation_id IS NOT NULL THEN
+        SELECT * INTO proxy FROM approvals_delegations(NEW.decided_at) d
+         WHERE d.id = NEW.delegation_id AND d.delegate_id = NEW.checker_id
+           AND d.action IN ('', parent.action) AND d.rail IN ('', parent.rail)
+           AND approvals_may_check(d.delegator_id)
+           AND (d.amount_usd_max IS NULL OR approvals_rule_usd(
+                    parent.amount, parent.currency, parent.usd_equivalent, parent.usd_rate_at,
+                    NEW.decided_at) <= d.amount_usd_max);
+        IF NOT FOUND THEN
+            PERFORM approvals_refuse('approvals_delegated',
+                'no delegation in force covers this');
+        END IF;
+        NEW.on_behalf_of_id := proxy.delegator_id;
+        IF approvals_person(proxy.delegator_id) = ANY (parent.involved_persons)
+           OR EXISTS (SELECT 1 FROM approvals_decision d
+                       WHERE d.request_id = parent.id AND approvals_person(proxy.delegator_id)
+                             IN (d.checker_person, approvals_person(d.on_behalf_of_id))) THEN
+            PERFORM approvals_refuse('approvals_one_person',
+                'who delegates has a part in this already');
+        END IF;
+    END IF;
+    IF NEW.outcome <> 'APPROVE' THEN RETURN NEW; END IF;
+
+    beyond := coalesce(
+        approvals_beyond_authority(person.person_number, parent, NEW.decided_at),
+        approvals_beyond_authority(
+            approvals_person(NEW.on_behalf_of_id), parent, NEW.decided_at));
+    IF beyond IS NOT NULL THEN
+        PERFORM approvals_refuse('approvals_authority', format('beyond the %s', beyond));
+    END IF;
+    IF EXISTS (SELECT 1 FROM jsonb_array_elements(parent.flags) f
+                WHERE f ->> 'severity' = 'ack'
+                  AND NOT (f ->> 'code') = ANY (NEW.acknowledged)) THEN
+        PERFORM approvals_refuse('approvals_acknowledged',
+            'a warning was not acknowledged');
+    END IF;
+    IF parent.break_glass IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM core_stepup s
+             WHERE s.id = NEW.step_up_id AND s.method = 'passkey') THEN
+        PERFORM approvals_refuse('approvals_break_glass_key',
+            'over broken glass an approval needs a passkey');
     END IF;
     RETURN NEW;
 END $$;

@@ -37,6 +37,18 @@ BEGIN
         NEW.amount, NEW.currency, NEW.usd_equivalent, NEW.usd_rate_at, NEW.submitted_at);
     NEW.needs := approvals_risen(NEW.needs, approvals_needs(
         NEW.action, rule_usd, NEW.currency, NEW.rail, NEW.entity));
+    IF NEW.break_glass IS NOT NULL THEN
+        IF coalesce(NEW.break_glass ->> 'incident', '') = ''
+           OR coalesce(NEW.break_glass ->> 'reason', '') NOT IN
+              ('rail_outage', 'approvers_unreachable', 'systemic') THEN
+            PERFORM approvals_refuse('approvals_break_glass_reason',
+                'glass is broken for a known reason and an incident');
+        END IF;
+        IF approvals_total(NEW.needs, 'count') < 2 THEN
+            NEW.needs := approvals_risen(NEW.needs, jsonb_build_array(jsonb_build_object(
+                'step', NEW.needs -> 0 -> 'step', 'count', 2, 'manager_count', 0)));
+        END IF;
+    END IF;
     NEW.required_count := greatest(NEW.required_count, approvals_total(NEW.needs, 'count'));
     NEW.required_manager_count := greatest(
         NEW.required_manager_count, approvals_total(NEW.needs, 'manager_count'));
@@ -127,6 +139,14 @@ BEGIN
         PERFORM approvals_refuse('approvals_enough_people', format(
             '%s of %s approvals (%s of %s by managers) and no rejection are needed',
             approvals, NEW.required_count, managers, NEW.required_manager_count));
+    END IF;
+    IF NEW.break_glass IS NOT NULL THEN
+        INSERT INTO approvals_breakglassreview
+            (id, tenant_id, request_id, opened_at, due_at, findings)
+        VALUES (gen_random_uuid(), NEW.tenant_id, NEW.id, NEW.decided_at,
+                NEW.decided_at + CASE extract(isodow FROM NEW.decided_at)
+                    WHEN 5 THEN interval '3 days' WHEN 6 THEN interval '2 days'
+                    ELSE interval '1 day' END, '');
     END IF;
     RETURN NEW;
 END $$;

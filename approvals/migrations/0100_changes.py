@@ -7,7 +7,7 @@ from core.changes.operations import Governed
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0005_step_up"), ("core", "0004_four_eyes")]
+    dependencies = [("approvals", "0006_authority"), ("core", "0004_four_eyes")]
 
     operations = [
         migrations.RunSQL(change_guards.APPROVED, migrations.RunSQL.noop),

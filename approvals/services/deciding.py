@@ -9,8 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals.errors import (
+    AcknowledgementRequired,
     AlreadyDecided,
+    AuthorityExceeded,
     ContentChanged,
+    DelegationVoid,
     NotPending,
     NotTheActor,
     NotYourTurn,
@@ -20,35 +23,46 @@ from approvals.errors import (
     SelfApprovalRefused,
 )
 from approvals.events import ProposalApproved, ProposalRejected, ProposalReturned
-from approvals.models import ApprovalRequest, Decision, Outcome
+from approvals.models import ApprovalRequest, Decision, Delegation, Outcome
 from approvals.registry import hooks_for
 from approvals.selectors import (
     Terms,
+    beyond_authority,
+    delegations_of,
     needs_of,
     needs_step_up,
     out_of_turn,
     progress,
     requirement,
     standing,
+    unacknowledged,
     worth_of,
 )
 from approvals.services.locking import lock_request
 from approvals.services.notifying import approvals_of, facts_of, outcome_of
 from core import clock
+from core.audit import acting
 from core.events import publish
 from core.identity import step_up
 from core.identity.models import User
+from core.identity.proofs import StepUp, StepUpMethod
 from core.tenancy import current_actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """How the checker proved who they are; `step_up` is a second factor for this very content."""
+    """How the checker proved who they are, and what they saw.
+
+    `step_up` is a second factor for this very content, `acknowledged` are the codes of the
+    warnings that they acknowledged, `delegation` says in whose place they decide.
+    """
 
     auth_method: str
     auth_at: datetime | None
     ip: str | None
     step_up: UUID | None = None
+    acknowledged: tuple[str, ...] = ()
+    delegation: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +109,9 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
         NotPending: the request is closed.
         PastCutoff: the cut-off has passed.
         NotYourTurn: a manager must approve the present step first.
+        AuthorityExceeded: the amount is beyond what this person may approve.
+        DelegationVoid: no delegation in force covers it.
+        AcknowledgementRequired: a warning was not acknowledged.
         StepUpMissing: the second factor was not shown for this content, or too long ago.
         ReasonRequired: a rejection, or a request for changes, says why.
     """
@@ -118,17 +135,32 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
     elif not verdict.reason:
         raise ReasonRequired("Say why, for its maker to read.", field="reason")
 
-    decision = _recorded(verdict, request, checker, evidence, now)
-    if verdict.outcome != Outcome.APPROVE:
-        refuse = _reject if verdict.outcome == Outcome.REJECT else _send_back
-        refuse(request, decision, checker)
-        return DecisionResult(request=request, counted=True, is_final=True)
-    rose = _raise_requirement(request, now)
+    with acting.on_behalf_of(_delegator(evidence.delegation)):
+        decision = _recorded(verdict, request, checker, evidence, now)
+        _settle(request, decision, checker)
+    return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
+
+
+def _delegator(delegation: UUID | None) -> UUID | None:
+    """Return in whose place somebody decides; None when in nobody's."""
+    if delegation is None:
+        return None
+    return Delegation.objects.filter(pk=delegation).values_list("delegator_id", flat=True).first()
+
+
+def _settle(request: ApprovalRequest, decision: Decision, checker: User) -> None:
+    """Close the request when this decision is the one that closes it."""
+    if decision.outcome == Outcome.REJECT:
+        _reject(request, decision, checker)
+        return
+    if decision.outcome == Outcome.CHANGES:
+        _send_back(request, decision, checker)
+        return
+    rose = _raise_requirement(request, decision.decided_at)
     if progress(request).is_enough:
-        _approve(request, checker, now)
+        _approve(request, checker, decision.decided_at)
     elif rose:
         request.save(update_fields=_REQUIREMENT_FIELDS)
-    return DecisionResult(request=request, counted=True, is_final=not request.is_pending)
 
 
 def _recorded(
@@ -144,6 +176,8 @@ def _recorded(
         auth_at=evidence.auth_at,
         ip=evidence.ip,
         step_up_id=evidence.step_up if verdict.outcome == Outcome.APPROVE else None,
+        acknowledged=list(evidence.acknowledged),
+        delegation_id=evidence.delegation,
         decided_at=now,
     )
 
@@ -168,8 +202,8 @@ def _require_standing(checker: User, request: ApprovalRequest) -> None:
     found = standing(checker, request)
     if found.is_eligible:
         return
-    refusal = SelfApprovalRefused if found.code == SelfApprovalRefused.code else RoleMissing
-    raise refusal(found.reason, request=str(request.pk))
+    kinds = {kind.code: kind for kind in (SelfApprovalRefused, AlreadyDecided)}
+    raise kinds.get(found.code, RoleMissing)(found.reason, request=str(request.pk))
 
 
 def _require_same_content(verdict: Verdict, request: ApprovalRequest) -> None:
@@ -205,10 +239,39 @@ def _require_means(
     checker: User, request: ApprovalRequest, evidence: Evidence, now: datetime
 ) -> None:
     """Make sure that this approval would count, and use its second factor up."""
+    _require_authority(checker, request, evidence, now)
+    if missing := unacknowledged(request, evidence.acknowledged):
+        raise AcknowledgementRequired(f"Acknowledge first: {missing[0]}", field="acknowledged")
     if out_of_turn(checker, request):
         raise NotYourTurn("A manager must approve before you do.", request=str(request.pk))
     if evidence.step_up is not None or needs_step_up(request, now):
         step_up.require(step_up=evidence.step_up, user=checker, content_hash=request.content_hash)
+    if request.break_glass is not None and not _is_passkey(evidence.step_up):
+        raise step_up.StepUpMissing("Over broken glass an approval needs a passkey.")
+
+
+def _is_passkey(proof: UUID | None) -> bool:
+    return (
+        proof is not None and StepUp.objects.filter(pk=proof, method=StepUpMethod.PASSKEY).exists()
+    )
+
+
+def _require_authority(
+    checker: User, request: ApprovalRequest, evidence: Evidence, now: datetime
+) -> None:
+    persons = [checker.person_number]
+    if evidence.delegation is not None:
+        found = delegations_of(checker, request, now)
+        chosen = next((each for each in found if each.pk == evidence.delegation), None)
+        if chosen is None:
+            raise DelegationVoid("No delegation in force covers this decision.")
+        usd = worth_of(request).usd_for_rules(now)
+        if chosen.amount_usd_max is not None and (usd is None or usd > chosen.amount_usd_max):
+            raise DelegationVoid("This is more than was delegated to you.")
+        persons.append(chosen.delegator.person_number)
+    for person in persons:
+        if beyond := beyond_authority(person, request, now):
+            raise AuthorityExceeded(f"It is beyond the {beyond}.", request=str(request.pk))
 
 
 def _raise_requirement(request: ApprovalRequest, now: datetime) -> bool:

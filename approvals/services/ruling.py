@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from approvals.constants import CONTROL, STATIC_DATA, STEP_MAX
@@ -11,6 +12,8 @@ from core import clock, policies
 from core.errors import Forbidden, Invalid
 from core.identity.models import User
 from core.identity.roles import RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER
+
+RULE_KEEPERS: Final = (TENANT_ADMIN, RISK_OFFICER, TREASURY_MANAGER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def add_rule(*, rule: RuleIn, actor: User) -> ApprovalRule:
         Forbidden: the actor looks after neither risk nor the tenant.
         Invalid: the count or the role makes no sense.
     """
-    if not actor.has_role(TENANT_ADMIN, RISK_OFFICER, TREASURY_MANAGER):
+    if not actor.has_role(*RULE_KEEPERS):
         raise Forbidden("Rules are added by managers, risk and administration only.")
     if rule.role not in CheckerRole.values:
         raise Invalid("A rule counts checkers or managers.", field="role")

@@ -1,23 +1,27 @@
 """Submit one version of a subject for approval."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import transaction
 
 from approvals.constants import (
+    FLAGS_MAX,
     SYSTEM_LABEL,
     USD_TOLERANCE_ABSOLUTE,
     USD_TOLERANCE_RELATIVE,
 )
-from approvals.errors import NobodyEligible, PastCutoff, VersionNotNewer
-from approvals.events import ProposalAmended, ProposalSubmitted
+from approvals.errors import BreakGlassRefused, NobodyEligible, PastCutoff, VersionNotNewer
+from approvals.events import BreakGlassOpened, ProposalAmended, ProposalSubmitted
 from approvals.models import LIVE, ApprovalRequest
 from approvals.policies import (
     APPROVAL_RATE_AGE_HOURS,
+    BREAK_GLASS_PER_DAY_MAX,
+    BREAK_GLASS_USD_MAX,
     DUAL_CHECKER_THRESHOLD_USD,
     MAKER_CHECKER_TIMEOUT_MIN,
 )
@@ -26,6 +30,7 @@ from approvals.selectors import (
     Requirement,
     Terms,
     Worth,
+    at_least_two,
     content_hash_of,
     eligible_persons,
     matching_rules,
@@ -39,6 +44,32 @@ from core.events.bus import jsonable
 from core.identity.models import User
 from core.money import Money
 from core.tenancy import current_actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """What the checkers should know; one of severity `ack` they must acknowledge to approve."""
+
+    code: str
+    words: str
+    severity: Literal["info", "ack"] = "info"
+
+
+class BreakGlassReason(StrEnum):
+    """Why somebody broke the glass."""
+
+    RAIL_OUTAGE = "rail_outage"
+    APPROVERS_UNREACHABLE = "approvers_unreachable"
+    SYSTEMIC = "systemic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """An emergency: any two checkers may approve, whatever their limits, with passkeys."""
+
+    incident: str
+    reason: BreakGlassReason
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +99,8 @@ class Submission:
     cutoff_at: datetime | None = None
     involved: tuple[User, ...] = ()
     entity: UUID | None = None
+    flags: tuple[Flag, ...] = ()
+    break_glass: BreakGlass | None = None
     at_least: Requirement | None = None
 
     @property
@@ -88,6 +121,7 @@ def submit(*, submission: Submission) -> ApprovalRequest:
         PastCutoff: the cut-off has passed already.
         VersionNotNewer: this or a later version was submitted before, with another content.
         NobodyEligible: too few other people may check it.
+        BreakGlassRefused: too much, or too often, goes over broken glass.
     """
     hooks_for(submission.subject_type)
     now = clock.now()
@@ -111,9 +145,7 @@ def submit(*, submission: Submission) -> ApprovalRequest:
         rail=submission.rail,
         entity=submission.entity,
     )
-    needed = requirement(terms=terms)
-    if submission.at_least is not None:
-        needed = needed.risen(submission.at_least)
+    needed = _needed(submission, terms, now)
     persons = _involved_persons(submission)
     _require_checkers(persons, needed)
     voided = _void_older(earlier, submission.subject_version, now)
@@ -122,6 +154,27 @@ def submit(*, submission: Submission) -> ApprovalRequest:
     request = _stored(request)
     _announce(request, voided)
     return request
+
+
+def _needed(submission: Submission, terms: Terms, now: datetime) -> Requirement:
+    needed = requirement(terms=terms)
+    if submission.at_least is not None:
+        needed = needed.risen(submission.at_least)
+    if submission.break_glass is not None:
+        _check_break_glass(submission.break_glass, terms.usd, now)
+        needed = at_least_two(needed)
+    return needed
+
+
+def _check_break_glass(glass: BreakGlass, usd: Decimal | None, now: datetime) -> None:
+    if not glass.incident.strip() or not glass.words.strip():
+        raise Invalid("Name the incident, and say what happened.", field="break_glass")
+    if usd is None or usd > policies.get(BREAK_GLASS_USD_MAX):
+        raise BreakGlassRefused("Broken glass does not let such an amount through.")
+    since = now - timedelta(days=1)
+    today = ApprovalRequest.objects.filter(break_glass__isnull=False, submitted_at__gt=since)
+    if today.count() >= policies.get(BREAK_GLASS_PER_DAY_MAX):
+        raise BreakGlassRefused("The glass was broken too often within 24 hours.")
 
 
 def _check_worth(submission: Submission) -> Worth:
@@ -269,6 +322,8 @@ def _draft(
         usd_rate_at=now if is_usd else submission.usd_rate_at,
         entity=submission.entity,
         needs=needed.stored(),
+        flags=[asdict(flag) for flag in submission.flags[:FLAGS_MAX]],
+        break_glass=asdict(submission.break_glass) if submission.break_glass else None,
         required_count=needed.count,
         required_manager_count=needed.manager_count,
         policy_snapshot={
@@ -315,3 +370,14 @@ def _announce(request: ApprovalRequest, voided: ApprovalRequest | None) -> None:
             cutoff_at=request.cutoff_at,
         )
     )
+    if request.break_glass is not None:
+        publish(
+            BreakGlassOpened(
+                **facts_of(request),
+                title=request.title,
+                maker_label=request.maker_label,
+                incident=request.break_glass["incident"],
+                reason=request.break_glass["reason"],
+                usd_equivalent=request.usd_equivalent,
+            )
+        )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
@@ -32,8 +31,7 @@ def refresh_token(user: User, family: TokenFamily | None = None) -> RefreshToken
     token = RefreshToken.for_user(user)
     _stamp(token, user, family)
     token["jti"] = str(family.current)
-    at_most = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
-    token.set_exp(lifetime=lifetime_left(family, at_most=at_most))
+    token.set_exp(lifetime=lifetime_left(family, at_most=token.lifetime))
     return token
 
 

@@ -110,3 +110,25 @@ class AuditVerification(TenantModel):
     def is_intact(self) -> bool:
         """Return whether it was carried out and found no fault."""
         return self.finished_at is not None and not self.faults
+
+
+class PersonalText(TenantModel):
+    """A name that the trail recorded: entries hold `digest` only, sha256 over salt and text.
+
+    Written by the audit trigger, removed by `core_erase_person`; the chain does not change then.
+    """
+
+    person = models.UUIDField()
+    digest = models.CharField(max_length=80)
+    salt = models.CharField(max_length=80)
+    text = models.TextField()
+
+    class Meta:
+        app_label = "core"
+        indexes = [
+            models.Index(fields=["tenant", "digest"], name="personal_by_digest"),
+            models.Index(fields=["tenant", "person"], name="personal_by_person"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest

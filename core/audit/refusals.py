@@ -1,8 +1,8 @@
 """Refused attempts enter the trail, written after the rollback in a transaction of their own.
 
 An entry says who tried what on which object and with which code it was refused; never a body, a
-query or a name. `refuse` is for whoever answers a refusal with a friendly page (the admin's
-buttons): the answer is not an error, the attempt still counts as refused.
+query or a name. `refuse` is for whoever answers a refusal with a friendly page, `tell` for buttons
+that lead on to another one: the answer is not an error, the attempt still counts as refused.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from django.contrib import messages
 from django.db import DatabaseError, connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -48,6 +49,12 @@ class Attempt:
 def refuse(request: HttpRequest, error: DomainError, *, on_behalf_of: str = "") -> None:
     """Mark a request as refused whose answer will not look like an error."""
     request.META[_MARK] = (error.code, error.status, on_behalf_of)
+
+
+def tell(request: HttpRequest, refusal: DomainError) -> None:
+    """Show a refusal on the next page, and let the attempt count as refused all the same."""
+    messages.error(request, refusal.message)
+    refuse(request, refusal)
 
 
 def attempt_of(request: HttpRequest, response: HttpResponseBase) -> Attempt | None:

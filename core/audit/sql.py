@@ -9,6 +9,9 @@ CREATE OR REPLACE FUNCTION core_audit_changes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     secret text[] := string_to_array(TG_ARGV[0], ',');
+    personal text[] := CASE TG_TABLE_NAME
+        WHEN 'core_user' THEN ARRAY['display_name', 'username'] ELSE '{}' END;
+    field text;
     key_column text := coalesce(TG_ARGV[1], 'id');
     old_row jsonb;
     new_row jsonb;
@@ -31,6 +34,17 @@ BEGIN
         was := old_row;
         became := new_row;
     END IF;
+    -- Names stay out of the chain: the entry holds a salted digest, the text lies beside it.
+    FOREACH field IN ARRAY personal LOOP
+        IF was ->> field IS NOT NULL THEN
+            was := was || jsonb_build_object(field, core_audit_personal(
+                wall, (coalesce(new_row, old_row) ->> key_column)::uuid, was ->> field));
+        END IF;
+        IF became ->> field IS NOT NULL THEN
+            became := became || jsonb_build_object(field, core_audit_personal(
+                wall, (coalesce(new_row, old_row) ->> key_column)::uuid, became ->> field));
+        END IF;
+    END LOOP;
     INSERT INTO core_auditentry
         (tenant_id, at, actor, on_behalf_of, request, reason, database_role, table_name, row_id,
          action, before, after)
@@ -110,4 +124,39 @@ REVOKE EXECUTE ON FUNCTION core_audit_refused(text, text, text, text, integer, t
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core_audit_refused(text, text, text, text, integer, text, integer)
     TO tms_app;
+"""
+
+# Personal text of the trail. Only the audit trigger adds it, only an erasure takes it away; without
+# the salt nobody can tell from the digest in the chain which name it was.
+PERSONAL = r"""
+CREATE OR REPLACE FUNCTION core_audit_personal(p_tenant uuid, p_person uuid, p_text text)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    salt text := gen_random_uuid()::text || gen_random_uuid()::text;
+    digest text := 'personal:' || encode(sha256(convert_to(salt || p_text, 'UTF8')), 'hex');
+BEGIN
+    INSERT INTO core_personaltext (id, tenant_id, person, digest, salt, text)
+    VALUES (gen_random_uuid(), p_tenant, p_person, digest, salt, p_text);
+    RETURN digest;
+END $$;
+
+CREATE OR REPLACE FUNCTION core_erase_person(p_person uuid) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
+    erased integer;
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM core_user u WHERE u.id = p_person AND u.tenant_id = wall
+                      AND NOT u.is_active AND u.username LIKE 'erased-%') THEN
+        RAISE EXCEPTION 'only a person who left and has a pseudonym is erased'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    DELETE FROM core_personaltext WHERE tenant_id = wall AND person = p_person;
+    GET DIAGNOSTICS erased = ROW_COUNT;
+    RETURN erased;
+END $$;
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON core_personaltext FROM tms_app;
+REVOKE EXECUTE ON FUNCTION core_audit_personal(uuid, uuid, text), core_erase_person(uuid)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION core_erase_person(uuid) TO tms_app;
 """

@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.changes import port, selectors, services
 from core.changes.drafting import draft
 from core.changes.models import REASON_LENGTH_MAX, ChangeRequest, ChangeState
@@ -88,7 +89,7 @@ class GovernedAdmin(ModelAdmin):
             )
         except DomainError as refusal:
             _forget_successes(request)
-            messages.error(request, refusal.message)
+            tell(request, refusal)
             return HttpResponseRedirect(request.get_full_path())
         _forget_successes(request)
         messages.success(request, f"Your change waits for another person: {change.title}.")
@@ -194,7 +195,7 @@ class ChangeRequestAdmin(ModelAdmin):
         try:
             services.withdraw_change(change_id=UUID(object_id), actor=actor(request))
         except DomainError as refusal:
-            messages.error(request, refusal.message)
+            tell(request, refusal)
         else:
             messages.success(request, "Withdrawn.")
         return HttpResponseRedirect(reverse("admin:core_changerequest_change", args=[object_id]))

@@ -1,19 +1,18 @@
 """What the ground floor puts under four eyes: people, their roles, and policies."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import models
 
 from core import policies
 from core.changes.models import ChangeRequest, Control
-from core.changes.registry import Hooks, Values, govern
+from core.changes.registry import Hooks, Preview, Values, govern, policy_preview
+from core.changes.selectors import acting
 from core.errors import Invalid
 from core.identity import roles
 from core.identity.models import User
 from core.policies.models import PolicyVersion
-from core.tenancy import current_actor
 
 GUARDS = frozenset(
     {
@@ -74,7 +73,7 @@ def write_policy(row: models.Model | None, values: Values) -> models.Model:
     return policies.write_version(
         policy=policies.named(str(values.get("key", ""))),
         value=values.get("value"),
-        actor=_acting(),
+        actor=acting(),
         reason=str(values.get("reason") or "Proposed as a change request."),
     )
 
@@ -92,11 +91,13 @@ def membership_name(columns: Values) -> str:
     return f"{person or columns['user_id']} as {role or columns['group_id']}"
 
 
-def _acting() -> User | None:
-    try:
-        return User.objects.filter(pk=UUID(current_actor())).first()
-    except ValueError:
-        return None
+def preview_of_policy(change: ChangeRequest) -> Preview | None:
+    """Replay a policy's change, where the room that defines the policy can."""
+    for entry in change.rows:
+        preview = policy_preview(str(entry["after"].get("key", "")))
+        if preview is not None:
+            return preview(change)
+    return None
 
 
 def govern_the_ground() -> None:
@@ -127,5 +128,5 @@ def govern_the_ground() -> None:
         fields=("key", "value", "reason"),
         action=Control.CONTROL,
         label="policy",
-        hooks=Hooks(write=write_policy, applied=announce_policy),
+        hooks=Hooks(write=write_policy, applied=announce_policy, preview=preview_of_policy),
     )

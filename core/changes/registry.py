@@ -43,7 +43,7 @@ class Hooks:
     applied: Callable[[models.Model], None] | None = None
     parties: Callable[["ChangeRequest"], Iterable["User"]] | None = None
     name: Callable[[Values], str] | None = None
-    preview: Callable[["ChangeRequest"], Preview] | None = None
+    preview: Callable[["ChangeRequest"], Preview | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +113,19 @@ def govern(
         known_by=known_by,
         hooks=hooks or Hooks(),
     )
+
+
+_policy_previews: dict[str, Callable[["ChangeRequest"], Preview | None]] = {}
+
+
+def preview_policy(key: str, preview: Callable[["ChangeRequest"], Preview | None]) -> None:
+    """Name what replays a change of the policy of that key."""
+    _policy_previews[key] = preview
+
+
+def policy_preview(key: str) -> Callable[["ChangeRequest"], Preview | None] | None:
+    """Return what replays a change of a policy, or None."""
+    return _policy_previews.get(key)
 
 
 def governed_models() -> list[Governed]:

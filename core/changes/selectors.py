@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import models
 
 from core.changes.models import ChangeRequest, ChangeRequestQuerySet, Operation
 from core.changes.registry import Preview, governed_table, rows_of
 from core.crypto import EncryptedTextField
-from core.tenancy import Tenant, current_tenant_id
+from core.identity.models import User
+from core.tenancy import Tenant, current_actor, current_tenant_id
 
 EMPTY: Final = "–"
 DIGEST_CHARS_SHOWN: Final = 12
@@ -29,6 +31,14 @@ class Line:
 def opened() -> bool:
     """Return whether the bound tenant is under four eyes."""
     return Tenant.objects.filter(pk=current_tenant_id(), opened_at__isnull=False).exists()
+
+
+def acting() -> User | None:
+    """Return the person who acts right now, or None for the system."""
+    try:
+        return User.objects.filter(pk=UUID(current_actor())).first()
+    except ValueError:
+        return None
 
 
 def changes() -> ChangeRequestQuerySet:

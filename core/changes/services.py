@@ -180,7 +180,7 @@ def set_values(*, row: Row, values: Values) -> Row:
     try:
         for name, value in values.items():
             _set(row, name, value)
-        row.full_clean(exclude=["tenant"])
+        row.full_clean(exclude=["tenant", *_left_empty(row)])
     except ValidationError as error:
         raise Invalid(_in_words(error), field=next(iter(values), "")) from error
     return row
@@ -405,6 +405,12 @@ def named_row(*, model: Any, name: str) -> Any:
         NotGoverned: the model has no name to find rows by.
     """
     return _found(governed_table(model._meta.db_table), name)
+
+
+def _left_empty(row: models.Model) -> list[str]:
+    """Return the fields that may be null and are: forms would ask for some of them."""
+    columns = row._meta.local_fields
+    return [one.name for one in columns if one.null and getattr(row, one.attname) is None]
 
 
 def _in_words(error: ValidationError) -> str:

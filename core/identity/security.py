@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.api.actor import actor
 from core.api.problems import problem
+from core.audit.refusals import tell
 from core.errors import DomainError, Invalid
 from core.identity import passkeys, recovery, sessions, step_up
 from core.identity.middleware import SECOND_FACTOR_SESSION_KEY
@@ -34,7 +35,7 @@ def _refusals_as_notices(view: View) -> View:
         try:
             return view(request, *args, **kwargs)
         except DomainError as refusal:
-            messages.error(request, refusal.message)
+            tell(request, refusal)
             return redirect("my-security")
 
     return shown

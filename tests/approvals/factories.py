@@ -113,7 +113,13 @@ def add_chain(actor: User, **scope: Any) -> None:
 def decide(
     request: ApprovalRequest, checker: User, outcome: str = "APPROVE", **changes: Any
 ) -> services.DecisionResult:
-    """Decide as the checker, bound to what the request shows."""
+    """Decide as the checker, bound to what the request shows.
+
+    `acknowledged` and `delegation` go into the evidence.
+    """
+    evidence = {
+        name: changes.pop(name) for name in ("acknowledged", "delegation") if name in changes
+    }
     facts: dict[str, Any] = {
         "content_hash": request.content_hash,
         "version": request.subject_version,
@@ -123,7 +129,7 @@ def decide(
     with bound(str(request.tenant_id), actor=checker.pk):
         if outcome == "APPROVE" and "evidence" not in changes:
             proof = stepped_up(checker, request.content_hash)
-            facts["evidence"] = replace(EVIDENCE, step_up=proof)
+            facts["evidence"] = replace(EVIDENCE, step_up=proof, **evidence)
         return services.decide(
             request_id=request.pk, checker=checker, outcome=outcome, **facts | changes
         )

@@ -4,6 +4,7 @@ The negative control proves that the race exists: without the row lock and the d
 one request is approved and announced several times.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +26,9 @@ from core.tenancy import bound
 from tests.approvals.factories import decide, payloads, registered_subject, submission, submit
 from tests.conftest import make_user
 
-RACES = 25
+RACES = int(os.environ.get("TMS_APPROVAL_RACES", "20"))
 CHECKERS = 4
+CROWD = 20
 LARGE = Money(Decimal(20_000_000), "USD")
 
 
@@ -171,6 +173,50 @@ def test_an_amendment_and_an_approval_never_both_hold(course: Field) -> None:
         with bound(course.tenant):
             live = ApprovalRequest.objects.of_subject("test.thing", request.subject_id)
             assert [row.subject_version for row in live.pending()] == [2]
+
+
+@pytest.fixture
+def crowd(committed_tenant: UUID) -> Iterator[Field]:
+    """Twenty checkers at their desks."""
+    with registered_subject():
+        with bound(committed_tenant, actor="system:test"):
+            services.install_default_rules()
+            checkers = [
+                make_user(f"checker{number}", "treasury_checker") for number in range(CROWD)
+            ]
+        field = Field(committed_tenant, checkers)
+        yield field
+        field.close()
+
+
+def test_of_twenty_at_once_two_are_counted_and_it_executes_once(crowd: Field) -> None:
+    for _ in range(RACES):
+        request = _submitted(crowd, amount=LARGE)
+        found = crowd.race(_approve(request))
+        assert sorted(found) == ["counted", "final", *["not_pending"] * (CROWD - 2)]
+        assert _standing(crowd, request) == ("APPROVED", 2, 1)
+
+
+def test_approve_reject_changes_and_withdrawal_have_one_winner(course: Field) -> None:
+    with bound(course.tenant, actor="system:test"):
+        maker = make_user("racing-maker", "treasury_maker")
+    endings = {"APPROVE": "APPROVED", "REJECT": "REJECTED", "CHANGES": "RETURNED"}
+    for _ in range(RACES):
+        request = _submitted(course, maker=maker)
+
+        def run(checker: User, request: ApprovalRequest = request) -> str:
+            number = course.checkers.index(checker)
+            if number == len(endings):
+                with bound(course.tenant, actor=maker.pk):
+                    return str(services.withdraw(request_id=request.pk, actor=maker).state)
+            outcome = tuple(endings)[number]
+            return str(decide(request, checker, outcome).request.state)
+
+        found = course.race(run)
+        state, decisions, _ = _standing(course, request)
+        assert sorted(found) == sorted([state, *["not_pending"] * (CHECKERS - 1)])
+        assert state in {*endings.values(), "CANCELLED"}
+        assert decisions == (0 if state == "CANCELLED" else 1)
 
 
 @pytest.fixture

@@ -93,13 +93,13 @@ def test_a_spent_refresh_token_revokes_the_whole_family(robot: User) -> None:
     assert probe(second["access"]) == 401
     assert probe(first["access"]) == 401
     assert probe(other["access"]) == 200  # another sign-in is another family
-    with bound(robot.tenant_id, actor="system:test"):
+    with bound(str(robot.tenant_id), actor="system:test"):
         assert TokenFamily.objects.exclude(revoked_because="").count() == 1
 
 
 def test_revoking_ends_every_family(robot: User) -> None:
     pairs = [sign_in("robot").json() for _ in range(2)]
-    with bound(robot.tenant_id, actor="system:test"):
+    with bound(str(robot.tenant_id), actor="system:test"):
         revoke_tokens(user=robot)
     for pair in pairs:
         assert refresh(pair["refresh"]).status_code == 401
@@ -108,7 +108,7 @@ def test_revoking_ends_every_family(robot: User) -> None:
 
 def test_a_disabled_account_refreshes_nothing(robot: User) -> None:
     pair = sign_in("robot").json()
-    with bound(robot.tenant_id, actor="system:test"):
+    with bound(str(robot.tenant_id), actor="system:test"):
         User.objects.filter(pk=robot.pk).update(is_active=False)
     assert refresh(pair["refresh"]).status_code == 401
 

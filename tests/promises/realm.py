@@ -25,6 +25,7 @@ from core.events.drain import drain
 from core.identity.models import User
 from core.identity.roles import ALL, INTEGRATION
 from core.identity.services import create_tenant
+from core.identity.sessions import PersonSession, digest_of
 from core.identity.views import BACKEND
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
@@ -401,6 +402,15 @@ def _changes(tenant: UUID, mark: str, clerk: User) -> dict[str, str]:
     return {"change": str(change.pk)}
 
 
+def _identity(tenant: UUID, person: User) -> dict[str, str]:
+    """Let somebody have signed in elsewhere; a passkey comes from a browser, so here it is none."""
+    with _at_work(tenant):
+        now = clock.now()
+        key = digest_of(uuid4().hex)
+        row = PersonSession.objects.create(user=person, key_digest=key, created_at=now, seen_at=now)
+    return {"person_session": str(row.pk), "passkey": str(uuid4())}
+
+
 def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     """Build and commit one tenant at the frozen present."""
     mark = slug.capitalize()
@@ -435,6 +445,7 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}
     numbers = tuple(account.number for account in accounts.values())
+    objects |= _identity(tenant, people["treasury_maker"])
     return Realm(
         tenant=tenant,
         mark=mark,

@@ -27,6 +27,8 @@ OBJECTS: dict[str, dict[str, str]] = {
         "change_id": "change",
         "code": "line",
         "thing_id": "proposal",
+        "passkey": "passkey",
+        "session": "person_session",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

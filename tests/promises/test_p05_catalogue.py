@@ -310,7 +310,8 @@ DEFINERS = {
     "core_recovery_prove": "a proof that opens a session only, for an unused code",
     "core_step_up_counts": "yes or no about one proof of the bound tenant",
     "core_step_up_use": "marks one proof of the bound tenant as used",
-    "core_audit_refused": "one refused attempt in codes, for the bound tenant and actor only",
+    "core_audit_refused": "codes and ids of the caller's own refused attempts, bounded per minute",
+    "core_erase_person": "removes names of a person who left and has a pseudonym already",
 }
 
 

@@ -16,7 +16,14 @@ from django.contrib import admin
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from core.identity.roles import ALL, INTEGRATION, TREASURY_MAKER
+from core.identity.roles import (
+    ALL,
+    AUDITOR,
+    INTEGRATION,
+    RISK_OFFICER,
+    TENANT_ADMIN,
+    TREASURY_MAKER,
+)
 from core.tenancy import bound
 from integrations.downloads import ROLES_FOR_BYTES
 from tests.promises.conftest import World
@@ -32,6 +39,7 @@ PUBLIC: Final = {
     "sign-in": "the door itself",
     "sign-in/code": "the door's second step; sends away who has not passed the first",
     "sign-in/authenticator": "the door's second step; sends away who has not passed the first",
+    "sign-in/passkey": "the door's second step; 403 for who has not passed the first",
     "admin/login/": "leads to the door",
     "health": "states of components, no figures",
     "metrics": "counters of the process, without tenants",
@@ -69,6 +77,7 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "audit/export.csv": AUDIT_READERS,
     "audit/things/<uuid:thing_id>": AUDIT_READERS,
     "api/v1/transfers/<uuid:transfer_id>/evidence": EVIDENCE_READERS,
+    "api/v1/duties/conflicts": (AUDITOR, RISK_OFFICER, TENANT_ADMIN),
 }
 # Bodies that let a writing address get as far as looking for its object.
 BODIES: Final[dict[str, dict[str, Any]]] = {

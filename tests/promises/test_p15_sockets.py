@@ -17,10 +17,11 @@ from channels.layers import channel_layers
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
-from core import consumers
+from core import clock, consumers
 from core.events import publish
 from core.events import relay as relaying
 from core.events.relay import redis_client, relay, sequence_committed
+from core.identity.sessions import PersonSession, digest_of
 from core.tenancy import bound
 from tests.conftest import make_user
 from tests.core.test_events import Happened
@@ -220,9 +221,9 @@ def test_with_one_group_for_all_the_hint_would_leak(
 
 
 def test_who_may_no_longer_listen_is_closed_within_five_seconds(world: World) -> None:
-    """Disabled, password changed, session ended: three sockets at once, and one that stays."""
+    """Disabled, password changed, session gone, session ended: four sockets, and one that stays."""
     with bound(world.ours.tenant, actor="system:test"):
-        people = [make_user(f"guest-{number}", "auditor") for number in range(4)]
+        people = [make_user(f"guest-{number}", "auditor") for number in range(5)]
     cookies = [signed_in(person).cookies[settings.SESSION_COOKIE_NAME].value for person in people]
 
     def revoke() -> None:
@@ -231,6 +232,10 @@ def test_who_may_no_longer_listen_is_closed_within_five_seconds(world: World) ->
             people[0].save(update_fields=["is_active"])
             people[1].password = "!changed"
             people[1].save(update_fields=["password"])
+            now = clock.now()
+            row = PersonSession(user=people[3], key_digest=digest_of(cookies[3]))
+            row.created_at = row.seen_at = row.ended_at = now
+            row.save()
         Session.objects.filter(session_key=cookies[2]).delete()
 
     async def talk() -> None:
@@ -239,12 +244,12 @@ def test_who_may_no_longer_listen_is_closed_within_five_seconds(world: World) ->
         sockets = [await _joined(cookie) for cookie in cookies]
         await sync_to_async(revoke)()
         began = time.monotonic()
-        for socket in sockets[:3]:
+        for socket in sockets[:4]:
             assert await socket.closed_with(CLOSED_WITHIN_SECONDS) == consumers.CLOSE_NOT_SIGNED_IN
         assert time.monotonic() - began < CLOSED_WITHIN_SECONDS
-        await sockets[3].send({"type": "ping"})
-        assert (await sockets[3].receive())["type"] == "pong"
-        await sockets[3].leave()
+        await sockets[4].send({"type": "ping"})
+        assert (await sockets[4].receive())["type"] == "pong"
+        await sockets[4].leave()
 
     in_one_loop(talk)
 

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 
 from approvals import selectors as approvals
-from core.audit.models import AuditEntry, AuditLink
+from core.audit.models import AuditEntry, AuditLink, PersonalText
 from core.identity.models import User
 from integrations import selectors as lines
 from treasury.selectors import movement
@@ -21,6 +21,8 @@ from treasury.selectors import movement
 VALUE_LENGTH_MAX: Final = 160
 FIELDS_NAMED_MAX: Final = 3
 REFUSED: Final = "REFUSED"
+PERSONAL: Final = "personal:"
+ERASED: Final = "(erased)"
 ACTIONS: Final = ("INSERT", "UPDATE", "DELETE", REFUSED)
 REFUSED_TABLE: Final = "core_refused"
 CSV_HEADS: Final = (
@@ -94,6 +96,7 @@ def tables() -> list[str]:
 def lines_of(entries: Iterable[AuditEntry], *, labels: dict[str, str] | None = None) -> list[Line]:
     """Return entries in words; `labels` names rows that belong to one thing."""
     rows = list(entries)
+    names = _names(rows)
     people = {str(user.pk): user.display_name for user in User.objects.all()}
     links = dict(
         AuditLink.objects.filter(entry_id__in=[row.pk for row in rows]).values_list(
@@ -116,7 +119,7 @@ def lines_of(entries: Iterable[AuditEntry], *, labels: dict[str, str] | None = N
             request=row.request,
             database_role=row.database_role,
             link=links.get(row.pk),
-            changes=_changes(row.before, row.after),
+            changes=_changes(row.before, row.after, names),
         )
         for row in rows
     ]
@@ -141,16 +144,33 @@ def in_words(entry: AuditEntry) -> str:
     return f"changed {named} of the {noun}"
 
 
-def _text(value: Any) -> str:
+def _names(rows: Iterable[AuditEntry]) -> dict[str, str]:
+    """Return the names behind the digests of these entries, as far as they were not erased."""
+    digests = {
+        value
+        for row in rows
+        for value in (*(row.before or {}).values(), *(row.after or {}).values())
+        if isinstance(value, str) and value.startswith(PERSONAL)
+    }
+    if not digests:
+        return {}
+    found = PersonalText.objects.filter(digest__in=digests)
+    return dict.fromkeys(digests, ERASED) | dict(found.values_list("digest", "text"))
+
+
+def _text(value: Any, names: dict[str, str]) -> str:
     text = "" if value is None else str(value)
+    text = names.get(text, text)
     return text if len(text) <= VALUE_LENGTH_MAX else f"{text[:VALUE_LENGTH_MAX]}…"
 
 
-def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> tuple[Change, ...]:
+def _changes(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, names: dict[str, str]
+) -> tuple[Change, ...]:
     """Return the fields that differ; a new or deleted row shows all that it carried."""
     old, new = before or {}, after or {}
     return tuple(
-        Change(field=field, before=_text(old.get(field)), after=_text(new.get(field)))
+        Change(field=field, before=_text(old.get(field), names), after=_text(new.get(field), names))
         for field in sorted(old.keys() | new.keys())
         if old.get(field) != new.get(field) and field != "tenant_id"
     )

@@ -13,6 +13,7 @@ from unfold.decorators import action, display
 
 from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.errors import DomainError
 from treasury.models import (
     PrefundingRequest,
@@ -46,7 +47,7 @@ class ReadOnly(ReadOnlyAdmin):
         try:
             act()
         except DomainError as refusal:
-            messages.error(request, refusal.message)
+            tell(request, refusal)
         else:
             messages.success(request, done)
 

@@ -61,7 +61,7 @@ class ProposalOut(serializers.ModelSerializer[Proposal]):
         ]  # fmt: skip
 
 
-class FlagOut(serializers.Serializer[Any]):
+class PaymentFlagOut(serializers.Serializer[Any]):
     """What a checker should know; `ack` ones are acknowledged by their code."""
 
     code = serializers.CharField()
@@ -77,10 +77,10 @@ class ProposalDetailOut(ProposalOut):
     class Meta(ProposalOut.Meta):
         fields = [*ProposalOut.Meta.fields, "flags"]
 
-    @extend_schema_field(FlagOut(many=True))
+    @extend_schema_field(PaymentFlagOut(many=True))
     def get_flags(self, proposal: Proposal) -> Any:
         """Return what its checkers should know."""
-        return FlagOut(controls.flags_of(proposal), many=True).data
+        return PaymentFlagOut(controls.flags_of(proposal), many=True).data
 
 
 class TransferStatusOut(serializers.ModelSerializer[TransferStatus]):

@@ -160,10 +160,9 @@ def _decision(decision: Any, people: People) -> Facts:
 
 
 def _seen_by(request: Any) -> Iterator[Facts]:
-    """Yield who opened the request before it was decided, where that is kept."""
-    sightings = getattr(request, "sightings", None)
-    for sighting in sightings.all() if sightings is not None else ():
-        yield facts_of(sighting)
+    """Yield who opened the request, and when for the first time."""
+    for viewing in request.viewings.all():
+        yield facts_of(viewing)
 
 
 def _hashed_text(request: Any) -> str:

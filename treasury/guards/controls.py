@@ -30,7 +30,8 @@ LANGUAGE sql STABLE {_PATH} AS $$
                        WHERE b.id = p.beneficiary_id) END
 $$;
 
--- Until when a payment rests because the account it goes to is new or was changed.
+-- Until when a payment rests because the account it goes to is new or was changed. Approved with
+-- broken glass it does not rest.
 CREATE OR REPLACE FUNCTION treasury_cools_until(p treasury_proposal) RETURNS timestamptz
 LANGUAGE sql STABLE {_PATH} AS $$
     SELECT max(rests.until) FROM (
@@ -42,6 +43,11 @@ LANGUAGE sql STABLE {_PATH} AS $$
                 SELECT a.changed_at FROM treasury_bankaccount a
                  WHERE a.id = p.credit_account_id) changed) rests
      WHERE rests.until > clock_timestamp()
+       AND NOT EXISTS (
+           SELECT 1 FROM approvals_approvalrequest q
+            WHERE q.subject_type = 'treasury.proposal' AND q.subject_id = p.id
+              AND q.subject_version = p.version AND q.state = 'APPROVED'
+              AND q.break_glass IS NOT NULL)
 $$;
 
 -- What left or waits to leave in the 24 hours before this proposal, this one included, by whom

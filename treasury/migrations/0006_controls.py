@@ -16,7 +16,7 @@ from treasury import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0004_chains'),
+        ('approvals', '0006_authority'),
         ('core', '0006_step_up'),
         ('integrations', '0002_walls'),
         ('treasury', '0005_beneficiaries'),

@@ -5,6 +5,7 @@ from typing import Final
 from django.db import connection
 
 from approvals import selectors as approvals
+from approvals.services import Flag
 from treasury.errors import LimitExceeded
 from treasury.models import Proposal
 from treasury.selectors import controls as reads
@@ -40,6 +41,18 @@ def require_limits(proposal: Proposal) -> None:
             usd=str(use.usd),
             usd_max=str(use.usd_max),
         )
+
+
+def flags_for_checkers(proposal: Proposal) -> tuple[Flag, ...]:
+    """Return the flags as they are frozen on the request; `ack` ones must be acknowledged."""
+    return tuple(
+        Flag(
+            code=flag.code,
+            words=flag.words,
+            severity="ack" if flag.severity == "ack" else "info",
+        )
+        for flag in reads.flags_of(proposal)
+    )
 
 
 def at_least(proposal: Proposal, *, action: str) -> approvals.Requirement:

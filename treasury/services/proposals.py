@@ -61,8 +61,13 @@ def create_proposal(*, draft: ProposalIn, maker: User | None, maker_label: str =
 
 
 @transaction.atomic
-def submit_proposal(*, proposal_id: UUID, actor: User | None) -> Proposal:
-    """Put a draft before its checkers.
+def submit_proposal(
+    *,
+    proposal_id: UUID,
+    actor: User | None,
+    break_glass: approval_services.BreakGlass | None = None,
+) -> Proposal:
+    """Put a draft before its checkers; in an emergency with broken glass, which ends a cool-off.
 
     Raises:
         NotTheMaker: somebody else's draft.
@@ -78,7 +83,7 @@ def submit_proposal(*, proposal_id: UUID, actor: User | None) -> Proposal:
     require_payable(proposal.beneficiary)
     before = proposal.state
     proposal.submit(at=clock.now())
-    _ask_for_approval(proposal)
+    _ask_for_approval(proposal, break_glass)
     tell_status(proposal=proposal, from_state=before)
     return proposal
 
@@ -160,7 +165,9 @@ def _require_sendable(proposal: Proposal) -> None:
         )
 
 
-def _ask_for_approval(proposal: Proposal) -> None:
+def _ask_for_approval(
+    proposal: Proposal, break_glass: approval_services.BreakGlass | None = None
+) -> None:
     _require_sendable(proposal)
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
@@ -186,7 +193,9 @@ def _ask_for_approval(proposal: Proposal) -> None:
             cutoff_at=proposal.cutoff_at,
             involved=control_reads.recent_editors(proposal),
             entity=proposal.debit_account.entity_id,
+            flags=controls.flags_for_checkers(proposal),
             at_least=controls.at_least(proposal, action=ACTION),
+            break_glass=break_glass,
         )
     )
     proposal.refresh_from_db(fields=["content_hash"])

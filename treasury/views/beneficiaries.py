@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from treasury.models import Beneficiary, BeneficiaryState
@@ -159,7 +160,7 @@ def _act(
     try:
         done = service(beneficiary_id=beneficiary_id, actor=actor(request))
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
     else:
         messages.success(request, f"{done.name} is {words}.")
     return redirect("treasury:beneficiary", beneficiary_id=beneficiary_id)

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.errors import DomainError
 from treasury.models import FreezeState
 from treasury.selectors import freezing as reads
@@ -37,7 +38,7 @@ def stop(request: HttpRequest) -> HttpResponse:
     try:
         freezing.stop_outflows(actor=actor(request), reason=request.POST.get("reason", ""))
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
     else:
         messages.success(request, "All outflows are stopped.")
     return redirect("treasury:freeze")
@@ -52,7 +53,7 @@ def release(request: HttpRequest, freeze_id: UUID) -> HttpResponse:
             freeze_id=freeze_id, actor=actor(request), reason=request.POST.get("reason", "")
         )
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
     else:
         messages.success(request, "The release waits for approval.")
     return redirect("treasury:freeze")

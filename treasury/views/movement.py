@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.api.actor import actor
+from core.audit.refusals import tell
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from integrations import selectors as lines
@@ -169,7 +170,7 @@ def submit(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
     try:
         done = proposals.submit_proposal(proposal_id=proposal_id, actor=actor(request))
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
     else:
         messages.success(request, f"{done.reference} waits for its checkers.")
     return redirect("treasury:proposal", proposal_id=proposal_id)
@@ -186,7 +187,7 @@ def withdraw(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
             reason=request.POST.get("reason", ""),
         )
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
     else:
         messages.success(request, f"{done.reference} is withdrawn.")
     return redirect("treasury:proposal", proposal_id=proposal_id)
@@ -202,7 +203,7 @@ def retry(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
             raise Invalid("There is no transfer to try again.")
         transfers.retry_transfer(transfer_id=transfer.pk, actor=actor(request))
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        tell(request, refusal)
     else:
         messages.success(request, "It is on its way again, with the same references.")
     return redirect("treasury:proposal", proposal_id=proposal_id)

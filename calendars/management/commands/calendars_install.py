@@ -7,6 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calendars import services
 from calendars.constants import REFERENCE_YEARS
+from core.changes.errors import NothingChanges
+from core.changes.models import ChangeRequest
+from core.changes.services import write_or_propose
 from core.errors import DomainError
 from core.tenancy import Tenant, bound, tenant_ids
 
@@ -37,14 +40,26 @@ class Command(BaseCommand):
             return
         for row in reports:
             self.stdout.write(
-                f"{row['tenant']}: {row['holidays_added']} holidays and {row['rails_added']}"
-                " rails added."
+                f"{row['tenant']}: waits for another person: {row['proposed']}."
+                if "proposed" in row
+                else f"{row['tenant']}: {row['holidays_added']} holidays and"
+                f" {row['rails_added']} rails added."
             )
 
-    def _install(self, years: list[int]) -> dict[str, int]:
-        try:
+    def _install(self, years: list[int]) -> dict[str, int | str]:
+        """Install at once, or propose to where the tenant is opened."""
+
+        def install() -> dict[str, int | str]:
             report = services.install_reference_calendars(years=years)
             rails = services.install_rails()
+            return {"holidays_added": report.holidays_added, "rails_added": rails}
+
+        try:
+            made = write_or_propose(run=install, maker=None, reason="Reference calendars.")
+        except NothingChanges:
+            return {"holidays_added": 0, "rails_added": 0}
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
-        return {"holidays_added": report.holidays_added, "rails_added": rails}
+        if isinstance(made, ChangeRequest):
+            return {"holidays_added": 0, "rails_added": 0, "proposed": made.title}
+        return made

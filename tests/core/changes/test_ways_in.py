@@ -163,6 +163,19 @@ def test_the_command_line_proposes_as_somebody(house: House, tmp_path: Path) -> 
         _run("bankaccount", "Euro operating", "min_balance", *words)
 
 
+def test_more_years_of_holidays_are_a_change_too(house: House) -> None:
+    before = Holiday.objects.count()
+    out = StringIO()
+    call_command("calendars_install", "--tenant", "north", "--years", "2027", stdout=out)
+    assert "waits for another person" in out.getvalue()
+    assert Holiday.objects.count() == before
+    house.decide(ChangeRequest.objects.get())
+    assert Holiday.objects.filter(date__year=2027).exists()
+    out = StringIO()
+    call_command("calendars_install", "--tenant", "north", "--years", "2027", stdout=out)
+    assert "0 holidays" in out.getvalue()
+
+
 def test_the_command_line_opens_a_tenant(tenant: Tenant, user_with: Any) -> None:
     with pytest.raises(CommandError, match="two people"):
         call_command("open_tenant", "north")

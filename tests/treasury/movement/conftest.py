@@ -1,6 +1,6 @@
 """A small treasury: two banks, rupee and dollar accounts with money, rules, rails and rates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -164,6 +164,11 @@ def propose(house: House, maker: User, amount: str = "2750000.00", **more: objec
     return proposals.submit_proposal(proposal_id=made.pk, actor=maker)
 
 
+def to_see(request: Any) -> tuple[str, ...]:
+    """Return the codes of the flags that a checker of the request must acknowledge."""
+    return tuple(flag["code"] for flag in request.flags if flag["severity"] == "ack")
+
+
 def approve(tenant: Tenant | UUID, proposal: Proposal, checker: User) -> None:
     """Approve as `checker`, bound as that person."""
     tenant_id = tenant if isinstance(tenant, UUID) else tenant.id
@@ -180,7 +185,7 @@ def approve(tenant: Tenant | UUID, proposal: Proposal, checker: User) -> None:
             outcome="APPROVE",
             content_hash=request.content_hash,
             version=request.subject_version,
-            evidence=shown(checker, request.content_hash),
+            evidence=replace(shown(checker, request.content_hash), acknowledged=to_see(request)),
         )
 
 

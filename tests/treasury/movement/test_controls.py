@@ -6,13 +6,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from approvals import selectors as approval_reads
-from approvals.errors import NobodyEligible, SelfApprovalRefused
+from approvals import services as approvals
+from approvals.errors import AcknowledgementRequired, NobodyEligible, SelfApprovalRefused
 from core import clock, policies
 from core.identity.models import User
 from core.tenancy import Tenant, bound
+from tests.approvals.stepping import shown
+from tests.approvals.test_authority import passkeys
 from tests.conftest import MakeUser
 from tests.treasury.movement.conftest import (
     SUPPLIER,
@@ -23,14 +26,17 @@ from tests.treasury.movement.conftest import (
     propose,
     put_on_the_list,
     sql,
+    to_see,
 )
 from treasury import policies as knobs
 from treasury.engine.flags import Facts, Flag, Payee, flags
 from treasury.errors import BeneficiaryBlocked, LimitExceeded, NotRetriable
 from treasury.models import BankAccount, Beneficiary, Proposal, ProposalState, Transfer
 from treasury.selectors.controls import cools_until, flags_of, rule_usd
-from treasury.services import beneficiaries, transfers
+from treasury.services import beneficiaries, proposals, transfers
 from treasury.services.beneficiaries import BeneficiaryIn
+
+__all__ = ["passkeys"]
 
 _S = ProposalState
 EXECUTE = "UPDATE treasury_proposal SET state = 'EXECUTING' WHERE id = %(id)s"
@@ -107,6 +113,48 @@ def test_the_cool_off_is_a_policy(
     assert transfers.execute(proposal_id=proposal.pk) is True
 
 
+@pytest.mark.usefixtures("passkeys")
+def test_over_broken_glass_a_payment_does_not_rest(
+    house: House,
+    tenant: Tenant,
+    maker: User,
+    checker: User,
+    checker2: User,
+    supplier: Beneficiary,
+) -> None:
+    glass = approvals.BreakGlass(
+        incident="INC-7", reason=approvals.BreakGlassReason.SYSTEMIC, words="The bank is closing."
+    )
+    draft = proposals.ProposalIn(
+        debit_account=house.usd.pk, beneficiary=supplier.pk, amount=Decimal(100), why="Rescue"
+    )
+    made = proposals.create_proposal(draft=draft, maker=maker)
+    proposal = proposals.submit_proposal(proposal_id=made.pk, actor=maker, break_glass=glass)
+    request = approval_reads.request_of(subject_type="treasury.proposal", subject_id=proposal.pk)
+    assert request is not None
+    assert cools_until(proposal.pk) is not None
+    for person in (checker, checker2):
+        with bound(tenant.id, actor=person.pk), connection.cursor() as cursor:
+            cursor.execute("SELECT door.passkey(%s, %s)", [person.pk, request.content_hash])
+            key = cursor.fetchone()[0]
+            approvals.decide(
+                request_id=request.pk,
+                checker=person,
+                outcome="APPROVE",
+                content_hash=request.content_hash,
+                version=request.subject_version,
+                evidence=approvals.Evidence(
+                    auth_method="passkey",
+                    auth_at=clock.now(),
+                    ip=None,
+                    step_up=key,
+                    acknowledged=to_see(request),
+                ),
+            )
+    assert cools_until(proposal.pk) is None
+    assert transfers.execute(proposal_id=proposal.pk) is True
+
+
 def test_who_wrote_the_account_does_not_check_payments_to_it(
     house: House, tenant: Tenant, maker: User, user_with: MakeUser
 ) -> None:
@@ -161,6 +209,26 @@ def test_a_beneficiary_blocked_after_approval_is_not_paid(
         assert sql(EXECUTE, id=proposal.pk) == 1
 
 
+def test_a_checker_acknowledges_what_is_red(
+    house: House, tenant: Tenant, maker: User, checker: User, supplier: Beneficiary
+) -> None:
+    proposal = _pay(house, maker, supplier)
+    request = approval_reads.request_of(subject_type="treasury.proposal", subject_id=proposal.pk)
+    assert request is not None
+    assert set(to_see(request)) == {"not_verified", "recently_changed"}
+    with bound(tenant.id, actor=checker.pk), pytest.raises(AcknowledgementRequired):
+        approvals.decide(
+            request_id=request.pk,
+            checker=checker,
+            outcome="APPROVE",
+            content_hash=request.content_hash,
+            version=request.subject_version,
+            evidence=shown(checker, request.content_hash),
+        )
+    approve(tenant, proposal, checker)
+    assert _fresh(proposal).state == _S.APPROVED
+
+
 # Limits and splitting
 
 
@@ -192,8 +260,6 @@ def test_a_rolling_limit_counts_what_waits_and_what_left(
 def test_what_came_to_nothing_does_not_count(
     house: House, tenant: Tenant, maker: User, checker: User, supplier: Beneficiary
 ) -> None:
-    from treasury.services import proposals
-
     _set(knobs.OUTFLOW_24H_BENEFICIARY_USD_MAX, Decimal(500_000))
     first = _pay(house, maker, supplier, "500000.00")
     with bound(tenant.id, actor=maker.pk):

@@ -165,6 +165,12 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
     usd_equivalent = models.DecimalField(max_digits=20, decimal_places=4, null=True)
     usd_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True)
     usd_rate_at = models.DateTimeField(null=True)
+    flags = models.JSONField(
+        default=list, help_text="What its checkers should know: code, words, severity."
+    )
+    break_glass = models.JSONField(
+        null=True, help_text="Incident and reason, when it goes over broken glass."
+    )
     required_count = models.PositiveSmallIntegerField()
     required_manager_count = models.PositiveSmallIntegerField(default=0)
     needs = models.JSONField(
@@ -292,7 +298,7 @@ class Outcome(models.TextChoices):
 class Decision(TenantModel):
     """One person's decision on exactly one content; rows are only ever added.
 
-    `maker`, `checker_person` and `as_role` are copied by the database.
+    `maker`, `checker_person`, `as_role` and `on_behalf_of` are copied by the database.
     """
 
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
@@ -314,6 +320,24 @@ class Decision(TenantModel):
         null=True,
         related_name="+",
         help_text="The second factor that was shown for exactly this content.",
+    )
+    delegation = models.ForeignKey(
+        "approvals.Delegation", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+    acknowledged = ArrayField(
+        models.CharField(max_length=60),
+        default=list,
+        help_text="Codes of the flags that the checker acknowledged.",
+    )
+    recorded_at = models.DateTimeField(
+        null=True, editable=False, help_text="By the clock of the database, which sets it."
     )
     position = models.PositiveSmallIntegerField(
         default=0,

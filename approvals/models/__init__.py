@@ -1,0 +1,27 @@
+"""Nouns of the approvals room: rules, requests, decisions, authority, and who looked."""
+
+from approvals.models.authority import AuthorityLimit, Delegation
+from approvals.models.requests import (
+    LIVE,
+    ApprovalRequest,
+    ApprovalRule,
+    CheckerRole,
+    Decision,
+    Outcome,
+    RequestState,
+)
+from approvals.models.watching import BreakGlassReview, Viewing
+
+__all__ = [
+    "LIVE",
+    "ApprovalRequest",
+    "ApprovalRule",
+    "AuthorityLimit",
+    "BreakGlassReview",
+    "CheckerRole",
+    "Decision",
+    "Delegation",
+    "Outcome",
+    "RequestState",
+    "Viewing",
+]
