@@ -19,6 +19,9 @@ from core.errors import Forbidden, Invalid
 from core.identity.models import User
 
 SUBJECT = "core.change"
+RULE_FIELDS = (
+    "action", "amount_above_usd", "currency", "rail", "entity", "step", "required_count", "role",
+)  # fmt: skip
 VERSION = 1
 
 
@@ -98,16 +101,7 @@ def govern_rules() -> None:
     """Name what this room governs."""
     govern(
         ApprovalRule,
-        fields=(
-            "action",
-            "amount_above_usd",
-            "currency",
-            "rail",
-            "entity",
-            "step",
-            "required_count",
-            "role",
-        ),  # fmt: skip
+        fields=RULE_FIELDS,
         action=Control.CONTROL,
         label="approval rule",
         hooks=Hooks(write=write_rule, preview=preview_rule),
