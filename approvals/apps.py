@@ -10,12 +10,12 @@ class ApprovalsConfig(AppConfig):
     def ready(self) -> None:
         """Register what this room itself lets approve, and name the guards that must stand."""
         from approvals import changes, registry
-        from approvals.services import authority
+        from approvals.constants import AUTHORITY_LIMIT, DELEGATION
         from core import checks
 
         changes.fill_port()
         changes.govern_rules()
-        for subject_type in (authority.DELEGATION, authority.AUTHORITY_LIMIT):
+        for subject_type in (DELEGATION, AUTHORITY_LIMIT):
             registry.register(subject_type, registry.SubjectHooks(on_approved=registry.nothing))
 
         checks.required_triggers |= {

@@ -22,6 +22,8 @@ REASON_LENGTH_MAX: Final = 2_000
 TITLE_LENGTH_MAX: Final = 200
 STATIC_DATA: Final = "static_data"
 CONTROL: Final = "control"
+DELEGATION: Final = "approvals.delegation"
+AUTHORITY_LIMIT: Final = "approvals.authority_limit"
 SYSTEM_LABEL: Final = "system"
 
 # How much a stated equivalent may fall below amount x rate: rates carry ten decimals.

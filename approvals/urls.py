@@ -2,16 +2,27 @@
 
 from django.urls import path
 
-from approvals import views
+from approvals.views import authority, inbox
 
 app_name = "approvals"
 
 urlpatterns = [
-    path("approvals", views.inbox, name="inbox"),
-    path("approvals/list", views.listing, name="list"),
-    path("approvals/waiting-count", views.waiting_count, name="waiting-count"),
-    path("approvals/<uuid:request_id>", views.one, name="one"),
-    path("approvals/<uuid:request_id>/detail", views.detail, name="detail"),
-    path("approvals/<uuid:request_id>/passkey", views.begin, name="begin-passkey"),
-    path("approvals/<uuid:request_id>/decide", views.decide, name="decide"),
+    path("approvals", inbox.inbox, name="inbox"),
+    path("approvals/list", inbox.listing, name="list"),
+    path("approvals/waiting-count", inbox.waiting_count, name="waiting-count"),
+    path("approvals/<uuid:request_id>", inbox.one, name="one"),
+    path("approvals/<uuid:request_id>/detail", inbox.detail, name="detail"),
+    path("approvals/<uuid:request_id>/passkey", inbox.begin, name="begin-passkey"),
+    path("approvals/<uuid:request_id>/decide", inbox.decide, name="decide"),
+    path("authority", authority.page, name="authority"),
+    path("authority/delegate", authority.delegate, name="delegate"),
+    path(
+        "authority/delegations/<uuid:delegation_id>/revoke",
+        authority.revoke,
+        name="revoke-delegation",
+    ),
+    path("authority/limit", authority.limit, name="limit"),
+    path("authority/reviews/<uuid:request_id>/close", authority.close, name="close-review"),
+    path("authority/reviews/count", authority.waiting_count, name="reviews-count"),
+    path("authority/reviews/notice", authority.notice, name="reviews-notice"),
 ]

@@ -4,23 +4,21 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
 
-from approvals.constants import CONTROL, DELEGATION_DAYS_MAX
+from approvals.constants import AUTHORITY_LIMIT, CONTROL, DELEGATION, DELEGATION_DAYS_MAX
 from approvals.errors import DelegationRefused, DelegationUnknown
 from approvals.models import AuthorityLimit, CheckerRole, Delegation
+from approvals.selectors.authority import LIMIT_KEEPERS
 from approvals.services.submitting import Submission, submit
 from core import clock
 from core.errors import Forbidden, Invalid
 from core.identity.models import User
-from core.identity.roles import RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER
-
-DELEGATION: Final = "approvals.delegation"
-AUTHORITY_LIMIT: Final = "approvals.authority_limit"
+from core.identity.roles import TREASURY_MANAGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +138,7 @@ def propose_limit(*, limit: LimitIn, actor: User) -> AuthorityLimit:
         Invalid: the figures or the reason make no sense.
         NobodyEligible: no other manager could approve it.
     """
-    if not actor.has_role(TENANT_ADMIN, RISK_OFFICER, TREASURY_MANAGER):
+    if not actor.has_role(*LIMIT_KEEPERS):
         raise Forbidden("Limits are proposed by managers, risk and administration only.")
     for name in ("per_transaction_usd", "per_day_usd"):
         figure = getattr(limit, name)

@@ -10,11 +10,11 @@ from approvals.errors import (
     RequestUnknown,
     SelfApprovalRefused,
 )
-from approvals.models import ApprovalRequest, BreakGlassReview, CheckerRole, Viewing
+from approvals.models import ApprovalRequest, BreakGlassReview, Viewing
+from approvals.selectors.authority import REVIEWERS
 from core import clock
 from core.errors import Forbidden
 from core.identity.models import User
-from core.identity.roles import AUDITOR, RISK_OFFICER
 
 
 def record_viewing(*, request: ApprovalRequest, viewer: User) -> None:
@@ -53,7 +53,7 @@ def close_review(*, request_id: UUID, actor: User, findings: str) -> BreakGlassR
     )
     if review is None:
         raise RequestUnknown("There is no such review.", request=str(request_id))
-    if not actor.has_role(AUDITOR, RISK_OFFICER, *CheckerRole.values):
+    if not actor.has_role(*REVIEWERS):
         raise Forbidden("Checkers, risk and auditors review what was done over broken glass.")
     person = actor.person_number
     decided = review.request.decisions.filter(checker_person=person)

@@ -26,6 +26,7 @@ TOPICS: Final = (
     "ops.holiday.lookahead",
     "maker_checker.proposal.escalated",
     "maker_checker.proposal.expired",
+    "maker_checker.break_glass.opened",
     "forecast.rda.shortfall",
     "integrations.message.set_aside",
     "integrations.line.changed",
@@ -73,6 +74,11 @@ def _expired(_facts: dict[str, Any]) -> tuple[str, str, str, str]:
     return "MEDIUM", "A proposal expired undecided", "Its cut-off passed.", "treasury:proposals"
 
 
+def _glass(facts: dict[str, Any]) -> tuple[str, str, str, str]:
+    title = f"Glass was broken for incident {facts.get('incident')}"
+    return "HIGH", title, str(facts.get("title", "")), "approvals:inbox"
+
+
 def _shortfall(facts: dict[str, Any]) -> tuple[str, str, str, str]:
     currency = str(facts.get("currency", ""))
     missing = grouped(Decimal(str(facts["shortfall"])), currency)
@@ -99,6 +105,7 @@ _WORDS: Final = {
     "ops.holiday.lookahead": _holiday,
     "maker_checker.proposal.escalated": _escalated,
     "maker_checker.proposal.expired": _expired,
+    "maker_checker.break_glass.opened": _glass,
     "forecast.rda.shortfall": _shortfall,
     "integrations.message.set_aside": _set_aside,
     "integrations.line.changed": _line,

@@ -5,6 +5,7 @@ from typing import Final
 
 from django.urls import NoReverseMatch, reverse
 
+from approvals.selectors.authority import READERS as AUTHORITY_READERS
 from core.identity.roles import AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER
 
 AUDIT_READERS: Final = (AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER)
@@ -106,6 +107,15 @@ ENTRIES: Final = (
         url_name="integrations:connections",
         icon="plug",
         keys="g b",
+    ),
+    Entry(
+        heading="Control",
+        title="Authority",
+        url_name="approvals:authority",
+        icon="people",
+        keys="g y",
+        badge="approvals:reviews-count",
+        roles=AUTHORITY_READERS,
     ),
     Entry(
         heading="Control",

@@ -77,7 +77,8 @@ PANELS: Final = (
         icon="bell",
         url_name="alerts-panel",
         page_url_name="alerts",
-        topics="risk.alert ops.* forecast.rda.shortfall maker_checker.proposal.escalated",
+        topics="risk.alert ops.* forecast.rda.shortfall maker_checker.proposal.escalated"
+        " maker_checker.break_glass.opened",
         column=SIDE,
     ),
 )
