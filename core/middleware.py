@@ -16,6 +16,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from core.api.problems import problem
+from core.audit import refusals
 from core.ids import uuid7
 from core.tenancy import bound
 
@@ -53,7 +54,8 @@ class TenantMiddleware:
     """Open `bound(tenant)` for a session or bearer token; commit only what succeeded.
 
     Tenant and actor come from the server's own session or from a verified token, never from a
-    header, a path or a parameter. A response of status 400 or above rolls everything back.
+    header, a path or a parameter. A response of status 400 or above rolls everything back; what
+    it refused is then recorded in a transaction of its own.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -63,15 +65,17 @@ class TenantMiddleware:
         """Serve the request inside its tenant, or without any when nobody is known."""
         try:
             tenant, who = self._caller(request)
-            if tenant is None:
-                return self.get_response(request)
-            with bound(tenant, actor=who, request=request.META.get("TMS_REQUEST_ID", "")):
-                response = self.get_response(request)
-                if response.status_code >= HTTPStatus.BAD_REQUEST:
-                    transaction.set_rollback(True)
-                return response
+            return self._bound(request, tenant, who) if tenant else self.get_response(request)
         except OperationalError as error:
             return _unavailable(request, error)
+
+    def _bound(self, request: HttpRequest, tenant: str, who: str | None) -> HttpResponse:
+        with bound(tenant, actor=who, request=request.META.get("TMS_REQUEST_ID", "")):
+            response = self.get_response(request)
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                transaction.set_rollback(True)
+        refusals.record_answer(tenant=tenant, actor=who, request=request, response=response)
+        return response
 
     def _caller(self, request: HttpRequest) -> tuple[str | None, str | None]:
         if request.path in UNBOUND_PATHS:
