@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
         "MessageStateEnum": "integrations.models.MessageState.choices",
         "BookingStatusEnum": "treasury.models.BookingStatus.choices",
         "EntryStateEnum": "treasury.models.EntryState.choices",
+        "ChangeStateEnum": "core.changes.models.ChangeState.choices",
     },
 }
 

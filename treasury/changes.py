@@ -118,4 +118,5 @@ def govern_static_data() -> None:
         label="account",
         known_by="label",
         hooks=Hooks(write=write_account),
+        stamped=("changed_at", "changed_by_id"),
     )

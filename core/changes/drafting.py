@@ -117,7 +117,8 @@ def _as_request(row: RowChange) -> RowChange:
     known = governed_table(row.table)
     before, after, sealed = dict(row.before), dict(row.after), {}
     for name, column in known.columns.items():
-        if _is_clockwork(column) or (row.operation == Operation.UPDATE and _is_same(column, row)):
+        is_ours = name in known.stamped or _is_clockwork(column)
+        if is_ours or (row.operation == Operation.UPDATE and _is_same(column, row)):
             before.pop(name, None)
             after.pop(name, None)
         elif isinstance(column, EncryptedTextField):

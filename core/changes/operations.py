@@ -12,6 +12,7 @@ class Governed(_Reversible):
     """Refuse writes to `columns` (all of them when none is named) without an approved change.
 
     `sealed` names encrypted columns: requests bind to the digest of what is stored there.
+    `stamped` names columns that the database writes itself; they need no change.
     `when` narrows the updates that need a change; then inserts and deletes stay free.
     """
 
@@ -21,10 +22,11 @@ class Governed(_Reversible):
         *,
         columns: Sequence[str] = (),
         sealed: Sequence[str] = (),
+        stamped: Sequence[str] = (),
         when: str = "",
     ) -> None:
         self.table, self.when = table, when
-        self.columns, self.sealed = tuple(columns), tuple(sealed)
+        self.columns, self.sealed, self.stamped = tuple(columns), tuple(sealed), frozenset(stamped)
 
     def database_forwards(
         self,
@@ -34,14 +36,23 @@ class Governed(_Reversible):
         to_state: Any,
     ) -> None:
         """Attach the guard."""
+        columns = self.columns or self._unstamped(schema_editor)
         events = "UPDATE" if self.when else "INSERT OR UPDATE OR DELETE"
         condition = f" WHEN ({self.when})" if self.when else ""
         schema_editor.execute(f'DROP TRIGGER IF EXISTS governed ON "{self.table}"')
         schema_editor.execute(
             f'CREATE TRIGGER governed AFTER {events} ON "{self.table}" FOR EACH ROW{condition}'
             " EXECUTE FUNCTION"
-            f" core_guard_governed('{','.join(self.columns)}', '{','.join(self.sealed)}')"
+            f" core_guard_governed('{','.join(columns)}', '{','.join(self.sealed)}')"
         )
+
+    def _unstamped(self, schema_editor: BaseDatabaseSchemaEditor) -> Sequence[str]:
+        """Return all columns but the stamped ones; none, which means all, where none is stamped."""
+        if not self.stamped:
+            return ()
+        with schema_editor.connection.cursor() as cursor:
+            found = schema_editor.connection.introspection.get_table_description(cursor, self.table)
+        return [column.name for column in found if column.name not in self.stamped]
 
     def describe(self) -> str:
         """Name the operation for `migrate` and `sqlmigrate`."""

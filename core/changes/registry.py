@@ -48,7 +48,10 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Governed:
-    """A model under four eyes: which fields values may name, and what finds a row by name."""
+    """A model under four eyes: which fields values may name, and what finds a row by name.
+
+    `stamped` columns are written by the database itself and belong to no change.
+    """
 
     model: type[models.Model]
     fields: tuple[str, ...]
@@ -56,6 +59,7 @@ class Governed:
     label: str
     known_by: str = ""
     hooks: Hooks = field(default_factory=Hooks)
+    stamped: frozenset[str] = frozenset()
 
     @property
     def target(self) -> str:
@@ -91,7 +95,7 @@ def rows_of(model: type[models.Model]) -> models.QuerySet[Any]:
 _by_table: dict[str, Governed] = {}
 
 
-def govern(
+def govern(  # noqa: PLR0913 - a declaration, all by keyword
     model: type[models.Model],
     *,
     fields: Sequence[str] = (),
@@ -99,11 +103,12 @@ def govern(
     label: str = "",
     known_by: str = "",
     hooks: Hooks | None = None,
+    stamped: Sequence[str] = (),
 ) -> None:
     """Put a model under four eyes; its table carries `operations.Governed` in a migration.
 
     `fields` may be named by API, command line and import; `known_by` is the unique field by
-    which people name a row there.
+    which people name a row there. `stamped` columns are the database's own, here and there.
     """
     _by_table[model._meta.db_table] = Governed(
         model=model,
@@ -112,6 +117,7 @@ def govern(
         label=label or str(model._meta.verbose_name),
         known_by=known_by,
         hooks=hooks or Hooks(),
+        stamped=frozenset(stamped),
     )
 
 

@@ -207,7 +207,7 @@ def test_a_maker_proposes_in_the_browser(office: Office, open_desk: OpenDesk) ->
     page = open_desk(office.maker, "/proposals")
     page.keyboard.press("n")
     page.get_by_label("From").select_option(value=str(office.house.near.pk))
-    page.get_by_label("To").select_option(value=str(office.house.home.pk))
+    page.get_by_label("To an own account").select_option(value=str(office.house.home.pk))
     page.get_by_label("Amount").fill("12.345")
     page.get_by_label("Why").fill("Payouts of tomorrow")
     page.get_by_role("button", name="Submit for approval").click()

@@ -31,6 +31,10 @@ OBJECT_OF_ADMIN: Final = {
     "admin/approvals/approvalrequest/": "approval",
     "admin/treasury/proposal/<path:object_id>/submit/": "draft",
     "admin/treasury/proposal/<path:object_id>/withdraw/": "proposal",
+    "admin/treasury/beneficiary/": "beneficiary",
+    "admin/treasury/freeze/": "freeze",
+    "admin/core/changerequest/": "change",
+    "admin/core/tenant/": "tenant",
     "admin/treasury/transfer/": "transfer",
     "admin/treasury/prefundingrequest/": "prefunding",
 }
@@ -132,7 +136,8 @@ def button_path(route: Route, realm: Realm) -> str:
         return "/" + route.pattern
     words = [word for start, word in OBJECT_OF_ADMIN.items() if route.pattern.startswith(start)]
     assert words, f"{route.pattern}: name its object in OBJECT_OF_ADMIN"
-    return route.path(dict.fromkeys(route.arguments, realm.objects[words[0]]))
+    found = str(realm.tenant) if words[0] == "tenant" else realm.objects[words[0]]
+    return route.path(dict.fromkeys(route.arguments, found))
 
 
 def admin_rights(person: Any, request: Any) -> dict[str, str]:

@@ -11,5 +11,7 @@ class Migration(migrations.Migration):
     operations = [
         Governed("treasury_legalentity"),
         Governed("treasury_bank"),
-        Governed("treasury_bankaccount", sealed=("number",)),
+        Governed(
+            "treasury_bankaccount", sealed=("number",), stamped=("changed_at", "changed_by_id")
+        ),
     ]

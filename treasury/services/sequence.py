@@ -80,10 +80,12 @@ def check_neighbours(*, account: BankAccount, rows: Sequence[Statement]) -> list
     earlier = chain.filter(statement_date__lte=last.statement_date).order_by(*backwards)
     later = chain.filter(statement_date__gt=last.statement_date).order_by(*order)
     after = list(later[:_NEIGHBOURS])
-    around = [*reversed(earlier[: len(rows) + _NEIGHBOURS]), *after]
-    if after:
-        _flag(first, OUT_OF_ORDER)
+    before_and_own = list(earlier[: len(rows) + _NEIGHBOURS])
+    around = [*reversed(before_and_own), *after]
     own = {row.pk: row for row in rows}
+    # Between known ones it came late; before all of them it only makes the known past longer.
+    if after and any(one.pk not in own for one in before_and_own):
+        _flag(first, OUT_OF_ORDER)
     found = []
     for before, seen in pairwise(around):
         row = own.get(seen.pk, seen)

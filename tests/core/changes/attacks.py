@@ -125,8 +125,8 @@ CONTROL = [
         "add an approval rule",
         "approvals_approvalrule",
         "INSERT INTO approvals_approvalrule (id, tenant_id, action, currency, rail,"
-        " required_count, role, created_at) VALUES (gen_random_uuid(), %(tenant)s, '', '', 'X',"
-        " 1, 'treasury_checker', now())",
+        " step, required_count, role, created_at) VALUES (gen_random_uuid(), %(tenant)s, '', '',"
+        " 'X', 1, 1, 'treasury_checker', now())",
     ),
     _governed(
         "give oneself a role",

@@ -11,7 +11,7 @@ from core.changes.models import ChangeRequest
 from core.changes.services import open_tenant, propose_change
 from core.identity.models import User
 from core.tenancy import Tenant, bound
-from tests.approvals.factories import EVIDENCE
+from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from treasury.models import Bank, BankAccount, LegalEntity
 from treasury.services import static
@@ -60,7 +60,7 @@ class House:
                 content_hash=found.content_hash,
                 version=1,
                 reason="" if outcome == "APPROVE" else "Not agreed with the bank.",
-                evidence=EVIDENCE,
+                evidence=shown(checker, found.content_hash),
             )
         return ChangeRequest.objects.get(pk=change.pk)
 

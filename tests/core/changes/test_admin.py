@@ -1,36 +1,18 @@
 """Saving in the admin proposes; the change has a page on which everything about it is said."""
 
 import pytest
-from django.test import Client
 
 from calendars.models import Holiday
 from core.changes.models import ChangeRequest, ChangeState
 from core.identity.models import User
-from core.middleware import TENANT_SESSION_KEY
 from core.policies.models import PolicyVersion
 from core.tenancy import Tenant
 from tests.core.changes.conftest import House, furnished
 from tests.core.changes.test_changes import KNOB
+from tests.tms.desk.conftest import client_of
 from treasury.models import Bank, LegalEntity
 
 pytestmark = pytest.mark.django_db
-
-
-def as_user(user: User) -> Client:
-    """Return a client whose session is bound to the user's tenant, second factor done."""
-    client = Client()
-    client.force_login(user, backend="core.identity.backend.TenantBackend")
-    session = client.session
-    session[TENANT_SESSION_KEY] = str(user.tenant_id)
-    session["otp_device_id"] = _device_of(user)
-    session.save()
-    return client
-
-
-def _device_of(user: User) -> str:
-    from django_otp import devices_for_user
-
-    return str(next(iter(devices_for_user(user))).persistent_id)
 
 
 BANK = {"bic": "BNPAFRPP", "name": "Spare Bank", "country": "FR", "connection": ""}
@@ -38,13 +20,13 @@ BANK = {"bic": "BNPAFRPP", "name": "Spare Bank", "country": "FR", "connection": 
 
 def test_before_the_opening_one_person_enters_a_bank(tenant: Tenant) -> None:
     house = furnished(tenant.pk)
-    answer = as_user(house.clerk).post("/admin/treasury/bank/add/", BANK)
+    answer = client_of(house.clerk).post("/admin/treasury/bank/add/", BANK)
     assert answer.status_code == 302
     assert Bank.objects.filter(bic="BNPAFRPP").exists()
 
 
 def test_afterwards_it_waits_for_another_person(house: House) -> None:
-    client = as_user(house.clerk)
+    client = client_of(house.clerk)
     facts = BANK | {"change_reason": "A second bank."}
     page = client.post("/admin/treasury/bank/add/", facts, follow=True).content.decode()
     assert "Your change waits for another person: New bank: Spare Bank." in page
@@ -56,7 +38,7 @@ def test_afterwards_it_waits_for_another_person(house: House) -> None:
 
 
 def test_the_form_asks_why(house: House) -> None:
-    client = as_user(house.clerk)
+    client = client_of(house.clerk)
     assert "change_reason" in client.get("/admin/treasury/bank/add/").content.decode()
     answer = client.post("/admin/treasury/bank/add/", BANK)
     assert answer.status_code == 200
@@ -70,7 +52,7 @@ def test_correcting_a_company_is_a_change_too(house: House) -> None:
         "change_reason": "We moved.",
     }  # fmt: skip
     page = f"/admin/treasury/legalentity/{house.entity.pk}/change/"
-    assert as_user(house.clerk).post(page, facts).status_code == 302
+    assert client_of(house.clerk).post(page, facts).status_code == 302
     change = ChangeRequest.objects.get()
     assert set(change.after) == {"street", "town"}
     house.decide(change)
@@ -84,7 +66,7 @@ def test_a_list_action_becomes_one_change(house: House) -> None:
         "_selected_action": [str(one.pk) for one in chosen],
         "reason": "",
     }
-    assert as_user(house.clerk).post("/admin/calendars/holiday/", facts).status_code == 302
+    assert client_of(house.clerk).post("/admin/calendars/holiday/", facts).status_code == 302
     change = ChangeRequest.objects.get()
     assert len(change.rows) == 2
     assert change.reason == "Confirm selected holidays"
@@ -99,7 +81,7 @@ def test_roles_are_given_by_two(house: House) -> None:
     wanted = Group.objects.get(name="treasury_checker")
     page = f"/admin/core/user/{house.clerk.pk}/change/"
     facts = {"groups": [wanted.pk], "change_reason": "Changes desks."}
-    assert as_user(house.admin).post(page, facts).status_code == 302
+    assert client_of(house.admin).post(page, facts).status_code == 302
     assert house.clerk.roles == {"static_data"}
     change = ChangeRequest.objects.get()
     assert change.action == "control"
@@ -108,7 +90,7 @@ def test_roles_are_given_by_two(house: House) -> None:
 
 
 def test_one_person_switches_off_and_two_switch_on(house: House) -> None:
-    client = as_user(house.admin)
+    client = client_of(house.admin)
 
     def press(button: str) -> None:
         facts = {"action": button, "_selected_action": [str(house.both.pk)]}
@@ -125,7 +107,7 @@ def test_one_person_switches_off_and_two_switch_on(house: House) -> None:
 
 def test_a_policy_is_changed_by_two(house: House) -> None:
     facts = {"key": KNOB.key, "value": "7", "reason": "A trial."}
-    answer = as_user(house.admin).post("/admin/core/policyversion/add/", facts)
+    answer = client_of(house.admin).post("/admin/core/policyversion/add/", facts)
     assert answer.status_code == 302
     assert not PolicyVersion.objects.filter(key=KNOB.key).exists()
     house.decide(ChangeRequest.objects.get(), house.manager)
@@ -134,7 +116,7 @@ def test_a_policy_is_changed_by_two(house: House) -> None:
 
 def test_the_page_of_a_change_shows_old_and_new(house: House) -> None:
     change = house.propose()
-    client = as_user(house.manager)
+    client = client_of(house.manager)
     shown = client.get(f"/admin/core/changerequest/{change.pk}/change/").content.decode()
     for words in ("0.0000", "250000.0000", "The bank asks for more.", "Clerk", "Open the request"):
         assert words in shown
@@ -144,13 +126,13 @@ def test_the_page_of_a_change_shows_old_and_new(house: House) -> None:
 def test_its_maker_withdraws_it_there(house: House) -> None:
     change = house.propose()
     page = f"/admin/core/changerequest/{change.pk}/withdraw/"
-    as_user(house.clerk).get(page)
+    client_of(house.clerk).get(page)
     change = ChangeRequest.objects.get(pk=change.pk)
     assert change.state == ChangeState.CANCELLED
 
 
 def test_an_administrator_opens_the_tenant(tenant: Tenant) -> None:
     house = furnished(tenant.pk)
-    as_user(house.admin).get(f"/admin/core/tenant/{tenant.pk}/open/")
+    client_of(house.admin).get(f"/admin/core/tenant/{tenant.pk}/open/")
     tenant.refresh_from_db()
     assert tenant.opened_at is not None

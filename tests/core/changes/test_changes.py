@@ -184,15 +184,15 @@ def test_nobody_approves_their_own_rights(house: House) -> None:
         change = propose_change(
             model="core.user",
             row_id=house.manager.username,
-            values={"roles": "treasury_manager risk_officer"},
+            values={"roles": "treasury_manager treasury_checker"},
             maker=house.admin,
-            reason="Takes over risk.",
+            reason="Checks as well.",
         )
-    assert change.title == "New role: Manager as risk_officer"
+    assert change.title == "New role: Manager as treasury_checker"
     with pytest.raises(SelfApprovalRefused):
         house.decide(change, house.manager)
     assert house.decide(change, house.manager2).state == ChangeState.APPLIED
-    assert house.manager.roles == {"treasury_manager", "risk_officer"}
+    assert house.manager.roles == {"treasury_manager", "treasury_checker"}
 
 
 def test_a_service_of_a_room_becomes_one_change_of_all_its_rows(house: House) -> None:

@@ -18,7 +18,7 @@ from core.errors import Invalid
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.core.changes.conftest import House
-from tests.core.changes.test_admin import as_user
+from tests.tms.desk.conftest import client_of
 from treasury.models import BankAccount
 
 HEAD = "entity,bank,label,currency,number,timezone\n"
@@ -46,7 +46,7 @@ def _wish(**more: Any) -> dict[str, Any]:
 
 
 def test_the_api_proposes_shows_and_withdraws(house: House) -> None:
-    client = as_user(house.clerk)
+    client = client_of(house.clerk)
     made = _post(client, "", _wish())
     assert made.status_code == 201
     assert made.json()["lines"] == [
@@ -60,7 +60,7 @@ def test_the_api_proposes_shows_and_withdraws(house: House) -> None:
 
 
 def test_the_api_refuses_with_stable_codes(house: House) -> None:
-    client = as_user(house.clerk)
+    client = client_of(house.clerk)
     codes = {
         _post(client, "", _wish(**more)).json()["code"]
         for more in (
@@ -72,14 +72,14 @@ def test_the_api_refuses_with_stable_codes(house: House) -> None:
         )
     }
     assert codes == {"change_unknown", "not_governed", "nothing_changes", "invalid"}
-    refused = _post(as_user(house.maker), "", _wish())
+    refused = _post(client_of(house.maker), "", _wish())
     assert (refused.status_code, refused.json()["code"]) == (403, "change_role_missing")
     assert not ChangeRequest.objects.exists()
 
 
 def test_the_api_removes_a_row_by_a_change(house: House) -> None:
     spare = {"model": "bank", "values": {"bic": "BNPAFRPP", "name": "Spare"}, "reason": "x"}
-    client = as_user(house.clerk)
+    client = client_of(house.clerk)
     assert _post(client, "", spare).json()["operation"] == "INSERT"
     house.decide(ChangeRequest.objects.get())
     body = {"model": "bank", "row": "BNPAFRPP", "is_removal": True, "reason": "Not needed."}
@@ -91,13 +91,13 @@ def test_the_api_removes_a_row_by_a_change(house: House) -> None:
 def test_what_is_append_only_is_not_removed_either(house: House) -> None:
     rule = ApprovalRule.objects.earliest("created_at")
     body = {"model": "approvalrule", "row": str(rule.pk), "is_removal": True, "reason": "x"}
-    refused = _post(as_user(house.manager), "", body)
+    refused = _post(client_of(house.manager), "", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
 
 
 def test_a_file_is_one_change(house: House) -> None:
     body = {"model": "bankaccount", "csv": HEAD + GOOD, "reason": "A second bank."}
-    made = _post(as_user(house.clerk), "/import", body)
+    made = _post(client_of(house.clerk), "/import", body)
     assert made.status_code == 201
     assert made.json()["title"] == "Import account: 1 rows"
     house.decide(ChangeRequest.objects.get())
@@ -106,7 +106,7 @@ def test_a_file_is_one_change(house: House) -> None:
 
 def test_every_wrong_line_is_named_and_nothing_is_proposed(house: House) -> None:
     body = {"model": "bankaccount", "csv": HEAD + GOOD + WRONG + NOWHERE, "reason": "A file."}
-    refused = _post(as_user(house.clerk), "/import", body)
+    refused = _post(client_of(house.clerk), "/import", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "import_refused")
     problems = refused.json()["context"]["problems"]
     assert [text.split(":")[0] for text in problems] == ["line 3", "line 4"]

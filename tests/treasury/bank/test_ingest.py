@@ -355,6 +355,13 @@ def test_the_missing_statement_closes_the_gap(account: BankAccount) -> None:
     assert flags(D1) == ["OUT_OF_ORDER"]
 
 
+def test_a_longer_past_is_not_out_of_order(account: BankAccount) -> None:
+    arrive(camt("053", day_statement(opening="1009", day=D1, seq=2)))
+    arrive(camt("053", day_statement(E(amount="9"))))
+    assert flags(DAY) == []
+    assert flags(D1) == []
+
+
 def pages(**second: object) -> tuple[S, S]:
     first = S(
         id="P1", page=1, last=False, entries=(E(amount="5", text="x"),),
