@@ -12,10 +12,12 @@ from playwright.sync_api import Page, expect
 from webauthn.helpers import base64url_to_bytes, decode_credential_public_key
 from webauthn.helpers.decode_credential_public_key import DecodedOKPPublicKey
 
+from approvals.models import Decision
 from core.identity import passkeys, step_up
 from core.identity.models import User
 from core.identity.proofs import Passkey, StepUp
 from tests.browser.conftest import Office, OpenDesk
+from tests.browser.test_desk import proposed
 from tests.conftest import PASSWORD, make_user, stepped_up
 from tests.core.test_step_up import code_now
 
@@ -141,6 +143,34 @@ def test_a_passkey_is_added_opens_the_door_and_confirms_one_content(
         passkeys.remove(user=person, passkey=key.pk, step_up=removal)
         with pytest.raises(step_up.StepUpFailed):
             passkeys.prove_with_passkey(user=person, answer=late, content_hash=PAYMENT)
+
+
+def test_a_checker_with_a_passkey_decides_with_two_keys(
+    office: Office, open_desk: OpenDesk, anna: tuple[User, str], settings: Any
+) -> None:
+    person, seed = anna
+    made = proposed(office)
+    page = open_desk(None, "/sign-in")
+    _named(page, "/sign-in?next=/me/security")
+    settings.TMS_ORIGINS = [page.evaluate("location.origin")]
+    _plug_in(page)
+    _sign_in(page, code_now(seed))
+    page.get_by_label("Name of the new passkey").fill("Work laptop")
+    page.locator("#passkey-code").fill(code_now(seed, 1))
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.locator(".toast-success")).to_contain_text("Work laptop is yours")
+
+    _named(page, "/approvals")
+    expect(page.locator("#request-detail")).to_contain_text(made.reference)
+    page.keyboard.press("a")
+    expect(page.get_by_role("button", name="Approve with a passkey")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast-success")).to_contain_text("Approved and released")
+    with office.as_system():
+        decision = Decision.objects.get(checker=person)
+        assert decision.step_up is not None
+        assert decision.step_up.method == "passkey"
+        assert decision.step_up.content_hash == decision.content_hash
 
 
 def _bent_answers_are_refused(person: User, answer: dict[str, Any]) -> None:
