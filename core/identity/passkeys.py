@@ -7,6 +7,8 @@ checked here; `core.identity.passkey_guards` says what the database checks besid
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -62,6 +64,34 @@ def origins() -> list[str]:
         for origin in settings.TMS_ORIGINS
         if (host := urlsplit(origin).hostname or "") == domain or host.endswith(f".{domain}")
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whether browsers offer passkeys at an address; if not, under which one of ours they do."""
+
+    is_here: bool
+    is_number: bool
+    elsewhere: str
+
+
+def place_of(*, host: str) -> Place:
+    """Return what the address of a page, like `127.0.0.1:8000`, means for passkeys."""
+    name = urlsplit(f"//{host}").hostname or ""
+    usable = [] if _is_number(relying_party()) else origins()
+    return Place(
+        is_here=name in [urlsplit(origin).hostname for origin in usable],
+        is_number=_is_number(name),
+        elsewhere=usable[0] if usable else "",
+    )
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def passkeys_of(*, user: User) -> QuerySet[Passkey]:

@@ -66,7 +66,8 @@ def page(request: HttpRequest) -> HttpResponse:
     user = actor(request)
     context = {
         "passkeys": passkeys.passkeys_of(user=user),
-        "has_passkeys": bool(passkeys.origins()),
+        "place": passkeys.place_of(host=request.get_host()),
+        "host": request.get_host(),
         "codes_left": recovery.codes_left(user=user),
         "has_authenticator": step_up.has_authenticator(user=user),
         "came_with_recovery": user.second_factor == StepUpMethod.RECOVERY,

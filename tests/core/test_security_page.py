@@ -182,3 +182,34 @@ def test_changing_the_password_ends_everything_else(anna: User) -> None:
     assert anna.generation == generation + 1
     assert here.get(reverse("desk")).status_code == 200
     assert there.get(reverse("desk")).status_code == 302
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]:8000"])
+def test_who_comes_by_a_number_is_told_where_passkeys_work(
+    anna: User, settings: Any, host: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.TMS_ORIGINS = ["http://127.0.0.1:8000", "http://localhost:8000"]
+    settings.TMS_PASSKEY_DOMAIN = "localhost"
+    page = client_of(anna).get(reverse("my-security"), headers={"host": host}).content.decode()
+    assert f"Passkeys need a host name; you came by the number {host}" in page
+    assert 'href="http://localhost:8000/me/security"' in page
+    assert "data-passkey-begin" not in page
+
+
+def test_at_the_host_name_itself_passkeys_are_offered(anna: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.TMS_ORIGINS = ["http://127.0.0.1:8000", "http://localhost:8000"]
+    settings.TMS_PASSKEY_DOMAIN = "localhost"
+    client = client_of(anna)
+    page = client.get(reverse("my-security"), headers={"host": "localhost:8000"}).content.decode()
+    assert "data-passkey-begin" in page
+    assert "Passkeys need a host name" not in page
+
+
+def test_an_installation_without_a_name_says_what_it_lacks(anna: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.TMS_ORIGINS = ["https://10.0.0.7"]
+    settings.TMS_PASSKEY_DOMAIN = "10.0.0.7"
+    page = client_of(anna).get(reverse("my-security"), headers={"host": "10.0.0.7"})
+    assert "This system has no host name yet." in page.content.decode()

@@ -28,6 +28,7 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 YES, NO, PROOF, SIGN_IN = "✓", "·", "proof", "sign in"
 # What the admin's own addresses of a model are called; everything else there is a button.
 OBJECT_OF_ADMIN: Final = {
+    "admin/core/user/": "person",
     "admin/approvals/approvalrequest/": "approval",
     "admin/treasury/proposal/<path:object_id>/submit/": "draft",
     "admin/treasury/proposal/<path:object_id>/withdraw/": "proposal",

@@ -22,10 +22,12 @@ from core.api.authentication import access_token
 from core.audit import chain
 from core.changes.services import propose_change
 from core.events.drain import drain
+from core.identity import reviews
 from core.identity.models import User
 from core.identity.roles import ALL, INTEGRATION
 from core.identity.services import create_tenant
 from core.identity.sessions import PersonSession, digest_of
+from core.identity.tokens import begin_family
 from core.identity.views import BACKEND
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import bound
@@ -402,10 +404,45 @@ def _changes(tenant: UUID, mark: str, clerk: User) -> dict[str, str]:
     return {"change": str(change.pk)}
 
 
-def _identity(tenant: UUID, person: User) -> dict[str, str]:
+def _authority(tenant: UUID, mark: str, people: dict[str, User]) -> dict[str, str]:
+    """Ask for a delegation and a limit; let a checker look at what waits."""
+    checker, stand_in = people["treasury_checker"], people["second_checker"]
+    with _at_work(tenant, checker):
+        delegation = approvals.propose_delegation(
+            delegation=approvals.DelegationIn(
+                delegate=stand_in,
+                starts_at=clock.now(),
+                ends_at=clock.now() + timedelta(days=2),
+                reason=f"{mark} leave",
+            ),
+            actor=checker,
+        )
+    with _at_work(tenant, people["risk_officer"]):
+        approvals.propose_limit(
+            limit=approvals.LimitIn(
+                person=stand_in,
+                per_transaction_usd=Decimal(5_000_000),
+                per_day_usd=None,
+                reason=f"{mark} charter",
+            ),
+            actor=people["risk_officer"],
+        )
+    with _at_work(tenant, stand_in):
+        request = approval_reads.request_of(
+            subject_type="approvals.delegation", subject_id=delegation.pk
+        )
+        assert request is not None
+        approvals.record_viewing(request=request, viewer=stand_in)
+    return {"delegation": str(delegation.pk), "person": str(people["treasury_maker"].pk)}
+
+
+def _identity(tenant: UUID, people: dict[str, User]) -> dict[str, str]:
     """Let somebody have signed in elsewhere; a passkey comes from a browser, so here it is none."""
+    person = people["treasury_maker"]
     with _at_work(tenant):
         now = clock.now()
+        assert reviews.open_review() is not None
+        begin_family(user=people[INTEGRATION])
         key = digest_of(uuid4().hex)
         row = PersonSession.objects.create(user=person, key_digest=key, created_at=now, seen_at=now)
     return {"person_session": str(row.pk), "passkey": str(uuid4())}
@@ -445,7 +482,8 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}
     numbers = tuple(account.number for account in accounts.values())
-    objects |= _identity(tenant, people["treasury_maker"])
+    objects |= _identity(tenant, people)
+    objects |= _authority(tenant, mark, people)
     return Realm(
         tenant=tenant,
         mark=mark,

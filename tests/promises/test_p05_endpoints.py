@@ -16,6 +16,7 @@ from django.contrib import admin
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
+from approvals.selectors.authority import READERS as AUTHORITY_READERS
 from core.identity.roles import (
     ALL,
     AUDITOR,
@@ -72,6 +73,7 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "proposals/<uuid:proposal_id>/amend": (TREASURY_MAKER,),
     "beneficiaries/new": KEEPERS,
     "beneficiaries/<uuid:beneficiary_id>/change": KEEPERS,
+    "authority": AUTHORITY_READERS,
     "audit": AUDIT_READERS,
     "audit/standing": AUDIT_READERS,
     "audit/export.csv": AUDIT_READERS,
@@ -86,6 +88,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "decide": {"version": 1, "content_hash": "0" * 64, "reason": "no", "outcome": "REJECT"},
     "withdraw": {"reason": "mistake"},
     "cancel": {"reason": "mistake"},
+    "close": {"findings": "it was needed"},
     "rearm": {"reason": "more was needed"},
 }
 ROUTES: Final = [
