@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
 from unfold.decorators import action, display
 
 from core.admin import ReadOnlyAdmin
@@ -69,6 +71,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
         )
         return [report, *super().get_urls()]
 
+    @method_decorator(require_safe)
     def conflicts(self, request: HttpRequest) -> HttpResponse:
         """List every person who holds two roles that must be in two hands."""
         context = {
@@ -79,6 +82,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
         return render(request, "admin/core/conflicts.html", context)
 
     @action(description="Conflicts of duties")
+    @method_decorator(require_safe)
     def report(self, request: HttpRequest) -> HttpResponse:
         """Lead to the report."""
         return redirect("admin:core_accessreview_conflicts")
