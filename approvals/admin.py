@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_http_methods
 from simple_history.admin import SimpleHistoryAdmin
 from typing_extensions import override
 from unfold.admin import ModelAdmin, TabularInline
@@ -29,6 +31,8 @@ from core.api.actor import actor
 from core.changes.admin import GovernedAdmin
 from core.errors import DomainError
 from core.identity.models import User
+
+_SHOWN_OR_SENT = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class ReadOnly:
@@ -93,16 +97,19 @@ class ApprovalRequestAdmin(ReadOnly, SimpleHistoryAdmin, ModelAdmin):
         return found is not None and selectors.eligibility(request.user, found).is_eligible
 
     @action(description="Approve", permissions=["decide"], icon="check")
+    @method_decorator(_SHOWN_OR_SENT)
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what would be approved; approve on confirmation."""
         return self._decide(request, object_id, Outcome.APPROVE)
 
     @action(description="Reject", permissions=["decide"], icon="close")
+    @method_decorator(_SHOWN_OR_SENT)
     def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason; reject on confirmation."""
         return self._decide(request, object_id, Outcome.REJECT)
 
     @action(description="Request changes", permissions=["decide"], icon="undo")
+    @method_decorator(_SHOWN_OR_SENT)
     def request_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask what should change; send it back on confirmation."""
         return self._decide(request, object_id, Outcome.CHANGES)

@@ -19,6 +19,7 @@ from core.audit.models import AuditEntry
 from core.audit.refusals import tell
 from core.changes.admin import GovernedAdmin
 from core.changes.services import open_tenant
+from core.confirming import confirmed
 from core.errors import DomainError, NotFound
 from core.events.drain import replay_dead_letters
 from core.events.models import Delivery, OutboxEvent
@@ -65,6 +66,7 @@ class TenantAdmin(ReadOnlyAdmin):
         return actor(request).has_role(TENANT_ADMIN)
 
     @action(description="Put under four eyes", url_path="open", permissions=["open"])
+    @confirmed("From then on two people change what steers money. This cannot be taken back.")
     def open_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Open the tenant."""
         try:
@@ -278,6 +280,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return actor(request).has_role(TENANT_ADMIN)
 
     @action(description="Replay all dead letters", permissions=["replay"])
+    @confirmed("Every dead letter is delivered again to the consumer that refused it.")
     def replay(self, request: HttpRequest) -> Any:
         """Put the dead letters back to work."""
         count = replay_dead_letters()

@@ -21,6 +21,7 @@ from core.audit.refusals import tell
 from core.changes import port, selectors, services
 from core.changes.drafting import draft
 from core.changes.models import REASON_LENGTH_MAX, ChangeRequest, ChangeState
+from core.confirming import confirmed
 from core.errors import DomainError
 
 REASON = "change_reason"
@@ -197,6 +198,7 @@ class ChangeRequestAdmin(ModelAdmin):
         return found.exists()
 
     @action(description="Withdraw", url_path="withdraw", permissions=["withdraw"])
+    @confirmed("The change is closed; nobody can approve or apply it any more.")
     def withdraw_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Take one's own change back."""
         try:

@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 from unfold.decorators import action, display
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -86,6 +88,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
         )
         return [report, *super().get_urls()]
 
+    @method_decorator(require_safe)
     def conflicts(self, request: HttpRequest) -> HttpResponse:
         """List every person who holds two roles that must be in two hands."""
         context = {
@@ -96,6 +99,7 @@ class AccessReviewAdmin(ReadOnlyAdmin):
         return render(request, "admin/core/conflicts.html", context)
 
     @action(description="Conflicts of duties")
+    @method_decorator(require_safe)
     def report(self, request: HttpRequest) -> HttpResponse:
         """Lead to the report."""
         return redirect("admin:core_accessreview_conflicts")

@@ -122,7 +122,7 @@ def test_a_new_request_reaches_the_inbox_and_its_badge(office: Office, open_desk
     made = proposed(office)
     office.news()
     expect(page.locator(".inbox-list")).to_contain_text(made.reference)
-    expect(page.locator(".nav .count")).to_have_text("1")
+    expect(page.get_by_role("link", name="Approvals").locator(".count")).to_have_text("1")
 
 
 def test_a_lost_connection_is_admitted_and_what_was_missed_is_fetched(

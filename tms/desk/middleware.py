@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from core import clock
+from core.api.problems import refusal_of
 from core.audit import refusals
-from core.errors import DomainError
 from tms.desk.errors import error_page
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -23,7 +23,7 @@ def is_fragment(request: HttpRequest) -> bool:
 
 
 class DeskMiddleware:
-    """Show a `DomainError` of a page as a page or, inside a panel, as a notice.
+    """Show the refusal of a page as a page or, inside a panel, as a notice.
 
     A panel whose reader was signed out must not swallow the sign-in page: the browser goes there.
     """
@@ -41,14 +41,15 @@ class DeskMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the page or notice of a refusal; anything else is not ours."""
-        if not isinstance(error, DomainError):
+        refusal = refusal_of(error)
+        if refusal is None:
             return None
         if is_fragment(request):
-            context = {"words": error.message}
-            page = render(request, "desk/fragments/refusal.html", context, status=error.status)
+            context = {"words": refusal.message}
+            page = render(request, "desk/fragments/refusal.html", context, status=refusal.status)
         else:
-            page = error_page(request, status=error.status, words=error.message)
-        refusals.refuse(request, error)
+            page = error_page(request, status=refusal.status, words=refusal.message)
+        refusals.refuse(request, refusal)
         return page
 
     def _leads_to_sign_in(self, response: HttpResponse) -> bool:

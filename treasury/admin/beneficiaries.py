@@ -11,6 +11,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.decorators import action, display
 
 from core.api.actor import actor
+from core.confirming import confirmed
 from treasury.admin.movement import ReadOnly
 from treasury.models import Beneficiary, BeneficiaryState
 from treasury.selectors import beneficiaries as reads
@@ -43,16 +44,21 @@ class BeneficiaryAdmin(SimpleHistoryAdmin, ReadOnly):
         return reads.beneficiaries()
 
     @action(description="Verified by a call", url_path="verify")
+    @confirmed(
+        "You state that you called the beneficiary on a known number and heard these bank details."
+    )
     def verify_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Record the second person's call."""
         return self._done(request, object_id, "Verified.", beneficiaries.verify_beneficiary)
 
     @action(description="Block", url_path="block")
+    @confirmed("Nothing can be paid to it any more.")
     def block_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Stop all payments to it."""
         return self._done(request, object_id, "Blocked.", beneficiaries.block_beneficiary)
 
     @action(description="Unblock", url_path="unblock")
+    @confirmed("It can be paid again, after verification and the cool-off.")
     def unblock_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Let it be paid again after verification and cool-off."""
         return self._done(request, object_id, "Unblocked.", beneficiaries.unblock_beneficiary)

@@ -6,10 +6,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.decorators import action, display
 
 from core.api.actor import actor
+from core.confirming import confirmed
 from treasury.admin.movement import ReadOnly
 from treasury.models import Freeze, FreezeState
 from treasury.selectors import freezing as reads
@@ -44,11 +47,13 @@ class FreezeAdmin(SimpleHistoryAdmin, ReadOnly):
         return reads.freezes()
 
     @action(description="Stop all outflows", url_path="stop")
+    @method_decorator(require_safe)
     def stop_it(self, request: HttpRequest) -> HttpResponseRedirect:
         """Lead to the page that asks for the reason."""
         return HttpResponseRedirect(reverse("treasury:freeze"))
 
     @action(description="Ask for the release", url_path="release")
+    @confirmed("The release goes before its checkers; outflows stay stopped until they approve.")
     def release_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Put the release before its checkers."""
         self._press(

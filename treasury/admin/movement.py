@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
 from core.audit.refusals import tell
+from core.confirming import confirmed
 from core.errors import DomainError
 from treasury.models import (
     PrefundingRequest,
@@ -110,6 +111,7 @@ class ProposalAdmin(SimpleHistoryAdmin, ReadOnly):
         return reads.proposals()
 
     @action(description="Submit for approval", url_path="submit")
+    @confirmed("It goes before its checkers as it stands now.")
     def submit_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Put one's own draft before its checkers."""
         self._press(
@@ -122,6 +124,7 @@ class ProposalAdmin(SimpleHistoryAdmin, ReadOnly):
         return _back("proposal", object_id)
 
     @action(description="Withdraw", url_path="withdraw")
+    @confirmed("It is closed; nobody can approve or send it any more.")
     def withdraw_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Take one's own proposal back."""
         self._press(
@@ -169,6 +172,7 @@ class TransferAdmin(SimpleHistoryAdmin, ReadOnly):
         return reads.transfers()
 
     @action(description="Try again", url_path="retry")
+    @confirmed("The payment is queued again and goes to its bank once more.")
     def try_again(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Send a definitely failed transfer again."""
         self._press(
@@ -192,6 +196,7 @@ class PrefundingAdmin(ReadOnly):
     actions_detail = ("rearm_it",)
 
     @action(description="Re-arm the day", url_path="rearm")
+    @confirmed("One more prefunding of this currency may be proposed today.")
     def rearm_it(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """Allow one more prefunding today."""
         self._press(
