@@ -24,6 +24,8 @@ PAGES = (
     "/proposals",
     "/transfers",
     "/approvals",
+    "/authority",
+    "/me/security",
     "/alerts",
     "/rails",
     "/connections/",
