@@ -124,6 +124,13 @@
     return found;
   }
 
+  /* Only what a person chose counts as work: a page that refreshes itself keeps nobody signed in. */
+  const CHOSEN = ["row-chosen", "toggle"];
+  document.addEventListener("htmx:config:request", ({ detail }) => {
+    const { sourceEvent, request } = detail.ctx;
+    if (CHOSEN.includes(sourceEvent?.type)) request.headers["X-Desk-Chosen"] = "true";
+  });
+
   const before = new WeakMap();
   document.addEventListener("htmx:before:swap", ({ detail }) => {
     const panel = detail.ctx?.sourceElement;
