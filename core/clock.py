@@ -44,6 +44,14 @@ def now() -> datetime:
     return _frozen.get() or datetime.now(UTC) + _offset()
 
 
+def wall() -> datetime:
+    """Return what the host's clock shows, whatever the demo's clock was moved or held at.
+
+    For what counts how long a person was away: moving the demo's day forward signs nobody out.
+    """
+    return datetime.now(UTC)
+
+
 def today(zone: str) -> date:
     """Return the local date in the IANA zone `zone`."""
     return now().astimezone(ZoneInfo(zone)).date()

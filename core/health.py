@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from core import clock
@@ -40,6 +41,7 @@ component("database", _database)
 component("valkey", _valkey)
 
 
+@require_safe
 def health(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when the system can serve (perhaps degraded), 503 when the database is away."""
     components = {name: probe() for name, probe in _probes.items()}

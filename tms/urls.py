@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from django_prometheus import exports
 from drf_spectacular.views import (
     SpectacularAPIView,
@@ -14,7 +15,7 @@ from core.health import health
 urlpatterns = [
     path("", include("core.identity.urls")),
     path("health", health, name="health"),
-    path("metrics", exports.ExportToDjangoView, name="metrics"),
+    path("metrics", require_safe(exports.ExportToDjangoView), name="metrics"),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(), name="docs"),

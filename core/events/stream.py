@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from http import HTTPMethod
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from core.identity.models import User
 from core.tenancy import bound, current_tenant_id
 
 BATCH_MAX: Final = 200
+PROBLEM: Final = "application/problem+json"
 POSITION_DIGITS_MAX: Final = 18
 POLL_SECONDS: Final = 0.5
 KEEPALIVE_POLLS: Final = 30
@@ -32,11 +34,15 @@ def event_stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     user = _caller(request)
     if user is None:
         body = problem(status=401, code="not_authenticated", message="Sign in or send a token.")
-        return JsonResponse(body, status=401, content_type="application/problem+json")
+        return JsonResponse(body, status=401, content_type=PROBLEM)
+    if request.method != HTTPMethod.GET:
+        body = problem(status=405, code="method_not_allowed", message="Events are only read.")
+        allow = {"Allow": HTTPMethod.GET}
+        return JsonResponse(body, status=405, headers=allow, content_type=PROBLEM)
     position = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
     if not (position.isascii() and position.isdigit() and len(position) <= POSITION_DIGITS_MAX):
         body = problem(status=400, code="invalid", message="Last-Event-ID is a number.")
-        return JsonResponse(body, status=400, content_type="application/problem+json")
+        return JsonResponse(body, status=400, content_type=PROBLEM)
     topics = [topic for topic in request.GET.get("topics", "").split(",") if topic]
     reader = _stream(current_tenant_id(), user.pk, int(position), topics)
     response = StreamingHttpResponse(reader, content_type="text/event-stream")

@@ -16,6 +16,13 @@ from core.tenancy import current_scope
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SECOND_FACTOR_SESSION_KEY: Final = "tms_second_factor"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_background(request: HttpRequest) -> bool:
+    """Return whether a page asks by itself: a panel that refreshes, not one that a person chose."""
+    asks = request.headers.get("HX-Request") == "true" and request.method in _SAFE_METHODS
+    return asks and request.headers.get("X-Desk-Chosen") != "true"
 
 
 class StepUpFailuresMiddleware:
@@ -31,19 +38,25 @@ class StepUpFailuresMiddleware:
 
 
 class SessionsMiddleware:
-    """Sign out whose session was ended; it stands between the tenant and the user."""
+    """Sign out whose session is over; it stands between the tenant and the user."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Serve the request, without anybody signed in when the session was ended."""
+        """Serve the request, without anybody signed in when the session is over."""
         scope = current_scope()
         user_id = request.session.get(SESSION_KEY) if scope else None
         # A bearer token binds the tenant of the token: the session has no part in it.
         if scope and user_id and request.session.get(TENANT_SESSION_KEY) == str(scope.tenant):
             second_factor = request.session.get(SECOND_FACTOR_SESSION_KEY, "")
-            if not live_session(request=request, user_id=user_id, second_factor=second_factor):
+            is_live = live_session(
+                request=request,
+                user_id=user_id,
+                second_factor=second_factor,
+                is_background=is_background(request),
+            )
+            if not is_live:
                 request.session.flush()
         return self.get_response(request)
 

@@ -1,7 +1,9 @@
 """Sessions of people: who is signed in where, and how to end that.
 
 The session itself is Django's; here is one row for each, found by the hash of the session's key.
-An ended row ends the session with its next request, and its websockets within seconds.
+An ended row ends the session with its next request, and its websockets within seconds. Who does
+nothing for `SESSION_IDLE_MINUTES` is signed out, and everybody is twelve hours after signing in;
+both are counted by the host's clock, to the minute.
 """
 
 from datetime import timedelta
@@ -9,17 +11,27 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core import clock
+from core import clock, policies
 from core.errors import Forbidden, NotFound
 from core.identity.models import User
 from core.identity.roles import TENANT_ADMIN
 from core.tenancy.models import TenantModel
 
 SEEN_AGAIN_AFTER: Final = timedelta(minutes=1)
+IDLE_MINUTES_MIN: Final = 5
+LIFE_MAX: Final = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+SESSION_IDLE_MINUTES: Final = policies.define(
+    "SESSION_IDLE_MINUTES",
+    30,
+    help="A person who asks for no page for so many minutes is signed out.",
+    minimum=IDLE_MINUTES_MIN,
+    maximum=12 * 60,
+)
 USER_AGENT_CHARS_MAX: Final = 200
 
 
@@ -64,9 +76,14 @@ def digest_of(session_key: str | None) -> str:
     return sha256((session_key or "").encode()).hexdigest()
 
 
-def live_session(*, request: HttpRequest, user_id: str, second_factor: str) -> bool:
-    """Note that the request's session is in use; return False when it was ended."""
-    now = clock.now()
+def live_session(
+    *, request: HttpRequest, user_id: str, second_factor: str, is_background: bool
+) -> bool:
+    """Note that the request's session is in use; return False when it is over.
+
+    What a page fetches by itself notes nothing: a screen that stands open keeps nobody signed in.
+    """
+    now = clock.wall()
     row, _ = PersonSession.objects.get_or_create(
         key_digest=digest_of(request.session.session_key),
         defaults={
@@ -78,23 +95,38 @@ def live_session(*, request: HttpRequest, user_id: str, second_factor: str) -> b
             "seen_at": now,
         },
     )
-    if row.ended_at is not None or str(row.user_id) != user_id:
+    if str(row.user_id) != user_id:
         return False
-    if now - row.seen_at > SEEN_AGAIN_AFTER:
+    if is_over(row):
+        PersonSession.objects.filter(pk=row.pk, ended_at=None).update(ended_at=now)
+        return False
+    if not is_background and now - row.seen_at > SEEN_AGAIN_AFTER:
         row.seen_at, row.ip = now, request.META.get("REMOTE_ADDR") or None
         row.save(update_fields=["seen_at", "ip"])
     return True
 
 
+def is_over(row: PersonSession) -> bool:
+    """Return whether a session was ended, stood idle for too long or is too old; inside `bound`."""
+    now = clock.wall()
+    if row.ended_at is not None or now - row.created_at > LIFE_MAX:
+        return True
+    idle = now - row.seen_at
+    # The policy is asked only when it could matter: most requests come sooner than its least value.
+    return idle > timedelta(minutes=IDLE_MINUTES_MIN) and idle > timedelta(
+        minutes=policies.get(SESSION_IDLE_MINUTES)
+    )
+
+
 def is_ended(session_key: str | None) -> bool:
-    """Return whether the session was ended; inside `bound`."""
-    ended = PersonSession.objects.filter(ended_at__isnull=False)
-    return ended.filter(key_digest=digest_of(session_key)).exists()
+    """Return whether the session with that key is over; inside `bound`."""
+    row = PersonSession.objects.filter(key_digest=digest_of(session_key)).first()
+    return row is not None and is_over(row)
 
 
 def sessions_of(*, user: User) -> QuerySet[PersonSession]:
     """Return the person's sessions that may still be open, newest first."""
-    since = clock.now() - timedelta(days=1)
+    since = clock.wall() - timedelta(days=1)
     return PersonSession.objects.filter(user=user, ended_at=None, seen_at__gte=since)
 
 
@@ -110,7 +142,7 @@ def end_session(*, session: UUID, actor: User) -> None:
         raise NotFound("This session has ended already.")
     if row.user_id != actor.pk and not actor.has_role(TENANT_ADMIN):
         raise Forbidden("Only a tenant administrator ends the sessions of others.")
-    row.ended_at = clock.now()
+    row.ended_at = clock.wall()
     row.save(update_fields=["ended_at"])
 
 
@@ -119,4 +151,4 @@ def end_sessions(*, user: User, keep: str | None = None) -> int:
     found = PersonSession.objects.filter(user=user, ended_at=None)
     if keep is not None:
         found = found.exclude(key_digest=digest_of(keep))
-    return found.update(ended_at=clock.now())
+    return found.update(ended_at=clock.wall())

@@ -38,6 +38,8 @@ from core.tenancy import bound
 PENDING_SESSION_KEY: Final = "tms_sign_in"
 PENDING_SECONDS_MAX: Final = 600
 BACKEND: Final = "core.identity.backend.TenantBackend"
+# Not the cookies: the session is gone on the server, and the form token is needed to come back.
+CLEARED_AT_SIGN_OUT: Final = '"cache", "storage"'
 REFUSED: Final = "Name, password or code do not fit. Please try again."
 
 
@@ -267,7 +269,9 @@ class SignOutView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Forget the session on the server and go to the sign-in page."""
         logout(request)
-        return redirect("sign-in")
+        response = redirect("sign-in")
+        response["Clear-Site-Data"] = CLEARED_AT_SIGN_OUT
+        return response
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:

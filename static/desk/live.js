@@ -81,6 +81,12 @@
     },
   };
 
+  /* Whose session ended must not go on reading old figures; coming back leads to the same page. */
+  function leave() {
+    const next = location.pathname + location.search;
+    location.replace(`${body.dataset.signInUrl}?${new URLSearchParams({ next })}`);
+  }
+
   function connect() {
     socket = new WebSocket(address);
     socket.addEventListener("message", (event) => {
@@ -93,7 +99,7 @@
     socket.addEventListener("close", (event) => {
       socket = null;
       if (event.code === SIGNED_OUT) {
-        pause("You are signed out, so nothing is updated here any more. Sign in again to go on.");
+        leave();
         return;
       }
       pause();
@@ -117,6 +123,13 @@
       found.set(element.dataset.liveValue, element.textContent);
     return found;
   }
+
+  /* Only what a person chose counts as work: a page that refreshes itself keeps nobody signed in. */
+  const CHOSEN = ["row-chosen", "toggle"];
+  document.addEventListener("htmx:config:request", ({ detail }) => {
+    const { sourceEvent, request } = detail.ctx;
+    if (CHOSEN.includes(sourceEvent?.type)) request.headers["X-Desk-Chosen"] = "true";
+  });
 
   const before = new WeakMap();
   document.addEventListener("htmx:before:swap", ({ detail }) => {

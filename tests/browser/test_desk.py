@@ -181,7 +181,8 @@ def test_a_disabled_person_is_told_and_cut_off(office: Office, open_desk: OpenDe
     is_live(page)
     with office.as_system():
         User.objects.filter(pk=office.maker.pk).update(is_active=False)
-    expect(page.locator("#live-paused")).to_contain_text("You are signed out", timeout=20_000)
+    expect(page).to_have_url(re.compile(r"/sign-in\?next=%2Fproposals$"), timeout=20_000)
+    expect(page.locator("#username")).to_be_visible()
 
 
 def test_help_lists_the_keys_of_this_page(office: Office, open_desk: OpenDesk) -> None:

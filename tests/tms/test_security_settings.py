@@ -112,3 +112,19 @@ def test_every_page_carries_the_other_headers(tenant: Tenant) -> None:
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "camera=()" in headers["Permissions-Policy"]
     assert headers["Cache-Control"].startswith(("no-store", "max-age=0"))
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/api/v1/events"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
+def test_what_is_only_read_takes_no_other_method(admin: User, path: str, method: str) -> None:
+    client = client_of(admin)
+    assert client.generic(method, path).status_code == 405
+    assert client.get(path).status_code == 200
+
+
+def test_notices_stay_on_the_server(admin: User) -> None:
+    """A notice may name a payee: the browser gets it with the next page, not in a cookie."""
+    client = client_of(admin)
+    client.post("/admin/core/delivery/replay/")
+    assert "messages" not in client.cookies
+    assert "dead letters are back to work" in client.get("/").content.decode()

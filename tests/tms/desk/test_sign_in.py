@@ -219,6 +219,13 @@ def test_signing_out_forgets_the_session(maker: User, signed_in: SignedIn) -> No
     assert answer.headers["Location"].startswith(reverse("sign-in"))
 
 
+def test_signing_out_clears_what_the_browser_kept(maker: User, signed_in: SignedIn) -> None:
+    answer = signed_in(maker).post(reverse("sign-out"))
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert settings.CSRF_COOKIE_NAME not in answer.cookies
+    assert "Clear-Site-Data" not in signed_in(maker).get(reverse("desk")).headers
+
+
 def test_the_admin_has_no_door_of_its_own(tenant: Tenant) -> None:
     answer = Client().get("/admin/login/?next=/admin/")
     assert answer.headers["Location"] == f"{reverse('sign-in')}?next=%2Fadmin%2F"
