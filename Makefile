@@ -29,13 +29,13 @@ test: check suite ## all checks, the whole suite with a browser, and the coverag
 suite: venv
 	@rm -f .coverage .coverage.*
 	@TMS_CHROMIUM="$$(bin/ensure_chromium | head -n 1)" && export TMS_CHROMIUM && test -n "$$TMS_CHROMIUM" \
-	  && $(PY) -m coverage run -m pytest -n $(TMS_TEST_WORKERS) --ignore=tests/chaos $(ARGS)
+	  && $(PY) -m coverage run -m pytest -n $(TMS_TEST_WORKERS) -m "not chaos" $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage json --quiet -o .coverage.json
 	@$(PY) bin/coverage_floor .coverage.json --lines $(COVERAGE_LINES_MIN) --branches $(COVERAGE_BRANCHES_MIN)
 
 chaos: venv ## kill every part of a running system under load, and crash every money flow step by step (minutes)
-	$(PY) -m pytest tests/chaos -s $(ARGS)
+	$(PY) -m pytest tests -m chaos -s $(ARGS)
 
 check: venv ## style, types, import directions, migrations and the API schema
 	$(VENV)/ruff check .

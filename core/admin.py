@@ -8,6 +8,8 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_http_methods
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
@@ -134,6 +136,7 @@ class UserAdmin(GovernedAdmin, ReadOnlyAdmin):
         return self.has_switch_permission(request)
 
     @action(description="Reset second factor", url_path="reset", permissions=["reset"])
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the administrator's own code; take every second factor from the person."""
         person = self.get_object(request, object_id)

@@ -298,7 +298,7 @@ def money_columns() -> list[tuple[str, str]]:
 
 
 def _accepts(owner: psycopg.Connection[Any], table: str, column: str, value: str) -> bool:
-    """Insert a value into an empty copy of the table that has nothing but its CHECKs."""
+    """Insert a value into an empty copy of the table that has nothing but the column's CHECKs."""
     with owner.transaction(force_rollback=True):
         owner.execute(f"CREATE TEMP TABLE copy (LIKE {table} INCLUDING CONSTRAINTS)")
         columns = owner.execute(
@@ -307,6 +307,14 @@ def _accepts(owner: psycopg.Connection[Any], table: str, column: str, value: str
         ).fetchall()
         for (name,) in columns:
             owner.execute(f'ALTER TABLE copy ALTER "{name}" DROP NOT NULL')
+        others = owner.execute(
+            "SELECT c.conname FROM pg_constraint c WHERE c.conrelid = 'copy'::regclass"
+            " AND c.contype = 'c' AND NOT (SELECT a.attnum FROM pg_attribute a"
+            " WHERE a.attrelid = c.conrelid AND a.attname = %s) = ANY (c.conkey)",
+            [column],
+        ).fetchall()
+        for (name,) in others:
+            owner.execute(f'ALTER TABLE copy DROP CONSTRAINT "{name}"')
         try:
             with owner.transaction():
                 owner.execute(f"INSERT INTO copy ({column}) VALUES ('{value}')")
