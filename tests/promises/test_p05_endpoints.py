@@ -18,6 +18,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from core.identity.roles import (
     ALL,
+    AUDIT_READERS,
     AUDITOR,
     INTEGRATION,
     RISK_OFFICER,
@@ -29,7 +30,6 @@ from integrations.downloads import ROLES_FOR_BYTES
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
-from tms.desk.audit import AUDIT_READERS
 from treasury.evidence import READERS as EVIDENCE_READERS
 from treasury.services.beneficiaries import KEEPERS
 from treasury.services.proposals import MAKERS
