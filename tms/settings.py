@@ -156,6 +156,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 15},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "core.identity.passwords.HouseWordsValidator"},
 ]
 CSRF_FAILURE_VIEW = "tms.desk.errors.csrf_failed"
 LOGIN_URL = "sign-in"

@@ -19,6 +19,9 @@ ALL: Final = (
     RISK_OFFICER, STATIC_DATA, AUDITOR, TENANT_ADMIN, INTEGRATION,
 )  # fmt: skip
 
+# Who reads the trail: on the desk, and everything in the admin that repeats what others did.
+AUDIT_READERS: Final = (AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER)
+
 ROOMS: Final = ("core", "calendars", "approvals", "integrations", "treasury", "liquidity")
 
 # What each role may add or change in the admin; everything else there is read-only or a button.
@@ -31,6 +34,12 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
     TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),
     TENANT_ADMIN: ("core.user",),
 }  # fmt: skip
+
+# What the admin shows to readers of the trail only; everything else everybody may look at.
+_FOR_READERS: Final = (
+    ("core", "auditentry"), ("core", "outboxevent"), ("core", "delivery"),
+    ("integrations", "message"),
+)  # fmt: skip
 
 
 def install_roles(**_kwargs: Any) -> None:
@@ -48,7 +57,7 @@ def install_roles(**_kwargs: Any) -> None:
         Permission.objects.filter(
             Q(content_type__app_label__in=rooms) | Q(content_type__model="group"),
             codename__startswith="view_",
-        )
+        ).select_related("content_type")
     )
     for role in ALL:
         group, _ = Group.objects.get_or_create(name=role)
@@ -59,4 +68,10 @@ def install_roles(**_kwargs: Any) -> None:
             edits += list(
                 Permission.objects.filter(content_type__app_label=app, codename__in=codenames)
             )
-        group.permissions.set(views + edits)
+        shown = [
+            view
+            for view in views
+            if role in AUDIT_READERS
+            or (view.content_type.app_label, view.content_type.model) not in _FOR_READERS
+        ]
+        group.permissions.set(shown + edits)

@@ -19,6 +19,7 @@ from drf_spectacular.generators import SchemaGenerator
 from approvals.selectors.authority import READERS as AUTHORITY_READERS
 from core.identity.roles import (
     ALL,
+    AUDIT_READERS,
     AUDITOR,
     INTEGRATION,
     RISK_OFFICER,
@@ -30,7 +31,6 @@ from integrations.downloads import ROLES_FOR_BYTES
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
-from tms.desk.audit import AUDIT_READERS
 from treasury.evidence import READERS as EVIDENCE_READERS
 from treasury.services.beneficiaries import KEEPERS
 from treasury.services.proposals import MAKERS

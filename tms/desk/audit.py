@@ -17,8 +17,8 @@ from core.audit import verification
 from core.audit.models import AuditEntry
 from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
+from core.identity.roles import AUDIT_READERS
 from tms.desk import trail as reading
-from tms.desk.navigation import AUDIT_READERS
 
 LISTED_MAX: Final = 50
 STORY_MAX: Final = 500

@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from core import clock
 from core.events.models import OutboxEvent
 from core.identity.models import User
+from core.identity.roles import AUDIT_READERS
 from core.tenancy import Tenant, current_scope
-from tms.desk.navigation import AUDIT_READERS, Link, sections
+from tms.desk.navigation import Link, sections
 from treasury.selectors.freezing import standing_freeze
 
 ROLE_WORDS: Final = {

@@ -6,9 +6,7 @@ from typing import Final
 from django.urls import NoReverseMatch, reverse
 
 from approvals.selectors.authority import READERS as AUTHORITY_READERS
-from core.identity.roles import AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER
-
-AUDIT_READERS: Final = (AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER)
+from core.identity.roles import AUDIT_READERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
