@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 import pytest
-from django.conf import settings
-from django.db import connections
 
 from core import clock
+from tests.conftest import empty_database
 from tests.promises.realm import TUESDAY, Realm, build_realm
 
 
@@ -36,9 +34,7 @@ def world(
                 )
             yield World(ours=ours, theirs=theirs)
         finally:
-            connections.close_all()
-            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+            empty_database()
 
 
 @pytest.fixture
@@ -46,3 +42,8 @@ def at_work() -> Iterator[datetime]:
     """Hold the clock on the world's Tuesday morning."""
     with clock.frozen(TUESDAY):
         yield TUESDAY
+
+
+@pytest.fixture(autouse=True)
+def walked_uncounted(uncounted: None) -> None:
+    """Everything here walks through what other tests cover line by line."""

@@ -126,13 +126,13 @@ def test_the_page_of_a_change_shows_old_and_new(house: House) -> None:
 def test_its_maker_withdraws_it_there(house: House) -> None:
     change = house.propose()
     page = f"/admin/core/changerequest/{change.pk}/withdraw/"
-    client_of(house.clerk).get(page)
+    client_of(house.clerk).post(page)
     change = ChangeRequest.objects.get(pk=change.pk)
     assert change.state == ChangeState.CANCELLED
 
 
 def test_an_administrator_opens_the_tenant(tenant: Tenant) -> None:
     house = furnished(tenant.pk)
-    client_of(house.admin).get(f"/admin/core/tenant/{tenant.pk}/open/")
+    client_of(house.admin).post(f"/admin/core/tenant/{tenant.pk}/open/")
     tenant.refresh_from_db()
     assert tenant.opened_at is not None

@@ -32,6 +32,8 @@ from tests.integrations.codecs.samples import (
     transaction,
 )
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 CAMT = message(
     statement(
         balance("OPBD", "10.00"),
