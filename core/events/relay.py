@@ -10,6 +10,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core import clock
 from core.events.bus import Envelope, envelope_of
@@ -41,11 +43,16 @@ def sequence_committed(*, tenant: UUID) -> int:
 
 
 def redis_client() -> "redis.Redis":
-    """Return a client with timeouts: a stuck server must never hang a process."""
+    """Return a client with timeouts: a stuck server must never hang a process.
+
+    A connection that a restart ended is tried once more; ten patient tries, the library's own
+    habit, would add up to a hang.
+    """
     return redis.Redis.from_url(
         settings.TMS_REDIS_URL,
         socket_timeout=_SOCKET_TIMEOUT_SECONDS,
         socket_connect_timeout=_SOCKET_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 1),
     )
 
 

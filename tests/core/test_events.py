@@ -110,6 +110,21 @@ def test_a_worker_that_lost_its_lease_has_no_effect(tenant: Tenant, consumer: Re
     assert consumer.numbers == [7]
 
 
+def test_what_a_dead_worker_held_comes_back_by_the_end_of_its_lease_alone(
+    tenant: Tenant, consumer: Recorder
+) -> None:
+    """The negative control of recovery: a lease that does not end gives nothing back."""
+    publish(Happened(number=8))
+    claim(tenant=tenant.id)  # and dies
+    endless = clock.now() + timedelta(days=3_650)
+    Delivery.objects.update(locked_until=endless)
+    with clock.frozen(clock.now() + timedelta(minutes=2)):
+        assert drain(tenant=tenant.id) == 0
+        Delivery.objects.update(locked_until=clock.now() - timedelta(seconds=1))
+        assert drain(tenant=tenant.id) == 1
+    assert consumer.numbers == [8]
+
+
 def test_an_event_can_be_replayed_to_a_consumer(tenant: Tenant, consumer: Recorder) -> None:
     publish(Happened(number=3))
     drain(tenant=tenant.id)
