@@ -51,7 +51,10 @@ def _detail(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
     found = selectors.request_detail(request_id=request_id, user=viewer)
     fields = sorted(islice(_flat(found.request.content), FACTS_MAX), key=_what_matters_first)
     has_passkey = found.eligibility.is_eligible and passkeys_of(user=viewer).exists()
+    next_level = found.request.escalation_level + 1
     return {
+        "next_level": next_level,
+        "opens_to_managers": found.request.managers_from_level == next_level,
         "detail": found,
         "chosen": found.request,
         "fields": fields,
