@@ -4,7 +4,6 @@ Each statement is refused by the guard it names; with that guard taken down by t
 same statement goes through.
 """
 
-from collections.abc import Iterator
 from datetime import date, time
 from typing import Any
 from uuid import UUID
@@ -105,7 +104,7 @@ def _extension(to: time) -> services.OverrideRequest:
 
 
 @pytest.fixture
-def world(committed_tenant: UUID) -> Iterator[dict[str, Any]]:
+def world(committed_tenant: UUID) -> dict[str, Any]:
     with bound(committed_tenant, actor="system:test"):
         services.install_reference_calendars(years=(2026,))
         services.install_rails()
@@ -119,7 +118,7 @@ def world(committed_tenant: UUID) -> Iterator[dict[str, Any]]:
         approve(in_force, people["second"])
         waiting = override(_extension(time(20, 0)), people["keeper"])
     ids: dict[str, Any] = {name: person.pk for name, person in people.items()}
-    yield ids | {
+    return ids | {
         "tenant": committed_tenant, "waiting": waiting.pk, "in_force": in_force.pk, "new": uuid7(),
     }  # fmt: skip
 

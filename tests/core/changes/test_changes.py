@@ -268,9 +268,11 @@ def test_a_write_outside_a_change_is_refused(house: House) -> None:
 
 
 def test_a_service_that_writes_past_a_change_is_refused_in_words(house: House) -> None:
-    with pytest.raises(FourEyesNeeded, match="manage.py change bankaccount") as refused:
-        with bound(house.tenant, actor=house.clerk.pk):
-            BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
+    with (
+        pytest.raises(FourEyesNeeded, match=r"manage\.py change bankaccount") as refused,
+        bound(house.tenant, actor=house.clerk.pk),
+    ):
+        BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
     assert refused.value.context == {"table": "bankaccount"}
     with pytest.raises(DatabaseError) as raw, transaction.atomic():
         BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
