@@ -24,6 +24,8 @@ class ApprovalsConfig(AppConfig):
             "approvals_approvalrequest.guard_delete",
             "approvals_decision.guard_insert",
             "approvals_decision.append_only",
+            "approvals_decisionlist.guard_insert",
+            "approvals_decisionlist.append_only",
             "approvals_approvalrule.append_only",
             "approvals_approvalrule.governed",
             "approvals_delegation.guard_insert",

@@ -51,6 +51,12 @@ class NotTheMaker(Forbidden):
     code = "not_the_maker"
 
 
+class NotEscalated(Forbidden):
+    """Managers approve this once it has escalated."""
+
+    code = "not_escalated"
+
+
 class NotYourTurn(DomainError):
     """The present step waits for somebody else; the approval would not count."""
 
@@ -121,6 +127,12 @@ class DelegationVoid(Forbidden):
     """No delegation in force covers this decision."""
 
     code = "delegation_void"
+
+
+class ListRefused(DomainError):
+    """The request cannot be approved with others, or the list makes no sense."""
+
+    code = "list_refused"
 
 
 class BreakGlassRefused(DomainError):

@@ -107,6 +107,7 @@ class ProposalEscalated(RequestEvent):
     cutoff_at: datetime | None
     approvals_count: int
     required_count: int
+    deciders: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

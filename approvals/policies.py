@@ -47,3 +47,19 @@ BREAK_GLASS_PER_DAY_MAX = policies.define(
     maximum=100,
     help="So many requests go over broken glass within 24 hours.",
 )
+BREAK_GLASS_DAY_USD_MAX = policies.define(
+    "BREAK_GLASS_DAY_USD_MAX",
+    constants.BREAK_GLASS_DAY_USD_MAX,
+    minimum=Decimal(0),
+    maximum=Decimal(1_000_000_000),
+    help="What goes over broken glass within 24 hours amounts to this USD-equivalent at most.",
+)
+MANAGERS_APPROVE_FROM_LEVEL = policies.define(
+    "MANAGERS_APPROVE_FROM_LEVEL",
+    constants.MANAGERS_FROM_LEVEL,
+    minimum=0,
+    maximum=constants.ESCALATION_LEVEL_MAX,
+    help="Managers approve a payment beside its checkers from this level of escalation on; 0: at"
+    " once. Level 1 is the last one that is always reached before a cut-off. What asks for a"
+    " manager, and what is no payment, is open to managers at once; rejecting always is.",
+)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import authority, inbox
+from approvals.views import authority, inbox, together
 
 app_name = "approvals"
 
@@ -10,6 +10,9 @@ urlpatterns = [
     path("approvals", inbox.inbox, name="inbox"),
     path("approvals/list", inbox.listing, name="list"),
     path("approvals/waiting-count", inbox.waiting_count, name="waiting-count"),
+    path("approvals/together", together.together, name="together"),
+    path("approvals/together/passkey", together.begin, name="begin-passkey-together"),
+    path("approvals/together/decide", together.decide, name="decide-together"),
     path("approvals/<uuid:request_id>", inbox.one, name="one"),
     path("approvals/<uuid:request_id>/detail", inbox.detail, name="detail"),
     path("approvals/<uuid:request_id>/passkey", inbox.begin, name="begin-passkey"),

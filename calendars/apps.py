@@ -9,8 +9,8 @@ class CalendarsConfig(AppConfig):
 
     def ready(self) -> None:
         """Put calendars and rails under four eyes."""
-        from calendars import changes
+        from calendars import changes, guards
         from core.checks import required_triggers
 
         changes.govern_calendars()
-        required_triggers.update(changes.GUARDS)
+        required_triggers.update(changes.GUARDS | guards.TRIGGERS)

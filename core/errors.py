@@ -40,6 +40,12 @@ class Forbidden(DomainError):
     status = 403
 
 
+class FourEyesNeeded(DomainError):
+    """The rows steer money: in an opened tenant another person approves their change first."""
+
+    code = "four_eyes_needed"
+
+
 class IdempotencyConflict(DomainError):
     """The Idempotency-Key was used before, for another request."""
 

@@ -7,6 +7,9 @@ for a real one. Refusals carry the guard's name as their constraint name.
 from approvals.guards.amounts import AMOUNTS, WITHOUT_MONEY
 from approvals.guards.authority import AUTHORITY, AUTHORITY_TRIGGERS
 from approvals.guards.decisions import DECISION_INSERT
+from approvals.guards.escalation import ESCALATION
+from approvals.guards.glass import GLASS
+from approvals.guards.lists import LIST_TRIGGERS, LISTS
 from approvals.guards.questions import QUESTIONS
 from approvals.guards.requests import REQUEST_INSERT, REQUEST_UPDATE
 
@@ -18,6 +21,8 @@ __all__ = [
     "DECISION_INSERT",
     "FUNCTIONS",
     "FUNCTIONS_OF_AUTHORITY",
+    "FUNCTIONS_OF_LEVELS",
+    "LIST_TRIGGERS",
     "QUESTIONS",
     "REQUEST_INSERT",
     "REQUEST_UPDATE",
@@ -47,6 +52,12 @@ FUNCTIONS = f"""SET LOCAL check_function_bodies = off;
 # These take rows of tables that came later than the first guards.
 FUNCTIONS_OF_AUTHORITY = f"""SET LOCAL check_function_bodies = off;
 {AUTHORITY}"""
+
+# And these of columns and tables that came with levels of escalation and with lists.
+FUNCTIONS_OF_LEVELS = f"""SET LOCAL check_function_bodies = off;
+{ESCALATION}
+{GLASS}
+{LISTS}"""
 
 ALL = f"""{AMOUNTS}
 {FUNCTIONS}

@@ -12,6 +12,7 @@ DECLARE
     step jsonb;
     proxy approvals_delegation%ROWTYPE;
     beyond text;
+    proven text;
 BEGIN
     PERFORM approvals_require_fresh_snapshot();
     SELECT * INTO parent FROM approvals_approvalrequest q WHERE q.id = NEW.request_id FOR UPDATE;
@@ -34,6 +35,14 @@ BEGIN
     IF person.id IS NULL OR NOT person.is_active OR person.is_service OR roles IS NULL THEN
         PERFORM approvals_refuse('approvals_may_check', 'this account may not check');
     END IF;
+    IF approvals_is_backdated(parent, NEW.decided_at) THEN
+        PERFORM approvals_refuse('approvals_decided_in_time',
+            'a decision bears the instant at which it was made');
+    END IF;
+    IF NEW.outcome = 'APPROVE' AND NOT approvals_at_this_level(parent, roles) THEN
+        PERFORM approvals_refuse('approvals_level', format(
+            'managers approve this from escalation level %s on', parent.managers_from_level));
+    END IF;
     NEW.maker_id := parent.maker_id;
     NEW.checker_person := person.person_number;
     NEW.as_role := CASE WHEN 'treasury_manager' = ANY (roles) THEN 'treasury_manager'
@@ -43,8 +52,9 @@ BEGIN
         PERFORM approvals_refuse('approvals_stepped_up',
             'above the threshold an approval needs a second factor');
     END IF;
+    proven := approvals_proven_content(NEW, parent);
     IF NEW.step_up_id IS NOT NULL
-       AND NOT core_step_up_counts(NEW.step_up_id, NEW.checker_id, NEW.content_hash) THEN
+       AND NOT core_step_up_counts(NEW.step_up_id, NEW.checker_id, proven) THEN
         PERFORM approvals_refuse('approvals_stepped_up',
             'the second factor was not shown by this person for this content just now');
     END IF;
@@ -105,7 +115,7 @@ BEGIN
         PERFORM approvals_refuse('approvals_authority', format('beyond the %s', beyond));
     END IF;
     IF EXISTS (SELECT 1 FROM jsonb_array_elements(parent.flags) f
-                WHERE f ->> 'severity' = 'ack'
+                WHERE (f ->> 'severity' = 'ack' OR NEW.listed_id IS NOT NULL)
                   AND NOT (f ->> 'code') = ANY (NEW.acknowledged)) THEN
         PERFORM approvals_refuse('approvals_acknowledged',
             'a warning was not acknowledged');

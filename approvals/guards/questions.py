@@ -18,6 +18,13 @@ LANGUAGE sql STABLE {_PATH} AS $$
         || version::text || E'\\n' || content::text, 'UTF8')), 'hex')
 $$;
 
+-- A policy as it is in force; its default where the tenant never changed it.
+CREATE OR REPLACE FUNCTION approvals_policy(name text, standard text) RETURNS text
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT coalesce((SELECT v.value #>> '{{}}' FROM core_policyversion v WHERE v.key = name
+                      ORDER BY v.version DESC LIMIT 1), standard)
+$$;
+
 -- The figure that rules compare: unknown (so above every threshold) without a fresh rate,
 -- nothing when the request is not about money.
 CREATE OR REPLACE FUNCTION approvals_rule_usd(

@@ -8,6 +8,7 @@ LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
     actor text := coalesce(nullif(current_setting('app.actor', true), ''), 'unknown');
     rule_usd numeric;
+    beyond text;
 BEGIN
     PERFORM approvals_require_fresh_snapshot();
     IF NEW.state <> 'PENDING' OR NEW.decided_at IS NOT NULL OR NEW.escalation_level <> 0 THEN
@@ -27,6 +28,7 @@ BEGIN
     NEW.content_hash := approvals_content_hash(
         NEW.tenant_id, NEW.subject_type, NEW.subject_id, NEW.subject_version, NEW.content);
     NEW.submitted_by := actor;
+    NEW.recorded_at := clock_timestamp();
     -- Who triggered the submission counts as its maker, whatever the row says.
     NEW.involved_persons := ARRAY(
         SELECT unnest(NEW.involved_persons)
@@ -44,6 +46,11 @@ BEGIN
             PERFORM approvals_refuse('approvals_break_glass_reason',
                 'glass is broken for a known reason and an incident');
         END IF;
+        beyond := approvals_glass_refuses(rule_usd);
+        IF beyond IS NOT NULL THEN
+            PERFORM approvals_refuse('approvals_break_glass_limits',
+                format('broken glass does not let this through: %s', beyond));
+        END IF;
         IF approvals_total(NEW.needs, 'count') < 2 THEN
             NEW.needs := approvals_risen(NEW.needs, jsonb_build_array(jsonb_build_object(
                 'step', NEW.needs -> 0 -> 'step', 'count', 2, 'manager_count', 0)));
@@ -52,7 +59,9 @@ BEGIN
     NEW.required_count := greatest(NEW.required_count, approvals_total(NEW.needs, 'count'));
     NEW.required_manager_count := greatest(
         NEW.required_manager_count, approvals_total(NEW.needs, 'manager_count'));
+    NEW.managers_from_level := approvals_managers_from(NEW);
     NEW.policy_snapshot := NEW.policy_snapshot || jsonb_build_object(
+        'deciders', approvals_deciders(NEW.managers_from_level),
         'rules', approvals_matching_rules(
             NEW.action, rule_usd, NEW.currency, NEW.rail, NEW.entity));
     RETURN NEW;
@@ -71,7 +80,7 @@ BEGIN
     PERFORM approvals_require_fresh_snapshot();
     IF OLD.state = 'PENDING' THEN
         may_change := may_change || ARRAY[
-            'escalation_level', 'next_escalation_at', 'needs', 'required_count',
+            'escalation_level', 'escalated_at', 'next_escalation_at', 'needs', 'required_count',
             'required_manager_count', 'usd_equivalent', 'usd_rate', 'usd_rate_at'];
     ELSIF NEW.state = OLD.state AND NEW IS DISTINCT FROM OLD THEN
         PERFORM approvals_refuse('approvals_closed_is_closed',
@@ -92,6 +101,11 @@ BEGIN
         PERFORM approvals_refuse('approvals_only_up',
             'requirement, amount and escalation only rise');
     END IF;
+    IF NEW.escalation_level > OLD.escalation_level THEN
+        PERFORM approvals_require_escalation(NEW);
+    ELSIF NEW.escalated_at IS DISTINCT FROM OLD.escalated_at THEN
+        PERFORM approvals_refuse('approvals_frozen', 'nothing escalated');
+    END IF;
     IF NEW.state = OLD.state THEN RETURN NEW; END IF;
 
     IF NOT EXISTS (SELECT 1 FROM approvals_request_edges() e
@@ -99,9 +113,10 @@ BEGIN
         PERFORM approvals_refuse('approvals_edges',
             format('%s does not lead to %s', OLD.state, NEW.state));
     END IF;
-    IF NEW.decided_at IS NULL OR NEW.decided_at < OLD.submitted_at THEN
+    IF NEW.decided_at IS NULL OR NEW.decided_at < OLD.submitted_at
+       OR approvals_is_backdated(OLD, NEW.decided_at) THEN
         PERFORM approvals_refuse('approvals_closed_in_time',
-            'a request closes at an instant after its submission');
+            'a request closes after its submission, at the instant at which it closes');
     END IF;
     IF NEW.state = 'EXPIRED' AND (OLD.cutoff_at IS NULL OR NEW.decided_at < OLD.cutoff_at) THEN
         PERFORM approvals_refuse('approvals_expires_at_cutoff',
@@ -141,12 +156,14 @@ BEGIN
             approvals, NEW.required_count, managers, NEW.required_manager_count));
     END IF;
     IF NEW.break_glass IS NOT NULL THEN
+        IF coalesce(rule_usd > approvals_glass_usd_max(), true) THEN
+            PERFORM approvals_refuse('approvals_break_glass_limits',
+                'its worth rose above what goes over broken glass');
+        END IF;
         INSERT INTO approvals_breakglassreview
             (id, tenant_id, request_id, opened_at, due_at, findings)
         VALUES (gen_random_uuid(), NEW.tenant_id, NEW.id, NEW.decided_at,
-                NEW.decided_at + CASE extract(isodow FROM NEW.decided_at)
-                    WHEN 5 THEN interval '3 days' WHEN 6 THEN interval '2 days'
-                    ELSE interval '1 day' END, '');
+                approvals_review_due(NEW, NEW.decided_at), '');
     END IF;
     RETURN NEW;
 END $$;

@@ -7,6 +7,7 @@ from approvals.models.requests import (
     ApprovalRule,
     CheckerRole,
     Decision,
+    DecisionList,
     Outcome,
     RequestState,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "BreakGlassReview",
     "CheckerRole",
     "Decision",
+    "DecisionList",
     "Delegation",
     "Outcome",
     "RequestState",

@@ -135,8 +135,9 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
 class ApprovalRequest(FSMModelMixin, TenantModel):
     """One version of one subject, exactly as it waits to be approved.
 
-    `content_hash`, `submitted_by`, `involved_persons` and the lower bounds of the counts are set
-    by the database. `usd_rate` is USD for one unit of `currency`.
+    `content_hash`, `submitted_by`, `involved_persons`, `recorded_at`, `managers_from_level` and the
+    lower bounds of the counts are set by the database. `usd_rate` is USD for one unit of the
+    currency.
     """
 
     action = models.CharField(max_length=60)
@@ -181,11 +182,20 @@ class ApprovalRequest(FSMModelMixin, TenantModel):
         choices=RequestState.choices, default=RequestState.PENDING, protected=True, max_length=10
     )
     submitted_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(
+        null=True, editable=False, help_text="Submitted, by the clock of the database."
+    )
     cutoff_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
     escalation_interval = models.DurationField()
     escalation_level = models.PositiveSmallIntegerField(default=0)
+    escalated_at = models.DateTimeField(null=True, help_text="When its present level was reached.")
     next_escalation_at = models.DateTimeField(null=True)
+    managers_from_level = models.PositiveSmallIntegerField(
+        default=0,
+        editable=False,
+        help_text="From this level on managers may approve it too; set by the database.",
+    )
     reason = models.CharField(max_length=REASON_LENGTH_MAX, blank=True)
     history = HistoricalRecords(bases=[FSMModelMixin, models.Model])
 
@@ -295,6 +305,30 @@ class Outcome(models.TextChoices):
     CHANGES = "CHANGES", "request changes"
 
 
+class DecisionList(TenantModel):
+    """Requests that one person approves together: one second factor for exactly this list.
+
+    The proof is bound to the digest of the sorted hashes, which the database computes again for
+    each decision. `content_hashes` are sorted, and `made_at` is set, by the database.
+    """
+
+    checker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    step_up = models.ForeignKey(StepUp, on_delete=models.PROTECT, related_name="+")
+    content_hashes = ArrayField(models.CharField(max_length=64))
+    made_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "step_up"], name="decision_list_per_step_up"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{len(self.content_hashes)} requests, {self.checker}"
+
+
 class Decision(TenantModel):
     """One person's decision on exactly one content; rows are only ever added.
 
@@ -320,6 +354,13 @@ class Decision(TenantModel):
         null=True,
         related_name="+",
         help_text="The second factor that was shown for exactly this content.",
+    )
+    listed = models.ForeignKey(
+        DecisionList,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="decisions",
+        help_text="The list that its second factor was shown for; empty: for its own content.",
     )
     delegation = models.ForeignKey(
         "approvals.Delegation", on_delete=models.PROTECT, null=True, related_name="+"
@@ -365,7 +406,11 @@ class Decision(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "request", "checker_person"], name="decision_once_per_person"
             ),
-            models.UniqueConstraint(fields=["tenant", "step_up"], name="decision_one_per_step_up"),
+            models.UniqueConstraint(
+                fields=["tenant", "step_up"],
+                condition=Q(listed=None),
+                name="decision_one_per_step_up",
+            ),
             models.CheckConstraint(
                 name="decision_outcome_known", condition=Q(outcome__in=Outcome.values)
             ),

@@ -29,6 +29,7 @@ from approvals.policies import (
     STEP_UP_FOR_EVERY_APPROVAL,
 )
 from approvals.registry import SubjectDescription, hooks_for
+from approvals.selectors.levels import may_approve_now, open_to_managers
 from core import clock, policies
 from core.identity.models import User
 from core.identity.roles import AUDITOR, RISK_OFFICER, TREASURY_MANAGER
@@ -202,9 +203,11 @@ class Eligible:
     manager_count: int
 
 
-def eligible_persons(*, besides: Collection[str]) -> Eligible:
-    """Return how many different people, and managers among them, could decide besides those."""
-    found = deciders().exclude(person_number__in=list(besides))
+def eligible_persons(
+    *, besides: Collection[str], roles: Sequence[str] = CheckerRole.values
+) -> Eligible:
+    """Return how many different people of `roles`, managers among them, could decide besides."""
+    found = deciders().filter(groups__name__in=roles).exclude(person_number__in=list(besides))
     everyone = found.values("person_number").distinct().count()
     managers = found.filter(groups__name=CheckerRole.MANAGER)
     return Eligible(
@@ -223,6 +226,11 @@ class Eligibility:
     def is_eligible(self) -> bool:
         """Return whether nothing stands against it."""
         return not self.code
+
+    @property
+    def may_refuse(self) -> bool:
+        """Return whether they may reject it or send it back, even where they may not approve."""
+        return self.code in {"", "not_escalated", "authority_exceeded", "not_your_turn"}
 
 
 def standing(user: User, request: ApprovalRequest) -> Eligibility:
@@ -278,11 +286,21 @@ def _openness(user: User, request: ApprovalRequest) -> Eligibility:
         return Eligibility(code="not_pending", reason=f"This request is {state}.")
     if request.is_past_cutoff(clock.now()):
         return Eligibility(code="past_cutoff", reason="The cut-off has passed.")
+    if not may_approve_now(user, request):
+        return Eligibility(code="not_escalated", reason=_until_escalated(request))
     if beyond := beyond_authority(user.person_number, request, clock.now()):
         return Eligibility(code="authority_exceeded", reason=f"It is beyond your {beyond}.")
     if out_of_turn(user, request):
         return Eligibility(code="not_your_turn", reason="A manager must approve before you do.")
     return Eligibility()
+
+
+def _until_escalated(request: ApprovalRequest) -> str:
+    at = request.submitted_at + request.managers_from_level * request.escalation_interval
+    return (
+        "Its checkers decide first. You may approve it once it has escalated to level"
+        f" {request.managers_from_level}, from {at:%H:%M} UTC on; you may reject it now."
+    )
 
 
 def worth_of(request: ApprovalRequest) -> Worth:
@@ -349,12 +367,14 @@ def delegations_of(user: User, request: ApprovalRequest, now: datetime) -> list[
     return list(Delegation.objects.filter(pk__in=found).select_related("delegator"))
 
 
-def unacknowledged(request: ApprovalRequest, codes: Collection[str]) -> list[str]:
-    """Return the words of the warnings that were not acknowledged."""
+def unacknowledged(
+    request: ApprovalRequest, codes: Collection[str], *, listed: bool = False
+) -> list[str]:
+    """Return the words of the warnings that were not acknowledged; on a list notes count too."""
     return [
         flag["words"]
         for flag in request.flags
-        if flag["severity"] == "ack" and flag["code"] not in codes
+        if (listed or flag["severity"] == "ack") and flag["code"] not in codes
     ]
 
 
@@ -381,9 +401,12 @@ def inbox(*, user: User) -> QuerySet[ApprovalRequest]:
     """Return the requests that wait for this user's decision, soonest cut-off first."""
     if user.is_service or not user.is_active or not user.has_role(*CheckerRole.values):
         return all_requests().none()
+    is_open = ApprovalRequest.objects.open_at(clock.now())
+    if not user.has_role(CheckerRole.CHECKER):
+        is_open = is_open.filter(open_to_managers())
     return (
         all_requests()
-        .filter(pk__in=ApprovalRequest.objects.open_at(clock.now()).values("pk"))
+        .filter(pk__in=is_open.values("pk"))
         .exclude(involved_persons__contains=[user.person_number])
         .exclude(decisions__checker_person=user.person_number)
         .order_by(F("cutoff_at").asc(nulls_last=True), "submitted_at", "id")

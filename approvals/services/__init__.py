@@ -10,6 +10,7 @@ from approvals.services.authority import (
 from approvals.services.closing import cancel, expire, expire_due, withdraw
 from approvals.services.deciding import DecisionResult, Evidence, decide
 from approvals.services.escalating import Escalation, escalate_due
+from approvals.services.listing import ItemResult, ListedItem, approve_together, list_digest
 from approvals.services.ruling import RULE_KEEPERS, RuleIn, add_rule, install_default_rules
 from approvals.services.submitting import (
     BreakGlass,
@@ -29,10 +30,13 @@ __all__ = [
     "Escalation",
     "Evidence",
     "Flag",
+    "ItemResult",
     "LimitIn",
+    "ListedItem",
     "RuleIn",
     "Submission",
     "add_rule",
+    "approve_together",
     "cancel",
     "close_review",
     "decide",
@@ -40,6 +44,7 @@ __all__ = [
     "expire",
     "expire_due",
     "install_default_rules",
+    "list_digest",
     "propose_delegation",
     "propose_limit",
     "record_viewing",

@@ -14,6 +14,7 @@ from approvals.errors import (
     AuthorityExceeded,
     ContentChanged,
     DelegationVoid,
+    NotEscalated,
     NotPending,
     NotTheActor,
     NotYourTurn,
@@ -38,6 +39,7 @@ from approvals.selectors import (
     unacknowledged,
     worth_of,
 )
+from approvals.selectors.levels import may_approve_now
 from approvals.services.locking import lock_request
 from approvals.services.notifying import approvals_of, facts_of, outcome_of
 from core import clock
@@ -53,7 +55,8 @@ from core.tenancy import current_actor
 class Evidence:
     """How the checker proved who they are, and what they saw.
 
-    `step_up` is a second factor for this very content, `acknowledged` are the codes of the
+    `step_up` is a second factor for this very content, or for the list `listed` that it is
+    on; `acknowledged` are the codes of the
     warnings that they acknowledged, `delegation` says in whose place they decide.
     """
 
@@ -61,6 +64,7 @@ class Evidence:
     auth_at: datetime | None
     ip: str | None
     step_up: UUID | None = None
+    listed: UUID | None = None
     acknowledged: tuple[str, ...] = ()
     delegation: UUID | None = None
 
@@ -108,6 +112,7 @@ def decide(  # noqa: PLR0913 - the decision, its binding and its evidence, all b
         RoleMissing: the account may not check.
         NotPending: the request is closed.
         PastCutoff: the cut-off has passed.
+        NotEscalated: managers approve it once it has escalated.
         NotYourTurn: a manager must approve the present step first.
         AuthorityExceeded: the amount is beyond what this person may approve.
         DelegationVoid: no delegation in force covers it.
@@ -176,6 +181,7 @@ def _recorded(
         auth_at=evidence.auth_at,
         ip=evidence.ip,
         step_up_id=evidence.step_up if verdict.outcome == Outcome.APPROVE else None,
+        listed_id=evidence.listed,
         acknowledged=list(evidence.acknowledged),
         delegation_id=evidence.delegation,
         decided_at=now,
@@ -238,13 +244,22 @@ def _require_open(request: ApprovalRequest, now: datetime) -> None:
 def _require_means(
     checker: User, request: ApprovalRequest, evidence: Evidence, now: datetime
 ) -> None:
-    """Make sure that this approval would count, and use its second factor up."""
+    """Make sure that this approval would count, and use its second factor up.
+
+    That of a list was used up when the list was made.
+    """
+    if not may_approve_now(checker, request):
+        raise NotEscalated(
+            f"Managers approve this from escalation level {request.managers_from_level} on.",
+            level=request.escalation_level,
+        )
     _require_authority(checker, request, evidence, now)
-    if missing := unacknowledged(request, evidence.acknowledged):
+    listed = evidence.listed is not None
+    if missing := unacknowledged(request, evidence.acknowledged, listed=listed):
         raise AcknowledgementRequired(f"Acknowledge first: {missing[0]}", field="acknowledged")
     if out_of_turn(checker, request):
         raise NotYourTurn("A manager must approve before you do.", request=str(request.pk))
-    if evidence.step_up is not None or needs_step_up(request, now):
+    if not listed and (evidence.step_up is not None or needs_step_up(request, now)):
         step_up.require(step_up=evidence.step_up, user=checker, content_hash=request.content_hash)
     if request.break_glass is not None and not _is_passkey(evidence.step_up):
         raise step_up.StepUpMissing("Over broken glass an approval needs a passkey.")

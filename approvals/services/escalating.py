@@ -1,4 +1,7 @@
-"""Call louder for a decision: a level and an event, never a change of state."""
+"""Call louder for a decision: a level adds people who may approve, and changes nothing else.
+
+Who may approve at which level was frozen when the request was submitted.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +13,7 @@ from approvals.constants import ESCALATION_LEVEL_MAX, SWEEP_BATCH_MAX
 from approvals.events import ProposalEscalated
 from approvals.models import ApprovalRequest
 from approvals.selectors import progress
+from approvals.selectors.levels import deciders_at
 from approvals.services.notifying import facts_of
 from core.events import publish
 
@@ -52,11 +56,12 @@ def _escalate(request: ApprovalRequest, now: datetime) -> list[Escalation]:
         for level in range(request.escalation_level + 1, reached + 1)
     ]
     request.escalation_level = reached
+    request.escalated_at = now
     is_last = reached >= ESCALATION_LEVEL_MAX
     request.next_escalation_at = (
         None if is_last else request.submitted_at + (reached + 1) * interval
     )
-    request.save(update_fields=["escalation_level", "next_escalation_at"])
+    request.save(update_fields=["escalation_level", "escalated_at", "next_escalation_at"])
     approved_count = progress(request).approved_count
     for step in steps:
         publish(
@@ -68,6 +73,7 @@ def _escalate(request: ApprovalRequest, now: datetime) -> list[Escalation]:
                 cutoff_at=request.cutoff_at,
                 approvals_count=approved_count,
                 required_count=request.required_count,
+                deciders=deciders_at(request, step.level),
             )
         )
     return steps

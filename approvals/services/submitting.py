@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import transaction
@@ -17,13 +17,12 @@ from approvals.constants import (
 )
 from approvals.errors import BreakGlassRefused, NobodyEligible, PastCutoff, VersionNotNewer
 from approvals.events import BreakGlassOpened, ProposalAmended, ProposalSubmitted
-from approvals.models import LIVE, ApprovalRequest
+from approvals.models import LIVE, ApprovalRequest, CheckerRole
 from approvals.policies import (
     APPROVAL_RATE_AGE_HOURS,
-    BREAK_GLASS_PER_DAY_MAX,
-    BREAK_GLASS_USD_MAX,
     DUAL_CHECKER_THRESHOLD_USD,
     MAKER_CHECKER_TIMEOUT_MIN,
+    MANAGERS_APPROVE_FROM_LEVEL,
 )
 from approvals.registry import hooks_for
 from approvals.selectors import (
@@ -36,6 +35,7 @@ from approvals.selectors import (
     matching_rules,
     requirement,
 )
+from approvals.selectors.levels import deciders_by_level, glass_refuses
 from approvals.services.notifying import facts_of
 from core import clock, policies
 from core.errors import Invalid
@@ -53,6 +53,13 @@ class Flag:
     code: str
     words: str
     severity: Literal["info", "ack"] = "info"
+
+
+_BEYOND_GLASS: Final = {
+    "amount": "Broken glass does not let such an amount through.",
+    "count": "The glass was broken too often within 24 hours.",
+    "amount of a day": "Too much went over broken glass within 24 hours.",
+}
 
 
 class BreakGlassReason(StrEnum):
@@ -145,36 +152,36 @@ def submit(*, submission: Submission) -> ApprovalRequest:
         rail=submission.rail,
         entity=submission.entity,
     )
-    needed = _needed(submission, terms, now)
+    needed = _needed(submission, terms)
     persons = _involved_persons(submission)
-    _require_checkers(persons, needed)
+    _require_checkers(persons, needed, _roles_in_time(submission, needed, now))
     voided = _void_older(earlier, submission.subject_version, now)
     request = _draft(submission, content, needed, sorted(persons), now)
-    request.policy_snapshot["rules"] = matching_rules(terms=terms)
+    request.managers_from_level = _managers_from_level(submission, needed)
+    request.policy_snapshot |= {
+        "deciders": deciders_by_level(request.managers_from_level),
+        "rules": matching_rules(terms=terms),
+    }
     request = _stored(request)
     _announce(request, voided)
     return request
 
 
-def _needed(submission: Submission, terms: Terms, now: datetime) -> Requirement:
+def _needed(submission: Submission, terms: Terms) -> Requirement:
     needed = requirement(terms=terms)
     if submission.at_least is not None:
         needed = needed.risen(submission.at_least)
     if submission.break_glass is not None:
-        _check_break_glass(submission.break_glass, terms.usd, now)
+        _check_break_glass(submission.break_glass, terms.usd)
         needed = at_least_two(needed)
     return needed
 
 
-def _check_break_glass(glass: BreakGlass, usd: Decimal | None, now: datetime) -> None:
+def _check_break_glass(glass: BreakGlass, usd: Decimal | None) -> None:
     if not glass.incident.strip() or not glass.words.strip():
         raise Invalid("Name the incident, and say what happened.", field="break_glass")
-    if usd is None or usd > policies.get(BREAK_GLASS_USD_MAX):
-        raise BreakGlassRefused("Broken glass does not let such an amount through.")
-    since = now - timedelta(days=1)
-    today = ApprovalRequest.objects.filter(break_glass__isnull=False, submitted_at__gt=since)
-    if today.count() >= policies.get(BREAK_GLASS_PER_DAY_MAX):
-        raise BreakGlassRefused("The glass was broken too often within 24 hours.")
+    if (beyond := glass_refuses(usd)) is not None:
+        raise BreakGlassRefused(_BEYOND_GLASS[beyond], limit=beyond)
 
 
 def _check_worth(submission: Submission) -> Worth:
@@ -266,8 +273,23 @@ def _involved_persons(submission: Submission) -> set[str]:
     return persons | set(found)
 
 
-def _require_checkers(persons: set[str], needed: Requirement) -> None:
-    there = eligible_persons(besides=persons)
+def _managers_from_level(submission: Submission, needed: Requirement) -> int:
+    """Return from which level of escalation on managers may approve this too."""
+    if submission.amount is None or submission.break_glass or needed.manager_count:
+        return 0
+    return policies.get(MANAGERS_APPROVE_FROM_LEVEL)
+
+
+def _roles_in_time(submission: Submission, needed: Requirement, now: datetime) -> tuple[str, ...]:
+    """Return whose approvals can count before the cut-off, at whatever level of escalation."""
+    level, cutoff_at = _managers_from_level(submission, needed), submission.cutoff_at
+    if cutoff_at and now + level * _escalation_interval(cutoff_at, now) >= cutoff_at:
+        return (CheckerRole.CHECKER,)
+    return tuple(CheckerRole.values)
+
+
+def _require_checkers(persons: set[str], needed: Requirement, roles: tuple[str, ...]) -> None:
+    there = eligible_persons(besides=persons, roles=roles)
     if there.count < needed.count or there.manager_count < needed.manager_count:
         raise NobodyEligible(
             f"{needed.count} other people must approve this ({needed.manager_count} managers);"

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals import selectors, services
 from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
-from approvals.models import Outcome
+from approvals.models import ApprovalRequest, Outcome
 from core.api.actor import actor
 from core.audit.refusals import tell
 from core.errors import DomainError, Invalid
@@ -49,14 +49,21 @@ def _detail(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
     viewer = actor(request)
     services.record_viewing(request=selectors.require_request(request_id), viewer=viewer)
     found = selectors.request_detail(request_id=request_id, user=viewer)
-    fields = sorted(islice(_flat(found.request.content), FACTS_MAX), key=_what_matters_first)
     has_passkey = found.eligibility.is_eligible and passkeys_of(user=viewer).exists()
+    next_level = found.request.escalation_level + 1
     return {
+        "next_level": next_level,
+        "opens_to_managers": found.request.managers_from_level == next_level,
         "detail": found,
         "chosen": found.request,
-        "fields": fields,
+        "fields": fields_of(found.request),
         "has_passkey": has_passkey,
     }
+
+
+def fields_of(request: ApprovalRequest) -> list[tuple[str, str]]:
+    """Return every material field of a request as label and text, what matters first."""
+    return sorted(islice(_flat(request.content), FACTS_MAX), key=_what_matters_first)
 
 
 def _what_matters_first(field: tuple[str, str]) -> tuple[int, str]:
@@ -128,7 +135,7 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
             checker=actor(request),
             outcome=_outcome(request),
             content_hash=request.POST.get("content_hash", ""),
-            version=_version(request),
+            version=parse_version(request.POST.get("version", "")),
             reason=request.POST.get("reason", ""),
             evidence=_evidence(request),
         )
@@ -171,8 +178,12 @@ def _outcome(request: HttpRequest) -> str:
     return outcome
 
 
-def _version(request: HttpRequest) -> int:
-    text = request.POST.get("version", "")
+def parse_version(text: str) -> int:
+    """Return the version that a form was shown with.
+
+    Raises:
+        Invalid: the form does not say which.
+    """
     if not (text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX):
         raise Invalid("The form does not say which version was shown.", field="version")
     return int(text)

@@ -4,6 +4,7 @@ from calendars.constants import STATIC_DATA_ROLES
 from calendars.errors import SameHandRefused
 from core.errors import Forbidden
 from core.identity.models import User
+from core.tenancy import current_actor
 
 
 def require_static_data(actor: User) -> None:
@@ -14,6 +15,16 @@ def require_static_data(actor: User) -> None:
     """
     if not actor.has_role(*STATIC_DATA_ROLES):
         raise Forbidden("Calendars and windows are changed by static data only.")
+
+
+def require_own_hand(actor: User) -> None:
+    """Refuse to take a step of two people in somebody else's name.
+
+    Raises:
+        Forbidden: somebody else acts.
+    """
+    if current_actor() != str(actor.pk):
+        raise Forbidden("Nobody takes this step for somebody else.")
 
 
 def require_other_person(actor: User, first: User | None) -> None:

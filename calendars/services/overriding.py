@@ -11,7 +11,11 @@ from calendars.errors import OverrideRefused
 from calendars.events import WindowChanged
 from calendars.models import Rail, RailWindowOverride
 from calendars.selectors import require_rail
-from calendars.services.authority import require_other_person, require_static_data
+from calendars.services.authority import (
+    require_other_person,
+    require_own_hand,
+    require_static_data,
+)
 from core import clock
 from core.errors import Invalid, NotFound
 from core.events import publish
@@ -35,12 +39,13 @@ def override_window(*, request: OverrideRequest, actor: User) -> RailWindowOverr
     """Enter an override; it is in force only once somebody else has approved it.
 
     Raises:
-        Forbidden: the actor does not look after static data.
+        Forbidden: the actor does not look after static data, or somebody else acts.
         Invalid: no reason is given.
         RailUnknown: no such rail is installed.
         RailAmbiguous: the rail carries several currencies and none was named.
     """
     require_static_data(actor)
+    require_own_hand(actor)
     if not request.reason.strip():
         raise Invalid("Say why the window moves.", field="reason")
     found = require_rail(request.rail, request.currency)
@@ -66,12 +71,13 @@ def approve_override(*, override_id: UUID, actor: User) -> RailWindowOverride:
     """Put an override in force and announce it.
 
     Raises:
-        Forbidden: the actor does not look after static data.
+        Forbidden: the actor does not look after static data, or somebody else acts.
         NotFound: there is no such override.
         OverrideRefused: it was approved already, or a later revision replaces it.
         SameHandRefused: the actor entered it.
     """
     require_static_data(actor)
+    require_own_hand(actor)
     override = (
         RailWindowOverride.objects.select_for_update(of=("self",))
         .select_related("rail", "entered_by")

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import ProgrammingError, transaction
 from django.http import Http404
 from django_fsm import ConcurrentTransition, TransitionNotAllowed
 from rest_framework import exceptions
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from core.errors import DomainError, Forbidden, NotFound
 from core.events.bus import jsonable
+from core.tenancy.refusals import four_eyes_needed
 
 
 class StateChanged(DomainError):
@@ -31,6 +32,8 @@ def refusal_of(error: Exception) -> DomainError | None:
             return error
         case TransitionNotAllowed() | ConcurrentTransition():
             return StateChanged("Its state changed meanwhile; load it again.")
+        case ProgrammingError():
+            return four_eyes_needed(error)
     return None
 
 

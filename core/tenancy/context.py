@@ -6,9 +6,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from core.errors import DomainError
+from core.tenancy.refusals import four_eyes_needed
 
 
 class NoTenantBound(DomainError):
@@ -51,6 +52,9 @@ def bound(
     `actor` is a user's id, or `system:<name>` for the system's own work. Where actor or request
     are not given they are taken over from the outer block, which is restored afterwards: a
     setting survives the release of a savepoint, so leaving it would leak into the outer block.
+
+    Raises:
+        FourEyesNeeded: the block wrote what only an approved change may write.
     """
     outer = _scope.get()
     scope = Scope(
@@ -59,7 +63,7 @@ def bound(
         request=request or (outer.request if outer else ""),
         reason=reason,
     )
-    with transaction.atomic():
+    with _in_words(), transaction.atomic():
         _announce(scope)
         token = _scope.set(scope)
         try:
@@ -68,6 +72,17 @@ def bound(
             _scope.reset(token)
         if not connection.needs_rollback:
             _announce(outer)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Let a governed write that nobody approved be a refusal, not a failure of the database."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if (refusal := four_eyes_needed(error)) is None:
+            raise
+        raise refusal from error
 
 
 def current_scope() -> Scope | None:

@@ -9,9 +9,10 @@
     place.hidden = !words;
   }
 
-  async function options(form, url) {
+  async function options(form, { passkey: url, passkeyForm }) {
     const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
-    const answer = await fetch(url, { method: "POST", headers: { "X-CSRFToken": token } });
+    const body = passkeyForm === undefined ? undefined : new FormData(form);
+    const answer = await fetch(url, { method: "POST", headers: { "X-CSRFToken": token }, body });
     if (!answer.ok) throw new Error("The passkey could not begin. Use the code instead.");
     return PublicKeyCredential.parseRequestOptionsFromJSON(await answer.json());
   }
@@ -19,14 +20,18 @@
   async function approve(button) {
     const form = button.closest("form");
     say(form, "");
+    const { code } = form.elements;
+    const wasRequired = code.required;
+    code.required = false;
+    if (!form.reportValidity()) return void (code.required = wasRequired);
     button.disabled = true;
     try {
-      const publicKey = await options(form, button.dataset.passkey);
+      const publicKey = await options(form, button.dataset);
       const credential = await navigator.credentials.get({ publicKey });
       form.elements.passkey.value = JSON.stringify(credential.toJSON());
-      form.elements.code.required = false;
       form.requestSubmit();
     } catch (trouble) {
+      code.required = wasRequired;
       const cancelled = trouble.name === "NotAllowedError";
       say(form, cancelled ? "The passkey was not shown." : trouble.message);
     } finally {

@@ -118,10 +118,32 @@
     return true;
   }
 
+  /* Marks of rows outlast the refreshing of their list. */
+  const marked = new Set();
+
+  const boxes = () => [...document.querySelectorAll("[data-mark]")];
+
+  function mark() {
+    const row = rows().find((each) => each.getAttribute("aria-selected") === "true");
+    const box = row?.querySelector("[data-mark]");
+    box?.click();
+    return Boolean(box);
+  }
+
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("[data-mark]")) return;
+    if (target.checked) marked.add(target.value);
+    else marked.delete(target.value);
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const box of boxes()) box.checked = marked.has(box.value);
+  });
+
   const builtIn = {
     "?": () => (open(document.getElementById("help")), true),
     j: () => move(1),
     k: () => move(-1),
+    x: () => mark(),
     Enter: () => openRow(),
   };
 
@@ -145,6 +167,7 @@
     list.replaceChildren();
     const entries = [["?", "This help"]];
     if (rows().length) entries.push(["j", "Next row"], ["k", "Previous row"], ["Enter", "Open the row"]);
+    if (boxes().length) entries.push(["x", "Mark the row"]);
     for (const element of document.querySelectorAll("[data-key]"))
       if (usable(element) || element.closest(".sidebar"))
         entries.push([element.dataset.key, element.dataset.keyHelp || element.textContent.trim()]);

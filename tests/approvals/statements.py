@@ -14,7 +14,7 @@ REQUEST_ROW = {
     "required_count": "1", "required_manager_count": "0", "policy_snapshot": "'{}'",
     "state": "'PENDING'", "submitted_at": "now()", "cutoff_at": "NULL", "decided_at": "NULL",
     "escalation_interval": "interval '30 minutes'", "escalation_level": "0",
-    "next_escalation_at": "NULL", "reason": "''",
+    "next_escalation_at": "NULL", "reason": "''", "managers_from_level": "0",
 }  # fmt: skip
 DECISION_ROW = {
     "id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "request_id": "%(small)s",

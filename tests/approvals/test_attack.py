@@ -23,14 +23,14 @@ from core.identity.services import create_tenant
 from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
-from tests.approvals import attacks, attacks_on_authority
+from tests.approvals import attacks, attacks_on_authority, attacks_on_levels
 from tests.approvals.factories import NOON, add_chain, decide, registered_subject, submit
 from tests.approvals.statements import Attack
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 
-EVERY = [*attacks.ALL, *attacks_on_authority.ALL]
+EVERY = [*attacks.ALL, *attacks_on_authority.ALL, *attacks_on_levels.ALL]
 World = dict[str, Any]
 LARGE = Money(Decimal(20_000_000), "USD")
 

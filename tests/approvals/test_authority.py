@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -13,7 +13,10 @@ from django.db import IntegrityError, connection, transaction
 
 from approvals import errors, selectors, services
 from approvals.models import ApprovalRequest, BreakGlassReview, Decision, Delegation, Viewing
-from approvals.services import deciding
+from approvals.services import deciding, submitting
+from calendars import selectors as calendars
+from calendars.models import Calendar
+from calendars.services import install_rails, install_reference_calendars
 from core import clock
 from core.errors import Forbidden, Invalid
 from core.identity.models import User
@@ -260,7 +263,7 @@ def test_a_warning_is_acknowledged_before_it_is_approved(desk: Subject, checker:
 def test_the_database_asks_for_the_acknowledgement_too(
     desk: Subject, checker: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deciding, "unacknowledged", lambda *_: [])
+    monkeypatch.setattr(deciding, "unacknowledged", lambda *_, **__: [])
     with pytest.raises(IntegrityError, match="acknowledged"), transaction.atomic():
         decide(submit(flags=(ACK,)), checker)
 
@@ -357,3 +360,65 @@ def test_broken_glass_has_its_own_limits(desk: Subject) -> None:
         submit(break_glass=GLASS)
     with pytest.raises(errors.BreakGlassRefused, match="too often"):
         submit(break_glass=GLASS)
+
+
+def test_broken_glass_is_counted_in_money_too(desk: Subject) -> None:
+    for _ in range(2):
+        submit(amount=dollars(25_000_000), break_glass=GLASS)
+    with pytest.raises(errors.BreakGlassRefused, match="Too much") as refused:
+        submit(amount=dollars(1), break_glass=GLASS)
+    assert refused.value.context["limit"] == "amount of a day"
+
+
+def test_the_database_knows_the_limits_of_broken_glass(
+    desk: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "glass_refuses", lambda *_: None)
+    with pytest.raises(IntegrityError, match="broken glass"), transaction.atomic():
+        submit(amount=dollars(25_000_001), break_glass=GLASS)
+    for _ in range(3):
+        submit(break_glass=GLASS)
+    with pytest.raises(IntegrityError, match="broken glass"), transaction.atomic():
+        submit(break_glass=GLASS)
+
+
+def install_calendars() -> None:
+    install_reference_calendars(years=(2026, 2027))
+    install_rails()
+
+
+def due(request: ApprovalRequest, at: datetime) -> datetime:
+    """Ask until when somebody must look at what was approved over broken glass at `at`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT approvals_review_due(q, %s) FROM approvals_approvalrequest q WHERE q.id = %s",
+            [at, request.pk],
+        )
+        return cast("datetime", cursor.fetchone()[0])
+
+
+def test_a_review_is_due_on_the_next_business_day_where_the_money_settles(desk: Subject) -> None:
+    dollars_by_wire, pounds = submit(), submit(amount=Money(Decimal(5), "GBP"), rail="CHAPS")
+    friday = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+    assert due(dollars_by_wire, friday) == friday + 3 * DAY  # without calendars: weekends
+    install_calendars()
+    before_thanksgiving = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+    assert due(dollars_by_wire, before_thanksgiving) == before_thanksgiving + 2 * DAY
+    assert due(pounds, before_thanksgiving) == before_thanksgiving + DAY
+    before_christmas = datetime(2026, 12, 24, 15, 0, tzinfo=UTC)
+    assert due(pounds, before_christmas) == before_christmas + 5 * DAY  # Boxing Day moves on
+    assert due(dollars_by_wire, before_christmas) == before_christmas + 4 * DAY
+
+
+def test_the_database_and_the_engine_agree_on_every_day(desk: Subject) -> None:
+    install_calendars()
+    for calendar in Calendar.objects.all():
+        data = calendars.calendar_data(calendar.code)
+        days = [date(2026, 1, 1) + number * DAY for number in range(730)]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT calendars_is_open(%s, d) FROM unnest(%s::date[]) d ORDER BY d",
+                [calendar.pk, days],
+            )
+            found = [opened for (opened,) in cursor.fetchall()]
+        assert found == [data.is_open(day) for day in days], calendar.code

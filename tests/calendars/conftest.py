@@ -1,10 +1,13 @@
 """Calendars and rails installed for the bound tenant, and people who look after them."""
 
+from typing import Any
+
 import pytest
 
 from calendars import services
+from calendars.models import RailWindowOverride
 from core.identity.models import User
-from core.tenancy import Tenant
+from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser
 
 
@@ -24,3 +27,15 @@ def keeper(user_with: MakeUser) -> User:
 @pytest.fixture
 def second_keeper(user_with: MakeUser) -> User:
     return user_with("static_data", name="second-keeper")
+
+
+def override(asked: services.OverrideRequest, keeper: User) -> RailWindowOverride:
+    """Enter an override as the keeper."""
+    with bound(str(keeper.tenant_id), actor=keeper.pk):
+        return services.override_window(request=asked, actor=keeper)
+
+
+def approve(entered: RailWindowOverride, keeper: User) -> Any:
+    """Approve an override as the keeper."""
+    with bound(str(keeper.tenant_id), actor=keeper.pk):
+        return services.approve_override(override_id=entered.pk, actor=keeper)

@@ -19,6 +19,7 @@ from calendars.models import WindowAlert
 from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, bound
+from tests.calendars.conftest import approve, override
 
 TOPIC = "ops.window.closing"
 CLOSING = datetime(2026, 11, 24, 17, 40, tzinfo=UTC)  # CHAPS on a Tuesday in winter
@@ -116,8 +117,8 @@ def _move(to: time, keeper: User, second_keeper: User) -> None:
         local_time=to,
         reason="Extension announced",
     )
-    entered = services.override_window(request=asked, actor=keeper)
-    services.approve_override(override_id=entered.pk, actor=second_keeper)
+    entered = override(asked, keeper)
+    approve(entered, second_keeper)
 
 
 def test_a_cutoff_moved_after_the_alert_is_announced_anew(

@@ -132,7 +132,9 @@ def test_a_day_is_named_once_and_decided_by_somebody(
     assert refuses("holiday_day_once", Holiday, **row)
 
 
-def test_an_override_needs_four_eyes_below_python_too(chaps: Rail, keeper: User) -> None:
+def test_an_override_has_a_reason_and_waits_for_its_second_person(
+    chaps: Rail, keeper: User, tenant: Tenant
+) -> None:
     row: dict[str, Any] = {
         "rail": chaps,
         "business_date": DAY,
@@ -141,15 +143,16 @@ def test_an_override_needs_four_eyes_below_python_too(chaps: Rail, keeper: User)
         "entered_by": keeper,
         "entered_at": NOON,
     }
-    assert refuses(
-        "window_override_four_eyes",
-        RailWindowOverride,
-        **row,
-        reason="Incident",
-        approved_by=keeper,
-        approved_at=NOON,
-    )
-    assert refuses("window_override_has_a_reason", RailWindowOverride, **row, reason="")
+    with bound(tenant.pk, actor=keeper.pk):
+        assert refuses(
+            "waits for its second person",
+            RailWindowOverride,
+            **row,
+            reason="Incident",
+            approved_by=keeper,
+            approved_at=NOON,
+        )
+        assert refuses("window_override_has_a_reason", RailWindowOverride, **row, reason="")
 
 
 def test_a_bank_has_one_cutoff_at_a_time(chaps: Rail) -> None:

@@ -27,6 +27,7 @@ from core.errors import Forbidden, Invalid, NotFound
 from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, bound
+from tests.calendars.conftest import approve, override
 from tests.conftest import MakeUser
 
 GURU_NANAK = date(2026, 11, 24)
@@ -262,7 +263,7 @@ def test_other_roles_change_nothing(installed: Tenant, maker: User) -> None:
             calendar="UAE", day=date(2026, 12, 2), actor=maker, reason="Why not"
         )
     with pytest.raises(Forbidden):
-        services.override_window(request=asked, actor=maker)
+        override(asked, maker)
     assert not OutboxEvent.objects.filter(topic__startswith="calendars.").exists()
 
 
@@ -283,11 +284,11 @@ def extension(to: time | None = time(19, 0), **more: Any) -> services.OverrideRe
 def test_an_override_waits_for_the_second_person(
     installed: Tenant, keeper: User, second_keeper: User
 ) -> None:
-    entered = services.override_window(request=extension(), actor=keeper)
+    entered = override(extension(), keeper)
     assert selectors.cutoff_for(rail="T2", day=TUESDAY) == datetime(2026, 11, 24, 16, tzinfo=UTC)
     with pytest.raises(SameHandRefused):
-        services.approve_override(override_id=entered.pk, actor=keeper)
-    services.approve_override(override_id=entered.pk, actor=second_keeper)
+        approve(entered, keeper)
+    approve(entered, second_keeper)
     assert selectors.cutoff_for(rail="T2", day=TUESDAY) == datetime(2026, 11, 24, 18, tzinfo=UTC)
     assert events("calendars.window.changed") == [
         {
@@ -303,23 +304,23 @@ def test_an_override_waits_for_the_second_person(
 def test_the_latest_approved_revision_counts(
     installed: Tenant, keeper: User, second_keeper: User
 ) -> None:
-    first = services.override_window(request=extension(), actor=keeper)
-    second = services.override_window(request=extension(time(20, 0)), actor=keeper)
-    third = services.override_window(request=extension(time(21, 0)), actor=keeper)
+    first = override(extension(), keeper)
+    second = override(extension(time(20, 0)), keeper)
+    third = override(extension(time(21, 0)), keeper)
     assert [first.revision, second.revision, third.revision] == [1, 2, 3]
-    services.approve_override(override_id=second.pk, actor=second_keeper)
+    approve(second, second_keeper)
     assert selectors.cutoff_for(rail="T2", day=TUESDAY) == datetime(2026, 11, 24, 19, tzinfo=UTC)
     with pytest.raises(OverrideRefused):
-        services.approve_override(override_id=first.pk, actor=second_keeper)
+        approve(first, second_keeper)
     with pytest.raises(OverrideRefused):
-        services.approve_override(override_id=second.pk, actor=second_keeper)
+        approve(second, second_keeper)
 
 
 def test_an_override_can_close_the_rail_for_the_day(
     installed: Tenant, keeper: User, second_keeper: User
 ) -> None:
-    entered = services.override_window(request=extension(None), actor=keeper)
-    services.approve_override(override_id=entered.pk, actor=second_keeper)
+    entered = override(extension(None), keeper)
+    approve(entered, second_keeper)
     now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
     assert selectors.value_date_for(rail="T2", now=now) == date(2026, 11, 25)
 
@@ -335,8 +336,8 @@ def test_an_override_needs_a_reason_a_rail_and_to_exist(
         reason=" ",
     )
     with pytest.raises(Invalid):
-        services.override_window(request=blank, actor=keeper)
-    with pytest.raises(NotFound):
+        override(blank, keeper)
+    with pytest.raises(NotFound), bound(installed.pk, actor=second_keeper.pk):
         services.approve_override(override_id=uuid4(), actor=second_keeper)
 
 

@@ -331,16 +331,17 @@ def _calendar_rows(mark: str, people: dict[str, User]) -> None:
         ),
         actor=keeper,
     )
-    calendars.override_window(
-        request=calendars.OverrideRequest(
-            rail="FEDWIRE",
-            business_date=date(2026, 12, 9),
-            kind=WindowKind.CLOSE,
-            local_time=time(15, 0),
-            reason=f"{mark} maintenance",
-        ),
-        actor=keeper,
-    )
+    with bound(str(keeper.tenant_id), actor=keeper.pk):
+        calendars.override_window(
+            request=calendars.OverrideRequest(
+                rail="FEDWIRE",
+                business_date=date(2026, 12, 9),
+                kind=WindowKind.CLOSE,
+                local_time=time(15, 0),
+                reason=f"{mark} maintenance",
+            ),
+            actor=keeper,
+        )
     evening = datetime(2026, 11, 17, 21, 35, tzinfo=UTC)
     while not calendars.raise_window_alerts(now=evening):
         evening += timedelta(minutes=15)

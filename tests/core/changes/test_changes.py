@@ -10,6 +10,7 @@ from approvals.errors import SelfApprovalRefused
 from calendars import services as calendars
 from calendars.models import Calendar, Holiday
 from core import policies
+from core.api.problems import refusal_of
 from core.changes.errors import (
     ChangeClosed,
     ChangePending,
@@ -29,7 +30,7 @@ from core.changes.services import (
     withdraw_change,
     write_or_propose,
 )
-from core.errors import Forbidden, Invalid
+from core.errors import Forbidden, FourEyesNeeded, Invalid
 from core.events.models import OutboxEvent
 from core.tenancy import Tenant, bound
 from tests.core.changes.conftest import House, furnished
@@ -264,6 +265,23 @@ def test_a_write_outside_a_change_is_refused(house: House) -> None:
         BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
     with pytest.raises(DatabaseError, match="another person approved"), transaction.atomic():
         static.change_terms(account_id=house.account.pk, terms=terms)
+
+
+def test_a_service_that_writes_past_a_change_is_refused_in_words(house: House) -> None:
+    with (
+        pytest.raises(FourEyesNeeded, match=r"manage\.py change bankaccount") as refused,
+        bound(house.tenant, actor=house.clerk.pk),
+    ):
+        BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
+    assert refused.value.context == {"table": "bankaccount"}
+    with pytest.raises(DatabaseError) as raw, transaction.atomic():
+        BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
+    shown = refusal_of(raw.value)
+    assert shown is not None
+    assert (shown.code, shown.status) == ("four_eyes_needed", 409)
+    with pytest.raises(DatabaseError) as other, transaction.atomic():
+        BankAccount.objects.raw("SELECT nothing FROM nowhere")[0]
+    assert refusal_of(other.value) is None
 
 
 def test_a_draft_that_writes_nothing_governed_stays(house: House) -> None:

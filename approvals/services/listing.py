@@ -1,0 +1,104 @@
+"""Approve several requests at once: one second factor, one decision and one result for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.constants import LISTED_MAX
+from approvals.errors import ListRefused
+from approvals.models import ApprovalRequest, DecisionList, Outcome, Viewing
+from approvals.selectors.listing import why_alone
+from approvals.services.deciding import DecisionResult, Evidence, decide
+from core import clock
+from core.errors import DomainError
+from core.identity import step_up
+from core.identity.models import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedItem:
+    """One request as it was shown: decisions bind to its hash, every flag was acknowledged."""
+
+    request_id: UUID
+    version: int
+    content_hash: str
+    acknowledged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What became of one request: a decision, or the refusal."""
+
+    request_id: UUID
+    result: DecisionResult | None
+    refusal: DomainError | None
+
+
+def list_digest(hashes: Sequence[str]) -> str:
+    """Return what one second factor for several contents is bound to.
+
+    The hash of the sorted content hashes; the database computes the same for every decision.
+    """
+    lines = ["approvals list", *sorted(set(hashes))]
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+@transaction.atomic
+def approve_together(
+    *, items: Sequence[ListedItem], checker: User, evidence: Evidence
+) -> list[ItemResult]:
+    """Approve each request as if it were alone; one that is refused does not stop the others.
+
+    The evidence's second factor was shown for `list_digest` of exactly these items.
+
+    Raises:
+        ListRefused: none or too many, one twice, or one that this person never opened.
+        StepUpMissing: the second factor was not shown for exactly this list.
+    """
+    hashes = [item.content_hash for item in items]
+    _require_list(items, checker)
+    proof = evidence.step_up
+    if proof is None:
+        raise step_up.StepUpMissing("Confirm this with your second factor first.")
+    step_up.require(step_up=proof, user=checker, content_hash=list_digest(hashes))
+    made = DecisionList.objects.create(
+        checker=checker, step_up_id=proof, content_hashes=sorted(hashes)
+    )
+    ordered = sorted(items, key=lambda item: item.request_id)  # locks in one order for everybody
+    found = {
+        item.request_id: _approve_one(item, checker, replace(evidence, listed=made.pk))
+        for item in ordered
+    }
+    return [found[item.request_id] for item in items]
+
+
+def _require_list(items: Sequence[ListedItem], checker: User) -> None:
+    if not 1 <= len(items) <= LISTED_MAX:
+        raise ListRefused(f"One second factor serves 1 to {LISTED_MAX} requests.", field="item")
+    if len({item.request_id for item in items}) < len(items):
+        raise ListRefused("A request is on the list twice.", field="item")
+    hashes = {item.content_hash for item in items}
+    seen = Viewing.objects.filter(viewer=checker, content_hash__in=hashes)
+    if set(seen.values_list("content_hash", flat=True)) < hashes:
+        raise ListRefused("Open every request before you approve it.", field="item")
+
+
+def _approve_one(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
+    request = ApprovalRequest.objects.filter(pk=item.request_id).first()
+    try:
+        if request is not None and (alone := why_alone(request, clock.now())):
+            raise ListRefused(alone, request=str(item.request_id))
+        result = decide(
+            request_id=item.request_id,
+            checker=checker,
+            outcome=Outcome.APPROVE,
+            content_hash=item.content_hash,
+            version=item.version,
+            evidence=replace(evidence, acknowledged=item.acknowledged),
+        )
+    except DomainError as refusal:
+        return ItemResult(request_id=item.request_id, result=None, refusal=refusal)
+    return ItemResult(request_id=item.request_id, result=result, refusal=None)
