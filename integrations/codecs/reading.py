@@ -4,6 +4,7 @@ import codecs
 import re
 from typing import Final
 
+from integrations.codecs.adapting import adapted
 from integrations.codecs.camt import read_camt
 from integrations.codecs.constants import MESSAGE_BYTES_MAX
 from integrations.codecs.elements import as_utf8, local_name, outline
@@ -55,12 +56,13 @@ def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | St
             code="message_too_large",
         )
     if not looks_like_xml(data):
-        return read_mt(data, dialect=dialect)
+        return adapted(read_mt(data, dialect=dialect), dialect)
     plain = as_utf8(data)
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
-    return read_camt(plain, kind=kind, version=version, dialect=dialect)
+    message = read_camt(plain, kind=kind, version=version, dialect=dialect)
+    return adapted(message, dialect)
 
 
 def looks_like_xml(data: bytes) -> bool:

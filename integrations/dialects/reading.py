@@ -72,7 +72,8 @@ class Dialect:
 
 PLAIN: Final = Dialect()
 ENCODINGS: Final = {
-    name: name for name in ("", "utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "cp850")
+    name: name
+    for name in ("", "utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "cp850", "cp852")
 }
 # What the admin shows beside the JSON: key, what it takes, what it means.
 HELP: Final = (
