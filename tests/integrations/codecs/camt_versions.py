@@ -119,11 +119,13 @@ def _balances(layout: Layout) -> str:
 
 
 def _payment(layout: Layout) -> str:
-    detail = f"""<Refs><AcctSvcrRef>BANK-1</AcctSvcrRef><EndToEndId>E2E-1</EndToEndId>{layout.uetr}</Refs>
+    detail = f"""<Refs><AcctSvcrRef>BANK-1</AcctSvcrRef><EndToEndId>E2E-1</EndToEndId>
+{layout.uetr}</Refs>
 <AmtDtls><InstdAmt><Amt Ccy="USD">100.00</Amt></InstdAmt><TxAmt><Amt Ccy="EUR">90.00</Amt>
 <CcyXchg><SrcCcy>USD</SrcCcy><TrgtCcy>EUR</TrgtCcy><UnitCcy>USD</UnitCcy><XchgRate>0.92</XchgRate>
 </CcyXchg></TxAmt></AmtDtls>
-<RltdPties><Dbtr>{layout.party("Acme Inc")}</Dbtr><DbtrAcct><Id><Othr><Id>123</Id></Othr></Id></DbtrAcct>
+<RltdPties><Dbtr>{layout.party("Acme Inc")}</Dbtr>
+<DbtrAcct><Id><Othr><Id>123</Id></Othr></Id></DbtrAcct>
 </RltdPties><RltdAgts><DbtrAgt>{layout.agent("CHASUS33")}</DbtrAgt></RltdAgts>
 <RmtInf><Ustrd>Invoice 7</Ustrd></RmtInf>"""
     return f"""<Ntry><Amt Ccy="EUR">90.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>{layout.status("BOOK")}
