@@ -10,6 +10,7 @@ from typing import Final
 
 from integrations.codecs.camt_entries import join_pieces
 from integrations.codecs.values import reference
+from integrations.dialects.reading import DetailsStyle
 
 _SUBFIELDS: Final = re.compile(r"([0-9]{3})([?>@#+])(?=[0-9]{2})", re.ASCII)
 _KEYWORD: Final = re.compile(
@@ -26,6 +27,9 @@ _UETR: Final = re.compile(
 _ACCOUNT: Final = re.compile(r"[A-Z0-9 ./-]{4,40}", re.ASCII)
 _LINE_CHARS: Final = 65
 _SUBFIELD_CHARS: Final = 27
+_REFERENCES: Final = ("EREF", "KREF", "MREF")
+_REFERENCE_CHARS_MAX: Final = 35
+_FURTHER_PURPOSE: Final = "60"
 _PURPOSE_CODES: Final = frozenset(
     {*(f"{code}" for code in range(20, 30)), *(f"{code}" for code in range(60, 64))}
 )
@@ -49,31 +53,38 @@ class Narrative:
     purpose: str | None = None
 
 
-def read_narrative(lines: list[str]) -> Narrative:
-    """Read the lines of field 86 in whichever dialect they are."""
+def read_narrative(lines: list[str], *, style: DetailsStyle = DetailsStyle.AUTO) -> Narrative:
+    """Read the lines of field 86 in the structure that the bank uses, or shows by itself."""
     whole = "".join(lines).strip()
-    subfields = _SUBFIELDS.match(whole)
+    may_have_subfields = style in {DetailsStyle.AUTO, DetailsStyle.SUBFIELDS}
+    subfields = _SUBFIELDS.match(whole) if may_have_subfields else None
     if subfields is not None:
         return _read_subfields(whole, subfields)
-    if len(_SLASHED.findall(whole)) > 0 and whole.startswith("/"):
+    if _is_slashed(whole, style):
         return _read_slashed(whole)
     return Narrative(
         remittance=join_pieces([line for line in lines if line.strip()], piece_chars=_LINE_CHARS)
     )
 
 
+def _is_slashed(whole: str, style: DetailsStyle) -> bool:
+    if style is DetailsStyle.TAGS:
+        return _SLASHED.search(whole) is not None
+    return style is DetailsStyle.AUTO and whole.startswith("/") and bool(_SLASHED.search(whole))
+
+
 def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
     separator = re.escape(start.group(2))
     pieces = re.split(rf"{separator}(?=[0-9]{{2}})", whole[start.end() :], flags=re.ASCII)
     texts: dict[str, str] = {}
-    purpose: list[str] = []
+    purpose: list[tuple[str, str]] = []
     for piece in pieces:
         code, content = piece[:2], piece[2:]
         if code in _PURPOSE_CODES:
-            purpose.append(content)
+            purpose.append((code, content))
         else:
             texts[code] = f"{texts.get(code, '')}{content}"
-    words, keywords = _read_keywords(_join_purpose(purpose))
+    words, keywords = _read_purpose(purpose)
     name = f"{texts.get('32', '')}{texts.get('33', '')}".strip()
     return Narrative(
         transaction_type=start.group(1),
@@ -87,6 +98,20 @@ def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
         mandate_id=reference(keywords.get("MREF")),
         purpose=keywords.get("PURP"),
     )
+
+
+def _read_purpose(purpose: list[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+    """Return the remittance and the keyed references of subfields 20-29 and 60-63.
+
+    The later subfields go on with the earlier ones, unless a reference would run into them.
+    """
+    words, keywords = _read_keywords(_join_purpose([content for _, content in purpose]))
+    if all(len(keywords.get(name, "")) <= _REFERENCE_CHARS_MAX for name in _REFERENCES):
+        return words, keywords
+    first = [content for code, content in purpose if code < _FURTHER_PURPOSE]
+    rest = [content for code, content in purpose if code >= _FURTHER_PURPOSE]
+    words, keywords = _read_keywords(_join_purpose(first))
+    return " ".join(part for part in (words, _join_purpose(rest)) if part), keywords
 
 
 def _join_purpose(purpose: list[str]) -> str:

@@ -4,6 +4,9 @@ import codecs
 import re
 from typing import Final
 
+from integrations.codecs.adapting import adapted
+from integrations.codecs.bai2 import read_bai2
+from integrations.codecs.bai2_records import identify_bai2
 from integrations.codecs.camt import read_camt
 from integrations.codecs.constants import MESSAGE_BYTES_MAX
 from integrations.codecs.elements import as_utf8, local_name, outline
@@ -11,6 +14,9 @@ from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.mt940 import identify_mt, read_mt
 from integrations.codecs.pain002 import read_pain002
 from integrations.codecs.records import MessageKind, ParsedMessage, StatusReport
+from integrations.codecs.sheets import read_sheet
+from integrations.codecs.workbook import looks_like_workbook
+from integrations.dialects.reading import PLAIN, Dialect
 
 _KINDS: Final = {
     "BkToCstmrAcctRpt": MessageKind.CAMT052,
@@ -30,18 +36,21 @@ _OUTLINE_ELEMENTS_MAX: Final = 2_000
 _UTF16_STARTS: Final = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
 
 
-def identify(data: bytes) -> MessageKind | None:
+def identify(data: bytes, *, dialect: Dialect = PLAIN) -> MessageKind | None:
     """Return what kind of bank message this is; None if it is none that we read."""
     try:
         if looks_like_xml(data):
             return _find_kind(as_utf8(data))[0]
-        return identify_mt(data)
     except UnreadableMessage:
         return None
+    if identify_bai2(data):
+        return MessageKind.BAI2
+    is_sheet = dialect.sheet is not None and data.strip()
+    return identify_mt(data) or (MessageKind.SHEET if is_sheet else None)
 
 
-def read_message(data: bytes) -> ParsedMessage | StatusReport:
-    """Read a bank's message, whatever its kind.
+def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | StatusReport:
+    """Read a bank's message, whatever its kind, in the dialect of the bank.
 
     Raises:
         UnreadableMessage: with a reason in words; nothing else is raised for any bytes.
@@ -54,12 +63,28 @@ def read_message(data: bytes) -> ParsedMessage | StatusReport:
             code="message_too_large",
         )
     if not looks_like_xml(data):
-        return read_mt(data)
+        return adapted(_read_text(data, dialect), dialect)
     plain = as_utf8(data)
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
-    return read_camt(plain, kind=kind, version=version)
+    message = read_camt(plain, kind=kind, version=version, dialect=dialect)
+    return adapted(message, dialect)
+
+
+def _read_text(data: bytes, dialect: Dialect) -> ParsedMessage:
+    """Read what is not XML: by its own marks, else through the mapping of the bank's sheets."""
+    if identify_bai2(data):
+        return read_bai2(data, dialect=dialect)
+    if dialect.sheet is not None and (looks_like_workbook(data) or identify_mt(data) is None):
+        return read_sheet(data, dialect=dialect, mapping=dialect.sheet)
+    if looks_like_workbook(data):
+        raise UnreadableMessage(
+            "The file is a workbook, and no mapping says how this bank's sheets are read; draw one"
+            " on the mapping page, then try again.",
+            code="mapping_missing",
+        )
+    return read_mt(data, dialect=dialect)
 
 
 def looks_like_xml(data: bytes) -> bool:

@@ -14,6 +14,8 @@ from integrations.channels.folder import printable
 from integrations.channels.protocol import InboundFile
 from integrations.codecs.reading import identify
 from integrations.constants import REASON_CHARS_MAX, UNKNOWN_KIND
+from integrations.dialects.errors import ProfileInvalid
+from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
 from integrations.errors import MessageStateRefused, MessageUnknown
 from integrations.events import MessageReceived, MessageSetAside
 from integrations.models import BankConnection, Direction, Message, MessageState
@@ -54,7 +56,7 @@ def archive_file(*, connection: BankConnection, file: InboundFile) -> tuple[Mess
     Return the message and whether it is new. Two workers race for the unique digest: the second
     waits for the first to commit and finds its row.
     """
-    kind = identify(file.data) if not file.problem else None
+    kind = identify(file.data, dialect=dialect_of(connection)) if not file.problem else None
     row = Message(
         direction=Direction.IN,
         connection=connection,
@@ -72,6 +74,14 @@ def archive_file(*, connection: BankConnection, file: InboundFile) -> tuple[Mess
     if is_new:
         _announce(stored, connection)
     return stored, is_new
+
+
+def dialect_of(connection: BankConnection) -> Dialect:
+    """Return how a bank speaks; a profile that is not understood must not keep messages out."""
+    try:
+        return parse_dialect(connection.profile.reading) if connection.profile else PLAIN
+    except ProfileInvalid:
+        return PLAIN
 
 
 def _announce(message: Message, connection: BankConnection) -> None:
@@ -169,7 +179,7 @@ def try_again(*, message_id: UUID | str, actor: User) -> Message:
     data = selectors.message_bytes(message.pk)
     if not data:
         raise MessageStateRefused("This message's bytes were not kept; ask the bank for it.")
-    message.kind = identify(data) or UNKNOWN_KIND
+    message.kind = identify(data, dialect=dialect_of(message.connection)) or UNKNOWN_KIND
     message.take_up_again()
     message.save(update_fields=["state", "reason", "kind"])
     _announce(message, message.connection)
