@@ -339,7 +339,7 @@ def _changes(keys: Keys) -> dict[str, Any]:
     return found
 
 
-_BEARERS: Final = {one: one for one in ("DEBT", "SHAR", "SLEV", "CRED")}
+_BEARERS: Final = {one: one for one in ("DEBT", "SHAR", "SLEV")}
 
 
 def _code(keys: Keys, key: str) -> str:

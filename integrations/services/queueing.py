@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -29,11 +30,13 @@ def queue_payment(
     rail: str,
     connection_code: str,
     not_after: datetime | None = None,
+    require: Callable[[bytes], None] | None = None,
 ) -> Message:
-    """Check a payment, write its pain.001 and queue it, in the caller's transaction.
+    """Check a payment, write its order and queue it, in the caller's transaction.
 
     The same order again returns the message queued first. After a refusal a new message with a
     new message id may carry the same end-to-end reference. Past `not_after` it is not sent.
+    `require` looks at the bytes last, and may refuse them.
 
     Raises:
         PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
@@ -44,6 +47,8 @@ def queue_payment(
     connection = selectors.connection_named(connection_code)
     writing = selectors.writing_of(connection)
     body = order_bytes(instruction, rail=rail, writing=writing)
+    if require is not None:
+        require(body)
     digest = hashlib.sha256(body).hexdigest()
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
