@@ -12,6 +12,7 @@ from core import clock
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
 from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
+from integrations.dialects.writing import STANDARD, Writing, parse_writing
 from integrations.errors import ConnectionUnknown, MessageUnknown, ProfileUnknown
 from integrations.models import (
     BankConnection,
@@ -76,6 +77,27 @@ def dialect_of(message_id: UUID | str) -> Dialect:
     rows = BankProfile.objects.filter(connections__messages__id=message_id)
     raw = rows.values_list("reading", flat=True).first()
     return parse_dialect(raw) if raw else PLAIN
+
+
+def writing_of(connection: BankConnection) -> Writing:
+    """Return how orders are written for the bank of a connection; no profile is the standard.
+
+    Raises:
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    raw = connection.profile.writing if connection.profile else {}
+    return parse_writing(raw) if raw else STANDARD
+
+
+def writing_for(connection_code: str) -> Writing:
+    """Return how orders are written that leave by a connection; the standard when there is none.
+
+    Raises:
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    rows = BankConnection.objects.select_related("profile")
+    found = rows.filter(code=connection_code, is_active=True).first()
+    return writing_of(found) if found else STANDARD
 
 
 def payment_message(reference: str) -> Message | None:

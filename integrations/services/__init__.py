@@ -19,7 +19,7 @@ from integrations.services.lines import (
     save_connection,
 )
 from integrations.services.profiles import ProfileIn, save_profile, use_profile
-from integrations.services.queueing import queue_payment, withdraw_payment
+from integrations.services.queueing import order_bytes, queue_payment, withdraw_payment
 
 __all__ = [
     "ROLES_FOR_LINES",
@@ -36,6 +36,7 @@ __all__ = [
     "enquire_unknown",
     "mark_handled",
     "message_bytes",
+    "order_bytes",
     "probe_requested",
     "queue_payment",
     "read_archived",

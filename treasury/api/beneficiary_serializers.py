@@ -20,7 +20,7 @@ class TypedInIn(serializers.Serializer[Any]):
     post_code = serializers.CharField(max_length=16, required=False, allow_blank=True)
     town = serializers.CharField(max_length=35)
     country = serializers.CharField(max_length=2)
-    payment_purpose = serializers.CharField(max_length=4, required=False, allow_blank=True)
+    payment_purpose = serializers.CharField(max_length=5, required=False, allow_blank=True)
 
 
 class BeneficiaryIn(TypedInIn):

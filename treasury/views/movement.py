@@ -16,7 +16,6 @@ from core.audit.refusals import tell
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from integrations import selectors as lines
-from integrations.codecs.pain001 import write_pain001
 from integrations.downloads import ROLES_FOR_BYTES
 from treasury.evidence import READERS
 from treasury.models import Proposal, ProposalState, Transfer
@@ -37,7 +36,6 @@ OPEN_STATES: Final = (
     ProposalState.CONFIRMED,
 )
 # Replaced at sending; shown so that the rest of the message can be checked before.
-UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
 
 
 def _shown(request: HttpRequest, states: str) -> dict[str, Any]:
@@ -149,7 +147,8 @@ def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
     if transfer is not None and transfer.message_id:
         body, is_archived = lines.message_bytes(transfer.message_id), True
     else:
-        body, is_archived = write_pain001([orders.instruction_for(_draft(found, transfer))]), False
+        trial = _draft(found, transfer)
+        body, is_archived = orders.bytes_of(trial, orders.prepared(trial)), False
     context = {"text": laid_out(body.decode("utf-8", "replace")), "is_archived": is_archived}
     return render(request, "treasury/instruction.html", context)
 
@@ -160,7 +159,7 @@ def _draft(found: Proposal, transfer: Transfer | None) -> Transfer:
         transfer.proposal = found
         transfer.attempt += 1
         return transfer
-    return Transfer(proposal=found, end_to_end_id=found.reference, uetr=UETR_TO_COME, attempt=1)
+    return orders.trial_of(found)
 
 
 @require_POST

@@ -65,7 +65,7 @@ class ProposalForm(forms.Form):
     post_code = forms.CharField(max_length=16, required=False)
     town = forms.CharField(max_length=35, required=False)
     country = forms.CharField(max_length=2, required=False)
-    payment_purpose = forms.CharField(max_length=4, required=False)
+    payment_purpose = forms.CharField(max_length=5, required=False)
     incident = forms.CharField(max_length=60, required=False)
     glass_reason = forms.ChoiceField(choices=GLASS_REASONS, required=False)
     glass_words = forms.CharField(max_length=500, required=False)
