@@ -11,6 +11,7 @@ from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.mt940 import identify_mt, read_mt
 from integrations.codecs.pain002 import read_pain002
 from integrations.codecs.records import MessageKind, ParsedMessage, StatusReport
+from integrations.dialects.reading import PLAIN, Dialect
 
 _KINDS: Final = {
     "BkToCstmrAcctRpt": MessageKind.CAMT052,
@@ -40,8 +41,8 @@ def identify(data: bytes) -> MessageKind | None:
         return None
 
 
-def read_message(data: bytes) -> ParsedMessage | StatusReport:
-    """Read a bank's message, whatever its kind.
+def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | StatusReport:
+    """Read a bank's message, whatever its kind, in the dialect of the bank.
 
     Raises:
         UnreadableMessage: with a reason in words; nothing else is raised for any bytes.
@@ -54,12 +55,12 @@ def read_message(data: bytes) -> ParsedMessage | StatusReport:
             code="message_too_large",
         )
     if not looks_like_xml(data):
-        return read_mt(data)
+        return read_mt(data, dialect=dialect)
     plain = as_utf8(data)
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
-    return read_camt(plain, kind=kind, version=version)
+    return read_camt(plain, kind=kind, version=version, dialect=dialect)
 
 
 def looks_like_xml(data: bytes) -> bool:

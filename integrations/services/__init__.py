@@ -18,6 +18,7 @@ from integrations.services.lines import (
     request_probe,
     save_connection,
 )
+from integrations.services.profiles import ProfileIn, save_profile, use_profile
 from integrations.services.queueing import queue_payment, withdraw_payment
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ConnectionIn",
     "DispatchReport",
     "EnquiryReport",
+    "ProfileIn",
     "archive_inbound",
     "collect_inbound",
     "confirm_sent",
@@ -39,7 +41,9 @@ __all__ = [
     "read_archived",
     "request_probe",
     "save_connection",
+    "save_profile",
     "set_aside",
     "try_again",
+    "use_profile",
     "withdraw_payment",
 ]
