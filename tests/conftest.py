@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from core.identity.models import User
 from core.identity.services import create_tenant, create_user
 from core.tenancy import Tenant, bound
+from tests import template
 from tms.run.config import APP_ROLE, runtime
 from tms.run.roles import prepare_database
 
@@ -68,9 +69,12 @@ def _make_template() -> None:
         draft = f"{TEMPLATE}_draft"
         server.execute(f'DROP DATABASE IF EXISTS "{draft}"')
         server.execute(f'CREATE DATABASE "{draft}"')
+        kept = template.load_kept(draft)
         prepare_database(owner_conninfo(draft))
-        with _as_owner(draft):
-            call_command("migrate", verbosity=0)
+        if not kept:
+            with _as_owner(draft):
+                call_command("migrate", verbosity=0)
+            template.keep(draft)
         server.execute(f'ALTER DATABASE "{draft}" RENAME TO "{TEMPLATE}"')
 
 

@@ -309,7 +309,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = RUNTIME.home / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
+# Tests make hundreds of applications: let none of them list all files before its first answer.
+WHITENOISE_AUTOREFRESH = TMS_MODE == "test"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 80_000_000
 LOGGING_CONFIG = None
 LOGGING = logging_configuration()
