@@ -69,7 +69,7 @@ class AccessKind(models.TextChoices):
     SIGNATURE = "SIGNATURE", "signature with a shared secret (HTTP)"
     OAUTH2 = "OAUTH2", "OAuth2 client credentials (HTTP)"
     MTLS = "MTLS", "client certificate (HTTP)"
-    PASSWORD = "PASSWORD", "user and password (SFTP)"  # noqa: S105 - a word of a form
+    PASSWORD = "PASSWORD", "user and password (SFTP)"
     KEY = "KEY", "user and private key (SFTP)"
 
 
@@ -147,7 +147,9 @@ class BankConnection(TenantModel):
         max_length=40, default="UTC", help_text="Time zone of the hours below."
     )
     collect_weekdays = models.CharField(
-        max_length=7, default="1234567", help_text="Days on which messages are fetched; 1 is Monday."
+        max_length=7,
+        default="1234567",
+        help_text="Days on which messages are fetched; 1 is Monday.",
     )
     collect_opens_at = models.TimeField(null=True, blank=True)
     collect_closes_at = models.TimeField(null=True, blank=True)
@@ -405,6 +407,7 @@ class Message(FSMModelMixin, TenantModel):
         related_name="+",
         help_text="Line that it was meant for, when a route sent it another way.",
     )
+    routed_account = models.CharField(max_length=34, blank=True, default="")
     kind = models.CharField(max_length=16)
     name = models.CharField(max_length=NAME_CHARS_MAX)
     body = models.BinaryField()

@@ -1,8 +1,8 @@
 """Host to host: files in two trays of a directory shared with the bank.
 
 A file appears in the outbound tray complete, by one atomic rename, and at most once. How that is
-known after a crash, and while a slow sender may still be alive: the complete draft first gets a second
-name in `.journal/` (a hard link), then the draft itself is renamed into the tray. So
+known after a crash, and while a slow sender may still be alive: the complete draft first gets a
+second name in `.journal/` (a hard link), then the draft itself is renamed into the tray. So
 
 * no journal entry: nothing left, and the asker takes the entry's place, which stops a late sender;
 * entry and draft: nothing left, and the asker takes the draft away, which stops a late sender;

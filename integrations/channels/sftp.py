@@ -10,11 +10,12 @@ is gone: then only the bank's own messages tell.
 
 import asyncio
 import hashlib
+import logging
 import posixpath
 import stat
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import asyncssh
@@ -46,6 +47,8 @@ from integrations.channels.protocol import (
 from integrations.constants import INBOUND_BYTES_MAX, LISTING_FILES_MAX, PLACE_CHARS_MAX
 
 SFTP_PORT: Final = 22
+# The library tells every step of every connection; what matters is in the line's own history.
+logging.getLogger("asyncssh").setLevel(logging.WARNING)
 _WITHDRAWN: Final = "withdrawn before it was sent\n"
 _ABSENT: Final = (SFTPNoSuchFile, SFTPNoSuchPath)
 _BROKEN: Final = (SFTPConnectionLost, SFTPNoConnection)
@@ -193,8 +196,7 @@ class SftpChannel:
             before = await client.stat(path)
             data = b""
             if (before.size or 0) <= INBOUND_BYTES_MAX:
-                async with client.open(path, "rb") as file:
-                    data = bytes(await file.read(INBOUND_BYTES_MAX + 1))
+                data = await _content(client, path)
             after = await client.stat(path)
         except _ABSENT:
             return None
@@ -366,15 +368,20 @@ async def _create(client: asyncssh.SFTPClient, path: str, content: str) -> bool:
 
 async def _text(client: asyncssh.SFTPClient, path: str) -> str | None:
     try:
-        async with client.open(path, "rb") as file:
-            return bytes(await file.read(1_000)).decode("ascii", "replace")
+        return (await _content(client, path, bytes_max=1_000)).decode("ascii", "replace")
     except _ABSENT:
         return None
 
 
 async def _digest(client: asyncssh.SFTPClient, path: str) -> str:
+    return hashlib.sha256(await _content(client, path)).hexdigest()
+
+
+async def _content(
+    client: asyncssh.SFTPClient, path: str, *, bytes_max: int = INBOUND_BYTES_MAX + 1
+) -> bytes:
     async with client.open(path, "rb") as file:
-        return hashlib.sha256(bytes(await file.read(INBOUND_BYTES_MAX + 1))).hexdigest()
+        return cast("bytes", await file.read(bytes_max))
 
 
 def _words(error: Exception) -> str:

@@ -50,7 +50,9 @@ def span_of(moment: datetime, *, minutes: int = SPAN_MINUTES) -> datetime:
     return datetime.fromtimestamp(int(moment.timestamp()) // seconds * seconds, UTC)
 
 
-def gathered(samples: Sequence[Sample], *, until: datetime, minutes: int, count: int) -> list[Sample]:
+def gathered(
+    samples: Sequence[Sample], *, until: datetime, minutes: int, count: int
+) -> list[Sample]:
     """Return `count` wider spans, oldest first, the last of which holds `until`."""
     width = timedelta(minutes=minutes)
     last = span_of(until, minutes=minutes)

@@ -18,6 +18,7 @@ from integrations.constants import PAIN001_KIND
 from integrations.errors import MessageStateRefused, PaymentAlreadyQueued, PreflightRefused
 from integrations.events import PaymentRefused
 from integrations.models import LIVE_STATES, Direction, Message, MessageState
+from integrations.services.routing import route_for
 
 _FILE_NAME_CHARS: Final = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
 
@@ -32,8 +33,9 @@ def queue_payment(
 ) -> Message:
     """Check a payment, write its pain.001 and queue it, in the caller's transaction.
 
-    The same order again returns the message queued first. After a refusal a new message with a
-    new message id may carry the same end-to-end reference. Past `not_after` it is not sent.
+    `connection_code` is the line of the account's own bank; routes may send it another way. The
+    same order again returns the message queued first. After a refusal a new message with a new
+    message id may carry the same end-to-end reference. Past `not_after` it is not sent.
 
     Raises:
         PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
@@ -43,11 +45,15 @@ def queue_payment(
     """
     body = _checked_bytes(instruction, rail)
     digest = hashlib.sha256(body).hexdigest()
-    connection = selectors.connection_named(connection_code)
+    debtor = instruction.debtor
+    choice = route_for(
+        account_connection=connection_code, rail=rail, account=debtor.iban or debtor.number or ""
+    )
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
-        if (live.sha256, live.connection_id) == (digest, connection.pk):
+        meant_for = live.routed_from_id or live.connection_id
+        if live.sha256 == digest and choice.home.pk == meant_for:
             return live
         raise PaymentAlreadyQueued(
             f"Another order with the reference {live.reference} is {live.get_state_display()}.",
@@ -57,7 +63,9 @@ def queue_payment(
     latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
     return Message.objects.create(
         direction=Direction.OUT,
-        connection=connection,
+        connection=choice.connection,
+        routed_from=choice.routed_from,
+        routed_account=choice.account,
         kind=PAIN001_KIND,
         name=file_name(instruction.message_id, digest),
         body=body,
