@@ -204,7 +204,7 @@ class _CamtReader:
         """Return what is known of the entry that is being read."""
         if self.batch is None:
             locator = f"{locate(entry)}, entry {self.entries_count + 1}"
-            self.batch = read_batch(entry, locator=locator)
+            self.batch = read_batch(entry, locator=locator, reversals=self.dialect.camt_reversals)
         return self.batch
 
     def _end_detail(self, element: Element) -> None:

@@ -39,6 +39,7 @@ from integrations.codecs.values import (
     reference,
     shown,
 )
+from integrations.dialects.reading import Reversals
 
 SIGNS: Final = {"CRDT": 1, "DBIT": -1}
 _TRUE: Final = frozenset({"true", "1"})
@@ -86,11 +87,15 @@ CREDITOR: Final = Role("Cdtr")
 
 @dataclass(slots=True)
 class Batch:
-    """An entry whose end tag has not been read: where it is, and what it says of its parts."""
+    """An entry whose end tag has not been read: where it is, and what it says of its parts.
+
+    `turn` is -1 where the indicators are those of the entry that is taken back.
+    """
 
     locator: str = ""
     sign: int = 0
     is_reversal: bool = False
+    turn: int = 1
     count: int | None = None
     total: Decimal | None = None
     payment_information_id: str | None = None
@@ -336,33 +341,36 @@ def _counterparty(found: Parts, *, credit: bool, either_side: bool) -> tuple[str
 
 
 def _detail_amount(
-    found: Parts, *, sign: int, findings: Findings, locator: str
+    found: Parts, *, batch: Batch, findings: Findings, locator: str
 ) -> tuple[Decimal | None, str | None]:
     element = found.elements.get("Amt")
     if element is None:
         element = child(child(found.elements.get("AmtDtls"), "TxAmt"), "Amt")
     if element is None:
         return None, None
+    sign = batch.sign
     if "CdtDbtInd" in found.texts:
-        sign = read_sign(found.texts["CdtDbtInd"], what="A transaction", locator=locator)
+        stated = found.texts["CdtDbtInd"]
+        sign = batch.turn * read_sign(stated, what="A transaction", locator=locator)
     amount, currency = read_money(
         element, what="A transaction", locator=locator, currency="XXX", findings=findings
     )
     return sign * amount, currency
 
 
-def read_batch(entry: Element, *, locator: str) -> Batch:
+def read_batch(entry: Element, *, locator: str, reversals: Reversals = Reversals.OWN) -> Batch:
     """Read what an entry says of its transactions as a whole.
+
+    By the standard a reversal's indicator is its own; some banks give that of the original.
 
     Raises:
         UnreadableMessage: no sign.
     """
     texts = pick(entry, _BATCH).texts
-    return Batch(
-        locator=locator,
-        sign=read_sign(texts.get("CdtDbtInd"), what="An entry", locator=locator),
-        is_reversal=read_flag(texts.get("RvslInd")) is True,
-    )
+    sign = read_sign(texts.get("CdtDbtInd"), what="An entry", locator=locator)
+    is_reversal = read_flag(texts.get("RvslInd")) is True
+    turn = -1 if is_reversal and reversals is Reversals.ORIGINAL else 1
+    return Batch(locator=locator, sign=turn * sign, is_reversal=is_reversal, turn=turn)
 
 
 def read_detail(
@@ -376,7 +384,7 @@ def read_detail(
     found = pick(element, _DETAIL)
     texts, elements = found.texts, found.elements
     returned = elements.get("RtrInf")
-    amount, currency = _detail_amount(found, sign=batch.sign, findings=findings, locator=locator)
+    amount, currency = _detail_amount(found, batch=batch, findings=findings, locator=locator)
     # A reversal or return names the parties in the roles of the payment it undoes.
     undoes = batch.is_reversal or returned is not None
     name, account, bank = _counterparty(

@@ -27,6 +27,9 @@ _UETR: Final = re.compile(
 _ACCOUNT: Final = re.compile(r"[A-Z0-9 ./-]{4,40}", re.ASCII)
 _LINE_CHARS: Final = 65
 _SUBFIELD_CHARS: Final = 27
+_REFERENCES: Final = ("EREF", "KREF", "MREF")
+_REFERENCE_CHARS_MAX: Final = 35
+_FURTHER_PURPOSE: Final = "60"
 _PURPOSE_CODES: Final = frozenset(
     {*(f"{code}" for code in range(20, 30)), *(f"{code}" for code in range(60, 64))}
 )
@@ -74,14 +77,14 @@ def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
     separator = re.escape(start.group(2))
     pieces = re.split(rf"{separator}(?=[0-9]{{2}})", whole[start.end() :], flags=re.ASCII)
     texts: dict[str, str] = {}
-    purpose: list[str] = []
+    purpose: list[tuple[str, str]] = []
     for piece in pieces:
         code, content = piece[:2], piece[2:]
         if code in _PURPOSE_CODES:
-            purpose.append(content)
+            purpose.append((code, content))
         else:
             texts[code] = f"{texts.get(code, '')}{content}"
-    words, keywords = _read_keywords(_join_purpose(purpose))
+    words, keywords = _read_purpose(purpose)
     name = f"{texts.get('32', '')}{texts.get('33', '')}".strip()
     return Narrative(
         transaction_type=start.group(1),
@@ -95,6 +98,20 @@ def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
         mandate_id=reference(keywords.get("MREF")),
         purpose=keywords.get("PURP"),
     )
+
+
+def _read_purpose(purpose: list[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+    """Return the remittance and the keyed references of subfields 20-29 and 60-63.
+
+    The later subfields go on with the earlier ones, unless a reference would run into them.
+    """
+    words, keywords = _read_keywords(_join_purpose([content for _, content in purpose]))
+    if all(len(keywords.get(name, "")) <= _REFERENCE_CHARS_MAX for name in _REFERENCES):
+        return words, keywords
+    first = [content for code, content in purpose if code < _FURTHER_PURPOSE]
+    rest = [content for code, content in purpose if code >= _FURTHER_PURPOSE]
+    words, keywords = _read_keywords(_join_purpose(first))
+    return " ".join(part for part in (words, _join_purpose(rest)) if part), keywords
 
 
 def _join_purpose(purpose: list[str]) -> str:

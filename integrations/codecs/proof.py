@@ -43,16 +43,14 @@ def prove_pages(pages: Sequence[ParsedStatement]) -> Proof:
     """
     if not pages:
         raise ValueError("A proof needs at least one page.")
-    for page in pages:
-        shortfall = _differing_page(page)
-        if shortfall is not None:
-            return shortfall
-    for earlier, later in itertools.pairwise(pages):
-        seam = _broken_seam(earlier, later)
-        if seam is not None:
-            return seam
     movements = _booked(*pages)
     opening, closing = opening_balance(pages[0]), closing_balance(pages[-1])
+    contradictions = " ".join(dict.fromkeys(page.contradiction for page in pages)).strip()
+    if contradictions:
+        return _proof(ProofStatus.DIFFERS, opening, movements, closing, contradictions)
+    broken = _broken_inside(pages)
+    if broken is not None:
+        return broken
     if opening is None or closing is None:
         missing = "opening" if opening is None else "closing"
         words = f"The bank sent no {missing} booked balance, so nothing can be proven."
@@ -67,6 +65,19 @@ def prove_pages(pages: Sequence[ParsedStatement]) -> Proof:
         f" is {closing.amount}."
     )
     return _proof(ProofStatus.PROVEN, opening, movements, closing, words)
+
+
+def _broken_inside(pages: Sequence[ParsedStatement]) -> Proof | None:
+    """Return the refusal of a page or of a seam between two, if there is one."""
+    for page in pages:
+        shortfall = _differing_page(page)
+        if shortfall is not None:
+            return shortfall
+    for earlier, later in itertools.pairwise(pages):
+        seam = _broken_seam(earlier, later)
+        if seam is not None:
+            return seam
+    return None
 
 
 def opening_balance(statement: ParsedStatement) -> ParsedBalance | None:

@@ -4,6 +4,9 @@ import codecs
 import re
 from typing import Final
 
+from integrations.codecs.adapting import adapted
+from integrations.codecs.bai2 import read_bai2
+from integrations.codecs.bai2_records import identify_bai2
 from integrations.codecs.camt import read_camt
 from integrations.codecs.constants import MESSAGE_BYTES_MAX
 from integrations.codecs.elements import as_utf8, local_name, outline
@@ -36,7 +39,7 @@ def identify(data: bytes) -> MessageKind | None:
     try:
         if looks_like_xml(data):
             return _find_kind(as_utf8(data))[0]
-        return identify_mt(data)
+        return identify_mt(data) or (MessageKind.BAI2 if identify_bai2(data) else None)
     except UnreadableMessage:
         return None
 
@@ -55,12 +58,14 @@ def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | St
             code="message_too_large",
         )
     if not looks_like_xml(data):
-        return read_mt(data, dialect=dialect)
+        plain_text = read_bai2 if identify_bai2(data) else read_mt
+        return adapted(plain_text(data, dialect=dialect), dialect)
     plain = as_utf8(data)
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
-    return read_camt(plain, kind=kind, version=version, dialect=dialect)
+    message = read_camt(plain, kind=kind, version=version, dialect=dialect)
+    return adapted(message, dialect)
 
 
 def looks_like_xml(data: bytes) -> bool:

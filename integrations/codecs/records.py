@@ -18,6 +18,9 @@ class MessageKind(StrEnum):
     MT940 = "mt940"
     MT942 = "mt942"
     PAIN002 = "pain.002"
+    BAI2 = "bai2"
+    BAI2_INTRADAY = "bai2-intraday"
+    SHEET = "sheet"
 
 
 class EntryStatus(StrEnum):
@@ -171,7 +174,11 @@ class ParsedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedStatement:
-    """A statement, intraday report or notification of one account, or one page of it."""
+    """A statement, intraday report or notification of one account, or one page of it.
+
+    `kind` is set where a file's statements are of several kinds; else it is the message's.
+    `contradiction` says what in the file itself shows that the statement is not whole.
+    """
 
     statement_id: str
     account: AccountRef
@@ -187,6 +194,8 @@ class ParsedStatement:
     balances: tuple[ParsedBalance, ...] = ()
     entries: tuple[ParsedEntry, ...] = ()
     additional_info: str = ""
+    kind: MessageKind | None = None
+    contradiction: str = ""
     locator: str = ""
 
 

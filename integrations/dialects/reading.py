@@ -29,20 +29,27 @@ class Reversals(StrEnum):
     ORIGINAL = "original"
 
 
+class Side(StrEnum):
+    """On which side of the account a kind of transaction is."""
+
+    CREDIT = "credit"
+    DEBIT = "debit"
+    NEITHER = "neither"
+
+
+class Totals(StrEnum):
+    """What becomes of control totals that do not fit."""
+
+    PROVED = "proved"
+    IGNORED = "ignored"
+
+
 class DateOrder(StrEnum):
     """How a bank writes the six digits of a date."""
 
     YEAR_FIRST = "YMD"
     DAY_FIRST = "DMY"
     MONTH_FIRST = "MDY"
-
-
-class Intraday(StrEnum):
-    """Whether reports of a day repeat what came before, or only add to it."""
-
-    BY_ACCOUNT = "by_account"
-    CUMULATIVE = "cumulative"
-    DELTA = "delta"
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -65,14 +72,16 @@ class Dialect:
     camt_reversals: Reversals = Reversals.OWN
     encoding: str = ""
     currency: str = ""
-    intraday: Intraday = Intraday.BY_ACCOUNT
     credit_lines: Mapping[str, Decimal] = field(default_factory=_nothing)
     accounts: Mapping[str, str] = field(default_factory=_nothing)
+    bai2_totals: Totals = Totals.PROVED
+    bai2_types: Mapping[str, Side] = field(default_factory=_nothing)
 
 
 PLAIN: Final = Dialect()
 ENCODINGS: Final = {
-    name: name for name in ("", "utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "cp850")
+    name: name
+    for name in ("", "utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "cp850", "cp852")
 }
 # What the admin shows beside the JSON: key, what it takes, what it means.
 HELP: Final = (
@@ -90,12 +99,13 @@ HELP: Final = (
     ),
     ("encoding", ", ".join(sorted(filter(None, ENCODINGS))), "Used where the file states none."),
     ("currency", "ISO code", "Used where neither file nor account states one."),
-    (
-        "intraday",
-        "by_account, cumulative or delta",
-        "Whether intraday reports repeat what came before; by_account asks the account's own rule.",
-    ),
     ("credit_lines", '{"USD": "50000.00"}', "Counted into available balances without a word."),
+    (
+        "bai2_totals",
+        "proved or ignored",
+        "proved: a statement whose BAI2 control totals differ is kept aside.",
+    ),
+    ("bai2_types", '{"799": "debit"}', "Sides of type codes that the BAI2 standard leaves open."),
     ("accounts", '{"as written": "as registered"}', "Accounts that the bank names differently."),
 )
 
@@ -114,9 +124,10 @@ def parse_dialect(raw: Mapping[str, Any]) -> Dialect:
         camt_reversals=keys.choice("camt_reversals", _words(Reversals), default="own"),
         encoding=keys.choice("encoding", ENCODINGS, default=""),
         currency=_currency(keys.path("currency"), keys.word("currency")),
-        intraday=keys.choice("intraday", _words(Intraday), default="by_account"),
         credit_lines=MappingProxyType(_lines(keys.table("credit_lines", amount_value))),
         accounts=MappingProxyType(keys.table("accounts", text_value)),
+        bai2_totals=keys.choice("bai2_totals", _words(Totals), default="proved"),
+        bai2_types=MappingProxyType(keys.table("bai2_types", _side)),
     )
     keys.nothing_left()
     return dialect
@@ -124,6 +135,12 @@ def parse_dialect(raw: Mapping[str, Any]) -> Dialect:
 
 def _words(kind: type[Any]) -> dict[str, Any]:
     return {str(one.value): one for one in kind}
+
+
+def _side(path: str, value: Any) -> Side:
+    if value not in _words(Side):
+        raise ProfileInvalid(f"{path} is credit, debit or neither.", field=path)
+    return Side(value)
 
 
 def _lines(found: dict[str, Decimal]) -> dict[str, Decimal]:

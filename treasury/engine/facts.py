@@ -33,11 +33,17 @@ SOURCES: Final = {
     MessageKind.CAMT052: "CAMT052",
     MessageKind.MT942: "MT942",
     MessageKind.MT940: "MT940",
+    MessageKind.BAI2: "BAI2",
+    MessageKind.BAI2_INTRADAY: "BAI2_ID",
+    MessageKind.SHEET: "SHEET",
     MessageKind.CAMT053: "CAMT053",
 }
 # Which source's word counts more; equal ranks are equally good.
-RANKS: Final = {"API": 0, "CAMT054": 1, "CAMT052": 2, "MT942": 2, "MT940": 3, "CAMT053": 4}
-END_OF_DAY: Final = frozenset({"MT940", "CAMT053"})
+RANKS: Final = {
+    "API": 0, "CAMT054": 1, "CAMT052": 2, "MT942": 2, "BAI2_ID": 2, "SHEET": 3, "BAI2": 3,
+    "MT940": 3, "CAMT053": 4,
+}  # fmt: skip
+END_OF_DAY: Final = frozenset({"SHEET", "BAI2", "MT940", "CAMT053"})
 _OPENING: Final = frozenset({"OPBD", "OPAV"})
 _CLOSING: Final = frozenset({"CLBD", "CLAV", "PRCD"})
 
@@ -114,7 +120,7 @@ def statement_facts(
     parsed: ParsedStatement, *, kind: MessageKind, setting: Setting
 ) -> StatementFacts:
     """Return what a parsed statement says about its account."""
-    source = SOURCES[kind]
+    source = SOURCES[parsed.kind or kind]
     created = setting.instant(parsed.created_at)
     day = _statement_date(parsed, setting)
     own = [entry for entry in parsed.entries if entry.currency == setting.currency]

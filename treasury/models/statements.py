@@ -16,6 +16,9 @@ class StatementSource(models.TextChoices):
     CAMT054 = "CAMT054", "camt.054 notification"
     CAMT052 = "CAMT052", "camt.052 intraday report"
     MT942 = "MT942", "MT942 intraday report"
+    BAI2_ID = "BAI2_ID", "BAI2 same-day report"
+    SHEET = "SHEET", "spreadsheet"
+    BAI2 = "BAI2", "BAI2 previous-day report"
     MT940 = "MT940", "MT940 statement"
     CAMT053 = "CAMT053", "camt.053 statement"
 

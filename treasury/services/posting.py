@@ -30,7 +30,7 @@ from treasury.services.settling import Change, settle
 # Two sources never date one movement further apart than this.
 WINDOW_DAYS: Final = 10
 STATUS_ORDER: Final = ("INFO", "FUTR", "PDNG", "BOOK")
-_INTRADAY: Final = ("CAMT052", "MT942")
+_INTRADAY: Final = ("CAMT052", "MT942", "BAI2_ID")
 _CHANGING: Final = (
     "identity", "identity_rule", "occurrence", "booking_date", "value_date", "status", "state",
     "best_source", "is_reversal", "bank_reference", "end_to_end_id", "uetr", "transaction_code",

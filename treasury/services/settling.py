@@ -24,7 +24,8 @@ WITH scope AS (
 ), eod AS (
     SELECT s.period_start, s.period_end, CASE s.source WHEN 'CAMT053' THEN 4 ELSE 3 END AS rank
       FROM treasury_statement s
-     WHERE s.account_id = %(account)s AND s.state = 'POSTED' AND s.source IN ('CAMT053', 'MT940')
+     WHERE s.account_id = %(account)s AND s.state = 'POSTED'
+       AND s.source IN ('CAMT053', 'MT940', 'BAI2', 'SHEET')
        AND s.period_end >= (SELECT min(booking_date) FROM scope)
        AND s.period_start <= (SELECT max(booking_date) FROM scope)
 ), closed AS MATERIALIZED (
@@ -55,8 +56,10 @@ WITH scope AS (
            bool_or(s.state = 'POSTED') AS posted,
            bool_or(s.state = 'QUARANTINED') AS aside,
            max(CASE WHEN s.state = 'POSTED' THEN
-               CASE s.source WHEN 'CAMT053' THEN 4 WHEN 'MT940' THEN 3 ELSE 0 END END) AS best,
-           bool_or(s.state = 'SUPERSEDED' AND s.source IN ('CAMT053', 'MT940')) AS retracted,
+               CASE WHEN s.source = 'CAMT053' THEN 4
+                    WHEN s.source IN ('MT940', 'BAI2', 'SHEET') THEN 3 ELSE 0 END END) AS best,
+           bool_or(s.state = 'SUPERSEDED'
+               AND s.source IN ('CAMT053', 'MT940', 'BAI2', 'SHEET')) AS retracted,
            bool_or(s.state = 'POSTED' AND stale.id IS NULL) AS standing
       FROM sighted JOIN treasury_statement s ON s.id = sighted.statement_id
       LEFT JOIN stale ON stale.id = s.id

@@ -21,7 +21,7 @@ from integrations.codecs.records import ParsedMessage, ParsedStatement, StatusRe
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PAYMENTS = REPOSITORY.parent / "shared" / "data" / "payments"
-FOLDERS = ("camt", "mt940", "invalid", "pain")
+FOLDERS = ("camt", "mt940", "bai2", "invalid", "pain")
 PREFIX = "EXPECTED__"
 
 pytestmark = pytest.mark.skipif(

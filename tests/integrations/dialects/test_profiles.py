@@ -12,7 +12,7 @@ from integrations.changes import write_connection, write_profile
 from integrations.codecs.records import ParsedMessage
 from integrations.dialects.checks import explained, help_on, register_check
 from integrations.dialects.errors import ProfileInvalid
-from integrations.dialects.reading import PLAIN, DetailsStyle, Intraday, Reversals, parse_dialect
+from integrations.dialects.reading import PLAIN, DetailsStyle, Reversals, Side, parse_dialect
 from integrations.errors import ProfileUnknown
 from integrations.models import BankConnection, BankProfile
 from tests.integrations.room.conftest import http_line
@@ -38,7 +38,7 @@ def test_an_empty_profile_follows_the_standards() -> None:
 
 
 def test_every_key_has_its_word_of_help() -> None:
-    assert {one.key for one in help_on("reading")} >= {"mt_details", "intraday", "accounts"}
+    assert {one.key for one in help_on("reading")} >= {"mt_details", "bai2_types", "accounts"}
 
 
 def test_a_dialect_is_read_key_by_key() -> None:
@@ -46,14 +46,14 @@ def test_a_dialect_is_read_key_by_key() -> None:
         {
             "mt_details": "tags",
             "mt_reversals": "own",
-            "intraday": "delta",
+            "bai2_types": {"799": "debit"},
             "credit_lines": {"USD": "50000.00"},
             "accounts": {"MAIN": "DE89370400440532013000"},
         }
     )
     assert dialect.mt_details is DetailsStyle.TAGS
     assert dialect.mt_reversals is Reversals.OWN
-    assert dialect.intraday is Intraday.DELTA
+    assert dialect.bai2_types["799"] is Side.DEBIT
     assert dialect.accounts["MAIN"] == "DE89370400440532013000"
     assert str(dialect.credit_lines["USD"]) == "50000.00"
 
@@ -140,10 +140,10 @@ def test_a_connection_takes_no_profile_that_is_unknown_or_out_of_use(line: BankC
 
 def test_changes_name_profiles_by_their_code(line: BankConnection) -> None:
     made = write_profile(
-        None, {"code": "house", "name": "House", "reading": '{"intraday": "delta"}'}
+        None, {"code": "house", "name": "House", "reading": '{"mt_details": "tags"}'}
     )
     assert isinstance(made, BankProfile)
-    assert made.reading == {"intraday": "delta"}
+    assert made.reading == {"mt_details": "tags"}
     write_connection(line, {"profile": "house"})
     line.refresh_from_db()
     assert line.profile == made
