@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 from typing_extensions import override
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from core.api.actor import actor
 from core.changes.admin import GovernedAdmin, table
@@ -23,7 +23,7 @@ from core.identity.models import User
 from integrations import selectors, services
 from integrations.dialects.checks import explained, help_on
 from integrations.downloads import ROLES_FOR_BYTES
-from integrations.models import BankConnection, BankProfile, LineNote, LineState, Message
+from integrations.models import BankConnection, BankProfile, LineNote, LineState, Message, Route
 
 
 class ReportsRefusals(ModelAdmin):
@@ -76,6 +76,49 @@ class ReadOnly(ReportsRefusals):
         return False
 
 
+KEY_CHARACTERS_MAX = 20_000
+CONNECTION_FIELDSETS = (
+    (
+        None,
+        {
+            "fields": (
+                "code", "name", "kind", "profile", "is_active", "is_test_line", "health",
+                "last_answer", "last_trouble",
+            )
+        },
+    ),
+    ("Where", {"fields": ("directory", "base_url", "outbound_path", "inbound_path")}),
+    (
+        "Who calls, and who is called",
+        {
+            "fields": (
+                "access", "username", "new_secret", "new_key", "client_certificate",
+                "server_trust", "token_url", "token_scope",
+            )
+        },
+    ),
+    (
+        "When messages are fetched",
+        {
+            "fields": (
+                "poll_seconds", "collect_zone", "collect_weekdays", "collect_opens_at",
+                "collect_closes_at",
+            )
+        },
+    ),
+    (
+        "Patience",
+        {
+            "fields": (
+                "connect_timeout_seconds", "read_timeout_seconds", "rate_per_minute", "retries_max",
+                "backoff_first_seconds", "backoff_seconds_max", "circuit_failures_max",
+                "circuit_open_seconds",
+            )
+        },
+    ),
+)  # fmt: skip
+
+
 class ConnectionForm(forms.ModelForm[BankConnection]):
     """A connection's settings; the secret goes in and is never shown."""
 
@@ -84,24 +127,22 @@ class ConnectionForm(forms.ModelForm[BankConnection]):
         strip=False,
         max_length=400,
         widget=UnfoldAdminPasswordWidget(render_value=False),
+        label="New secret or password",
         help_text="Leave empty to keep the present one.",
+    )
+    new_key = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=KEY_CHARACTERS_MAX,
+        widget=UnfoldAdminTextareaWidget(),
+        label="New private key",
+        help_text="SFTP with a key, or the key of the client certificate: the whole text, without"
+        " a passphrase. Takes the place of the secret; leave empty to keep the present one.",
     )
 
     class Meta:
         model = BankConnection
-        fields = (
-            "code",
-            "name",
-            "kind",
-            "directory",
-            "base_url",
-            "profile",
-            "connect_timeout_seconds",
-            "read_timeout_seconds",
-            "rate_per_minute",
-            "retries_max",
-            "is_active",
-        )
+        fields = ("code", *services.PLAIN_SETTINGS, "profile")
 
 
 @admin.register(BankProfile)
@@ -188,6 +229,7 @@ class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
     list_select_related = ("line",)
     search_fields = ("code", "name")
     actions = ("test_selected",)
+    fieldsets = CONNECTION_FIELDSETS
     readonly_fields = ("health", "last_answer", "last_trouble")
 
     @override
@@ -198,19 +240,12 @@ class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
     @override
     def save_model(self, request: HttpRequest, obj: BankConnection, form: Any, change: Any) -> None:
         """Save through the service."""
+        plain = {name: getattr(obj, name) for name in services.PLAIN_SETTINGS}
         wish = services.ConnectionIn(
             code=obj.code,
-            name=obj.name,
-            kind=obj.kind,
-            directory=obj.directory,
-            base_url=obj.base_url,
-            secret=form.cleaned_data["new_secret"],
-            connect_timeout_seconds=obj.connect_timeout_seconds,
-            read_timeout_seconds=obj.read_timeout_seconds,
-            rate_per_minute=obj.rate_per_minute,
-            retries_max=obj.retries_max,
-            is_active=obj.is_active,
+            secret=form.cleaned_data["new_key"] or form.cleaned_data["new_secret"],
             profile=obj.profile.code if obj.profile else "",
+            **plain,
         )
         obj.pk = services.save_connection(wish=wish).pk
 
@@ -244,6 +279,35 @@ class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
         for connection in queryset:
             with self.reporting_refusals(request, connection):
                 services.request_probe(code=connection.code, actor=actor(request))
+
+
+@admin.register(Route)
+class RouteAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
+    """Which line payments take, and which one instead while nothing of them has left."""
+
+    list_display = ("home", "account", "rail", "connection", "priority", "is_active")
+    list_filter = ("is_active", "rail", "home__code", "connection__code")
+    list_select_related = ("home", "connection")
+    search_fields = ("home__code", "connection__code", "account")
+    fields = ("home", "account", "rail", "connection", "priority", "is_active")
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the ends of an existing route."""
+        return ("home", "account", "rail", "connection") if obj else ()
+
+    @override
+    def save_model(self, request: HttpRequest, obj: Route, form: Any, change: Any) -> None:
+        """Save through the service."""
+        wish = services.RouteIn(
+            home=obj.home.code,
+            connection=obj.connection.code,
+            account=obj.account,
+            rail=obj.rail,
+            priority=obj.priority,
+            is_active=obj.is_active,
+        )
+        obj.pk = services.save_route(wish=wish).pk
 
 
 @admin.register(LineNote)

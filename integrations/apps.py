@@ -24,4 +24,5 @@ class IntegrationsConfig(AppConfig):
             "integrations_message.guard_state",
             "integrations_message.guard_content",
             "integrations_message.guard_rows",
+            "integrations_message.guard_route",
         }

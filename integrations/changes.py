@@ -10,10 +10,14 @@ from core.changes.registry import Hooks, Values, govern
 from core.changes.services import set_values
 from core.errors import Invalid
 from integrations import services
-from integrations.models import BankConnection, BankProfile
+from integrations.models import BankConnection, BankProfile, Route
 
-GUARDS = frozenset({"integrations_bankconnection.governed", "integrations_bankprofile.governed"})
+GUARDS = frozenset(
+    f"integrations_{name}.governed" for name in ("bankconnection", "bankprofile", "route")
+)
 WISHES = tuple(one.name for one in fields(services.ConnectionIn))
+ROUTE_FIELDS = tuple(one.name for one in fields(services.RouteIn))
+PRIORITY_MAX = 1_000
 PROFILE_FIELDS = tuple(one.name for one in fields(services.ProfileIn))
 
 
@@ -67,6 +71,35 @@ def _decoded(values: Values) -> dict[str, Any]:
     return facts
 
 
+def write_route(row: models.Model | None, values: Values) -> models.Model:
+    """Enter a route, or change its priority or whether it is in use.
+
+    Raises:
+        Invalid: a value cannot be right, or the ends of a route were to change.
+        ConnectionUnknown: one of the codes is of no active connection.
+    """
+    facts = {name: str(value) for name, value in values.items()}
+    if isinstance(row, Route):
+        kept = {
+            "home": row.home.code,
+            "connection": row.connection.code,
+            "account": row.account,
+            "rail": row.rail,
+        }
+        if any(facts.get(name, end) != end for name, end in kept.items()):
+            raise Invalid("A route keeps its ends: close it and enter another.", field="home")
+        facts = kept | {"priority": str(row.priority), "is_active": str(row.is_active)} | facts
+    for name in ("home", "connection"):
+        if not facts.get(name):
+            raise Invalid(f"{name} is missing.", field=name)
+    priority = facts.pop("priority", "10")
+    if not priority.isdecimal() or int(priority) > PRIORITY_MAX:
+        raise Invalid(f"A priority is a number up to {PRIORITY_MAX}.", field="priority")
+    is_active = facts.pop("is_active", "true").lower() in ("true", "1", "yes", "on")
+    wish = services.RouteIn(**facts, priority=int(priority), is_active=is_active)
+    return services.save_route(wish=wish)
+
+
 def govern_lines() -> None:
     """Name what this room governs."""
     govern(
@@ -75,6 +108,12 @@ def govern_lines() -> None:
         label="bank profile",
         known_by="code",
         hooks=Hooks(write=write_profile),
+    )
+    govern(
+        Route,
+        fields=ROUTE_FIELDS,
+        label="route",
+        hooks=Hooks(write=write_route),
     )
     govern(
         BankConnection,

@@ -58,7 +58,19 @@ class ConnectionKind(models.TextChoices):
     """How messages travel."""
 
     FOLDER = "FOLDER", "folder (host to host)"
+    SFTP = "SFTP", "SFTP"
     HTTP = "HTTP", "HTTP"
+    EBICS = "EBICS", "EBICS (not available)"
+
+
+class AccessKind(models.TextChoices):
+    """How we prove who calls; folders need none, HTTP lines sign unless told otherwise."""
+
+    SIGNATURE = "SIGNATURE", "signature with a shared secret (HTTP)"
+    OAUTH2 = "OAUTH2", "OAuth2 client credentials (HTTP)"
+    MTLS = "MTLS", "client certificate (HTTP)"
+    PASSWORD = "PASSWORD", "user and password (SFTP)"
+    KEY = "KEY", "user and private key (SFTP)"
 
 
 class BankConnection(TenantModel):
@@ -97,6 +109,68 @@ class BankConnection(TenantModel):
         help_text="How often a payment that certainly did not leave is offered again.",
     )
     is_active = models.BooleanField(default=True)
+
+    outbound_path = models.CharField(
+        max_length=120,
+        default="outbound",
+        help_text="Folder and SFTP lines: tray for the bank, below the directory or address.",
+    )
+    inbound_path = models.CharField(
+        max_length=120,
+        default="inbound",
+        help_text="Folder and SFTP lines: tray of the bank's files, below the same.",
+    )
+    access = models.CharField(max_length=9, choices=AccessKind.choices, blank=True, default="")
+    username = models.CharField(
+        max_length=120, blank=True, default="", help_text="SFTP: user. OAuth2: client id."
+    )
+    token_url = models.CharField(
+        max_length=400, blank=True, default="", help_text="OAuth2: where tokens are given out."
+    )
+    token_scope = models.CharField(max_length=200, blank=True, default="")
+    client_certificate = models.TextField(
+        blank=True, default="", help_text="Client certificate in PEM; its key goes into the secret."
+    )
+    server_trust = models.TextField(
+        blank=True,
+        default="",
+        help_text="SFTP: the server's public host key, one line, the only one that is trusted."
+        " HTTPS: authority in PEM that is trusted instead of the public ones.",
+    )
+
+    poll_seconds = models.PositiveIntegerField(
+        default=0,
+        validators=[MaxValueValidator(86_400)],
+        help_text="Pause between two questions for new messages; 0 asks every second or so.",
+    )
+    collect_zone = models.CharField(
+        max_length=40, default="UTC", help_text="Time zone of the hours below."
+    )
+    collect_weekdays = models.CharField(
+        max_length=7,
+        default="1234567",
+        help_text="Days on which messages are fetched; 1 is Monday.",
+    )
+    collect_opens_at = models.TimeField(null=True, blank=True)
+    collect_closes_at = models.TimeField(null=True, blank=True)
+    backoff_first_seconds = models.PositiveSmallIntegerField(
+        default=2, validators=[MinValueValidator(1), MaxValueValidator(600)]
+    )
+    backoff_seconds_max = models.PositiveSmallIntegerField(
+        default=60, validators=[MinValueValidator(1), MaxValueValidator(3_600)]
+    )
+    circuit_failures_max = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="After so many failures in a row the bank is left alone for a while.",
+    )
+    circuit_open_seconds = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(1), MaxValueValidator(3_600)]
+    )
+    is_test_line = models.BooleanField(
+        default=False,
+        help_text="The bank executes nothing that comes over it: the conformance battery may run.",
+    )
     history = HistoricalRecords(excluded_fields=["secret"])
 
     class Meta:
@@ -106,7 +180,31 @@ class BankConnection(TenantModel):
             models.CheckConstraint(
                 name="bank_connection_has_an_address",
                 condition=Q(kind="FOLDER", directory__startswith="/", base_url="")
-                | Q(kind="HTTP", base_url__regex=r"^https?://", directory=""),
+                | Q(kind="SFTP", base_url__startswith="sftp://", directory="")
+                | Q(kind="HTTP", base_url__regex=r"^https?://", directory="")
+                | Q(kind="EBICS", is_active=False),
+            ),
+            models.CheckConstraint(
+                name="bank_connection_access_fits",
+                condition=Q(kind__in=("FOLDER", "EBICS"), access="")
+                | Q(kind="HTTP", access__in=("", "SIGNATURE", "MTLS"))
+                | (Q(kind="HTTP", access="OAUTH2") & ~Q(token_url="") & ~Q(username=""))
+                | (
+                    Q(kind="SFTP", access__in=("PASSWORD", "KEY"))
+                    & ~Q(username="")
+                    & ~Q(server_trust="")
+                ),
+            ),
+            models.CheckConstraint(
+                name="bank_connection_patience_bounded",
+                condition=Q(
+                    poll_seconds__lte=86_400,
+                    backoff_first_seconds__range=(1, 600),
+                    backoff_seconds_max__range=(1, 3_600),
+                    circuit_failures_max__range=(1, 100),
+                    circuit_open_seconds__range=(1, 3_600),
+                    collect_weekdays__regex=r"^[1-7]{1,7}$",
+                ),
             ),
             models.CheckConstraint(
                 name="bank_connection_timeouts_bounded",
@@ -137,6 +235,7 @@ class LineState(TenantModel):
     tokens_at = models.DateTimeField(null=True)
     collect_locked_until = models.DateTimeField(null=True)
     collect_fence = models.PositiveIntegerField(default=0)
+    collected_at = models.DateTimeField(null=True)
     probe_requested_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
@@ -148,6 +247,28 @@ class LineState(TenantModel):
         return self.circuit_open_until is not None
 
 
+class LineSample(TenantModel):
+    """How the calls over a line went within five minutes; old ones make room."""
+
+    connection = models.ForeignKey(BankConnection, models.PROTECT, related_name="samples")
+    at = models.DateTimeField()
+    ok = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    latency_ms_sum = models.PositiveBigIntegerField(default=0)
+    latency_ms_max = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["connection", "-at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "connection", "at"], name="line_sample_once_per_span"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.ok}/{self.failed}"
+
+
 class LineNoteKind(models.TextChoices):
     """What happened on a line."""
 
@@ -156,6 +277,52 @@ class LineNoteKind(models.TextChoices):
     HEALED = "HEALED", "works again"
     TESTED = "TESTED", "tested by a person"
     SET_ASIDE = "SET_ASIDE", "file set aside"
+    REROUTED = "REROUTED", "payment goes another way"
+
+
+class Route(TenantModel):
+    """Which line payments of a home line take, for one rail or all, for one account or all."""
+
+    home = models.ForeignKey(
+        BankConnection,
+        models.PROTECT,
+        related_name="routes",
+        help_text="Line of the bank that keeps the paying account.",
+    )
+    account = models.CharField(
+        max_length=34,
+        blank=True,
+        default="",
+        help_text="Last characters of the account's number (at least four); empty for all.",
+    )
+    rail = models.CharField(max_length=16, blank=True, default="", help_text="Empty for all rails.")
+    connection = models.ForeignKey(
+        BankConnection,
+        models.PROTECT,
+        related_name="routed_here",
+        help_text="Line that the payment leaves by; it may be the home line itself.",
+    )
+    priority = models.PositiveSmallIntegerField(
+        default=10, help_text="The smallest usable one is taken, the next ones are fall-backs."
+    )
+    is_active = models.BooleanField(default=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["home__code", "account", "rail", "priority"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "home", "account", "rail", "connection"], name="route_once"
+            ),
+            models.CheckConstraint(
+                name="route_account_is_a_tail",
+                condition=Q(account="") | Q(account__regex=r"^[A-Z0-9]{4,34}$"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        account = f" …{self.account}" if self.account else ""
+        return f"{self.home}{account} {self.rail or 'all rails'}: {self.connection}"
 
 
 class LineNote(TenantModel):
@@ -233,6 +400,14 @@ class Message(FSMModelMixin, TenantModel):
 
     direction = models.CharField(max_length=3, choices=Direction.choices)
     connection = models.ForeignKey(BankConnection, models.PROTECT, related_name="messages")
+    routed_from = models.ForeignKey(
+        BankConnection,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Line that it was meant for, when a route sent it another way.",
+    )
+    routed_account = models.CharField(max_length=34, blank=True, default="")
     kind = models.CharField(max_length=16)
     name = models.CharField(max_length=NAME_CHARS_MAX)
     body = models.BinaryField()

@@ -1,14 +1,27 @@
-"""Where this room meets others: its part of `/health`, and who may stop the sending."""
+"""Where this room meets others: its part of `/health`, who stops the sending, who pays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import DatabaseError
 
 from core.tenancy import bound, tenant_ids
 from integrations import selectors
+from integrations.engine.routes import Gap, Sender
 
 _stops: list[Callable[[], bool]] = []
+_senders: list[Callable[[], Iterable[Sender]]] = []
+
+
+def register_senders(senders: Callable[[], Iterable[Sender]]) -> None:
+    """Let a higher room name the accounts that pay, so that their routes can be looked over."""
+    if senders not in _senders:
+        _senders.append(senders)
+
+
+def route_gaps() -> list[Gap]:
+    """Return the accounts and rails of the bound tenant for which no payment could leave."""
+    return selectors.route_gaps([one for senders in _senders for one in senders()])
 
 
 def register_stop(is_stopped: Callable[[], bool]) -> None:

@@ -1,31 +1,42 @@
 """Reads of the room: messages, their bytes, the health of the lines."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Count
 
 from core import clock
+from integrations.codecs.rails import RAILS
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
 from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
 from integrations.dialects.writing import STANDARD, Writing, parse_writing
+from integrations.engine.health import Bar, Sample, gathered, picture
+from integrations.engine.routes import Gap, Sender, Way, ways_for
+from integrations.engine.timetable import ALL_WEEKDAYS
 from integrations.errors import ConnectionUnknown, MessageUnknown, ProfileUnknown
 from integrations.models import (
     BankConnection,
     BankProfile,
     LineNote,
+    LineSample,
     LineState,
     Message,
     MessageQuerySet,
     MessageState,
+    Route,
 )
 
 RECENT_MAX: Final = 50
 NOTES_SHOWN_MAX: Final = 8
+# A day in pictures of half an hour each.
+PICTURE_MINUTES: Final = 30
+PICTURE_BARS: Final = 48
+WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def messages() -> MessageQuerySet:
@@ -117,6 +128,59 @@ def connection_named(code: str) -> BankConnection:
     return found
 
 
+def routes() -> list[Route]:
+    """Return all routes in the order of their ends."""
+    return list(Route.objects.select_related("home", "connection"))
+
+
+def ways_of(home: str, *, account: str, rail: str) -> list[Way]:
+    """Return the ways of a payment from a home line, the first choice first."""
+    rows = Route.objects.filter(home__code=home, is_active=True)
+    ways = [_way(row) for row in rows.select_related("home", "connection")]
+    return ways_for(ways, account=account, rail=rail)
+
+
+def route_gaps(senders: Sequence[Sender]) -> list[Gap]:
+    """Return for each account the rails of its currency that no payment could take, and why."""
+    by_home: dict[str, list[Way]] = {}
+    for row in Route.objects.filter(is_active=True).select_related("home", "connection"):
+        by_home.setdefault(row.home.code, []).append(_way(row))
+    open_lines = {line.code for line in connections() if line.is_active}
+    found = []
+    for sender in senders:
+        rails = [code for code, rule in RAILS.items() if rule.currency in (None, sender.currency)]
+        label = f"{sender.label} …{sender.number_end}"
+        for rail in rails:
+            ways = by_home.get(sender.connection, [])
+            fitting = ways_for(ways, account=sender.number_end, rail=rail)
+            if reason := _gap(sender, fitting, open_lines):
+                found.append(Gap(label=label, rail=rail, reason=reason))
+    return found
+
+
+def _gap(sender: Sender, ways: Sequence[Way], open_lines: set[str]) -> str:
+    """Return why nothing could leave; empty when it could."""
+    if any(way.connection.is_active for way in ways):
+        return ""
+    if ways:
+        return "Every line of its routes is switched off."
+    if sender.connection in open_lines:
+        return ""
+    if not sender.connection:
+        return "Its bank has no line."
+    return f"There is no open line {sender.connection}."
+
+
+def _way(row: Route) -> Way:
+    return Way(
+        account=row.account,
+        rail=row.rail,
+        home=row.home,
+        connection=row.connection,
+        priority=row.priority,
+    )
+
+
 def profile_named(code: str) -> BankProfile:
     """Return an active profile.
 
@@ -153,21 +217,87 @@ class LineView:
     unknown: int
     set_aside: int
     notes: tuple[LineNote, ...]
+    profile: str
+    asked: str
+    is_test_line: bool
+    bars: tuple[Bar, ...]
+
+    @property
+    def ok_count(self) -> int:
+        """Return how many calls of the last day went well."""
+        return sum(bar.sample.ok for bar in self.bars)
+
+    @property
+    def failed_count(self) -> int:
+        """Return how many calls of the last day failed."""
+        return sum(bar.sample.failed for bar in self.bars)
+
+    @property
+    def latency_ms(self) -> int | None:
+        """Return how long an answer took on average during the last day."""
+        calls = self.ok_count + self.failed_count
+        return sum(bar.sample.latency_ms_sum for bar in self.bars) // calls if calls else None
+
+    @property
+    def latency_ms_max(self) -> int:
+        """Return how long the slowest answer of the last day took."""
+        return max((bar.sample.latency_ms_max for bar in self.bars), default=0)
 
 
 def connectivity() -> list[LineView]:
     """Return every line with its health, what waits on it and what happened lately."""
     lines = {line.connection_id: line for line in LineState.objects.all()}
-    counts = _counts()
+    counts, samples = _counts(), _samples()
     notes: dict[UUID, list[LineNote]] = {}
     for note in LineNote.objects.order_by("-id")[: RECENT_MAX * NOTES_SHOWN_MAX]:
         notes.setdefault(note.connection_id, []).append(note)
+    now = clock.now()
     return [
         _line_view(
-            connection, lines.get(connection.pk), counts.get(connection.pk, Counter()), notes
+            connection,
+            lines.get(connection.pk),
+            counts.get(connection.pk, Counter()),
+            notes,
+            _bars(samples.get(connection.pk, []), now),
         )
-        for connection in connections()
+        for connection in BankConnection.objects.select_related("profile").order_by("code")
     ]
+
+
+def _samples() -> dict[UUID, list[Sample]]:
+    """Return what was counted of each line during the last day."""
+    since = clock.now() - timedelta(minutes=PICTURE_MINUTES * PICTURE_BARS)
+    found: dict[UUID, list[Sample]] = {}
+    for row in LineSample.objects.order_by().filter(at__gte=since):
+        sample = Sample(
+            at=row.at,
+            ok=row.ok,
+            failed=row.failed,
+            latency_ms_sum=row.latency_ms_sum,
+            latency_ms_max=row.latency_ms_max,
+        )
+        found.setdefault(row.connection_id, []).append(sample)
+    return found
+
+
+def _bars(samples: Sequence[Sample], now: datetime) -> tuple[Bar, ...]:
+    spans = gathered(samples, until=now, minutes=PICTURE_MINUTES, count=PICTURE_BARS)
+    return tuple(picture(spans))
+
+
+def _asked(connection: BankConnection) -> str:
+    """Say when a line is asked for messages."""
+    pause = f"every {connection.poll_seconds} s" if connection.poll_seconds else "all the time"
+    days = connection.collect_weekdays
+    shown = (
+        ""
+        if len(days) == len(ALL_WEEKDAYS)
+        else " on " + " ".join(WEEKDAYS[int(day) - 1] for day in sorted(days))
+    )
+    if connection.collect_opens_at is None or connection.collect_closes_at is None:
+        return f"asked {pause}{shown}"
+    hours = f"{connection.collect_opens_at:%H:%M}–{connection.collect_closes_at:%H:%M}"
+    return f"asked {pause}{shown}, {hours} {connection.collect_zone}"
 
 
 def _counts() -> dict[UUID, Counter[str]]:
@@ -192,6 +322,7 @@ def _line_view(
     line: LineState | None,
     counts: Counter[str],
     notes: dict[UUID, list[LineNote]],
+    bars: tuple[Bar, ...],
 ) -> LineView:
     return LineView(
         code=connection.code,
@@ -209,6 +340,10 @@ def _line_view(
         unknown=counts[MessageState.UNKNOWN],
         set_aside=counts[MessageState.SET_ASIDE],
         notes=tuple(notes.get(connection.pk, [])[:NOTES_SHOWN_MAX]),
+        profile=connection.profile.name if connection.profile else "",
+        asked=_asked(connection),
+        is_test_line=connection.is_test_line,
+        bars=bars,
     )
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core.api.actor import actor
 from core.errors import DomainError, Forbidden
-from integrations import selectors, services
+from integrations import registry, selectors, services
 from integrations.downloads import ROLES_FOR_BYTES, as_download
 
 
@@ -20,6 +20,8 @@ def connectivity(request: HttpRequest) -> HttpResponse:
     """Show the lines, what waits on them, and what needs a person."""
     context = {
         "lines": selectors.connectivity(),
+        "routes": selectors.routes(),
+        "gaps": registry.route_gaps(),
         "attention": selectors.needing_a_person(),
         "recent": selectors.recent_messages(),
         "may_read_bytes": actor(request).has_role(*ROLES_FOR_BYTES),

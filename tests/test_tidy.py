@@ -40,6 +40,7 @@ NO_ADMIN: Final = {
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",
+    "integrations.LineSample": "shown as pictures on the connectivity page",
     "treasury.StatementBalance": "shown with its statement",
     "treasury.EntryObservation": "shown with its statement",
     "treasury.TransferStatus": "shown with its transfer",

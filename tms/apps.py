@@ -10,8 +10,11 @@ class TmsConfig(AppConfig):
         """Make the Celery application the current one in every process that sets Django up."""
         from django.conf import settings
 
+        from integrations import registry
         from tms.celery import app
+        from tms.ops.senders import senders
 
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
         app.set_default()
+        registry.register_senders(senders)

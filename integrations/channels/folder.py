@@ -1,8 +1,8 @@
-"""Host to host: files in `outbound/` and `inbound/` of a directory shared with the bank.
+"""Host to host: files in two trays of a directory shared with the bank.
 
-A file appears in `outbound/` complete, by one atomic rename, and at most once. How that is known
-after a crash, and while a slow sender may still be alive: the complete draft first gets a second
-name in `.journal/` (a hard link), then the draft itself is renamed into `outbound/`. So
+A file appears in the outbound tray complete, by one atomic rename, and at most once. How that is
+known after a crash, and while a slow sender may still be alive: the complete draft first gets a
+second name in `.journal/` (a hard link), then the draft itself is renamed into the tray. So
 
 * no journal entry: nothing left, and the asker takes the entry's place, which stops a late sender;
 * entry and draft: nothing left, and the asker takes the draft away, which stops a late sender;
@@ -23,6 +23,7 @@ from integrations.channels.protocol import (
     InboundFile,
     LineSettings,
     NotSent,
+    OutcomeUnknown,
     Outgoing,
     Receipt,
     Refused,
@@ -30,7 +31,7 @@ from integrations.channels.protocol import (
 )
 from integrations.constants import INBOUND_BYTES_MAX, NAME_CHARS_MAX, PLACE_CHARS_MAX
 
-_UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 _CHUNK_BYTES: Final = 1024 * 1024
 _WITHDRAWN: Final = b"withdrawn before it was sent\n"
 
@@ -43,7 +44,7 @@ class FolderChannel:
     def __init__(self, line: LineSettings) -> None:
         home = Path(line.directory)
         self.home = home
-        self.outbound, self.inbound = home / "outbound", home / "inbound"
+        self.outbound, self.inbound = home / line.outbound_path, home / line.inbound_path
         self.drafts, self.journal = home / ".drafts", home / ".journal"
         self.handled, self.aside = self.inbound / ".handled", self.inbound / ".set_aside"
 
@@ -55,6 +56,7 @@ class FolderChannel:
         Raises:
             NotSent: the folder cannot be written; nothing is visible to the bank.
             Refused: another file has this name, or the order was withdrawn.
+            OutcomeUnknown: it is visible, but perhaps not after a power cut.
         """
         draft, entry = self.drafts / f"{message.name}.tmp", self.journal / message.name
         target = self.outbound / message.name
@@ -67,9 +69,13 @@ class FolderChannel:
             _write_durably(draft, message.body)
             _enter(draft, entry)
             draft.rename(target)
-            _sync_directory(self.outbound)
         except OSError as error:
             raise NotSent(f"The folder cannot be written: {_words(error)}.") from error
+        try:
+            _sync_directory(self.outbound)
+        except OSError as error:
+            words = f"The file was published, but not safely: {_words(error)}."
+            raise OutcomeUnknown(words) from error
         return Receipt(bank_reference=message.name, facts={"file": message.name})
 
     def _sent_before(self, message: Outgoing, draft: Path, entry: Path) -> Receipt:
@@ -231,7 +237,7 @@ def _is_complete(entry: "os.DirEntry[str]") -> bool:
     name = entry.name
     return (
         not name.startswith(".")
-        and not name.lower().endswith(_UNFINISHED)
+        and not name.lower().endswith(UNFINISHED)
         and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
     )
 

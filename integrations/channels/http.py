@@ -1,7 +1,6 @@
-"""HTTP line to a bank: signed requests, timeouts, and a careful reading of every way to fail."""
+"""HTTP line to a bank: proven requests, timeouts, and a careful reading of every way to fail."""
 
 import hashlib
-import hmac
 import json
 import random
 import time
@@ -14,6 +13,7 @@ import httpx
 
 from core import strict_json
 from core.errors import Invalid
+from integrations.channels.access import TokenRefused, access_of, encryption_of
 from integrations.channels.folder import printable
 from integrations.channels.protocol import (
     BankStatus,
@@ -68,7 +68,10 @@ class HttpChannel:
             write=line.read_timeout_seconds,
             pool=line.connect_timeout_seconds,
         )
-        self._client = httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
+        self._client = httpx.Client(
+            timeout=timeout, follow_redirects=False, trust_env=False, verify=encryption_of(line)
+        )
+        self._access = access_of(line, self._client)
 
     def close(self) -> None:
         """Close the connections."""
@@ -89,12 +92,16 @@ class HttpChannel:
             status, received, body = self._call(
                 "POST", "/payments", body=message.body, headers=headers, limit=RECEIPT_BYTES_MAX
             )
+        except TokenRefused as error:
+            raise NotSent(str(error)) from error
         except _BEFORE_SENDING as error:
             raise NotSent(f"No connection to the bank: {_kind(error)}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, _TooMuch) as error:
             raise OutcomeUnknown(f"The call broke off: {_kind(error)}.") from error
         if httpx.codes.is_success(status):
             return _receipt(message, body)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self._access.forget()
         raise _failure(status, received, body)
 
     def status(self, message: Outgoing) -> BankStatus | None:
@@ -197,7 +204,9 @@ class HttpChannel:
         """Ask, and ask again after a short random pause when nothing came back."""
         for attempt in range(self.line.get_retries_max + 1):
             try:
-                status, _, body = self._call("GET", path, limit=limit)
+                status, body = self._asked(path, limit=limit)
+            except TokenRefused as error:
+                trouble: Unreachable = error
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 trouble = Unreachable(f"The bank cannot be asked: {_kind(error)}.")
             else:
@@ -209,6 +218,13 @@ class HttpChannel:
             self._pause(_RETRY_FIRST_SECONDS * 2**attempt * self._rng.uniform(0.5, 1.5))
         raise Unreachable("The bank was not asked.")
 
+    def _asked(self, path: str, *, limit: int) -> tuple[int, bytes]:
+        """Ask; a proof that the bank stopped taking is renewed once."""
+        status, _, body = self._call("GET", path, limit=limit)
+        if status == HTTPStatus.UNAUTHORIZED and self._access.forget():
+            status, _, body = self._call("GET", path, limit=limit)
+        return status, body
+
     def _call(
         self,
         method: str,
@@ -218,15 +234,14 @@ class HttpChannel:
         headers: dict[str, str] | None = None,
         limit: int,
     ) -> tuple[int, httpx.Headers, bytes]:
-        digest = hmac.new(self.line.secret.encode(), body, hashlib.sha256).hexdigest()
-        signed = {
+        proven = {
             **(headers or {}),
             "Accept-Encoding": "identity",
-            "X-Signature": f"sha256={digest}",
+            **self._access.headers(body),
         }
         deadline = time.monotonic() + _BODY_SECONDS_FACTOR * self.line.read_timeout_seconds
         with self._client.stream(
-            method, f"{self.base_url}{path}", content=body or None, headers=signed
+            method, f"{self.base_url}{path}", content=body or None, headers=proven
         ) as response:
             received = bytearray()
             for chunk in response.iter_raw():

@@ -17,7 +17,15 @@ class LineSettings:
     kind: str
     directory: str = ""
     base_url: str = ""
+    outbound_path: str = "outbound"
+    inbound_path: str = "inbound"
+    access: str = ""
+    username: str = ""
     secret: str = field(default="", repr=False)
+    client_certificate: str = field(default="", repr=False)
+    server_trust: str = field(default="", repr=False)
+    token_url: str = ""
+    token_scope: str = ""
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 10.0
     get_retries_max: int = 2

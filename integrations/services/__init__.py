@@ -9,19 +9,25 @@ from integrations.services.archiving import (
     try_again,
 )
 from integrations.services.collecting import CollectReport, collect_inbound
+from integrations.services.connections import (
+    PLAIN_SETTINGS,
+    ConnectionIn,
+    check_connection,
+    save_connection,
+)
 from integrations.services.dispatching import DispatchReport, dispatch_due
 from integrations.services.enquiring import EnquiryReport, confirm_sent, enquire_unknown
 from integrations.services.lines import (
     ROLES_FOR_LINES,
-    ConnectionIn,
     probe_requested,
     request_probe,
-    save_connection,
 )
 from integrations.services.profiles import ProfileIn, save_profile, use_profile
 from integrations.services.queueing import order_bytes, queue_payment, withdraw_payment
+from integrations.services.routing import RouteIn, route_for, save_route
 
 __all__ = [
+    "PLAIN_SETTINGS",
     "ROLES_FOR_LINES",
     "ROLES_FOR_TRYING_AGAIN",
     "CollectReport",
@@ -29,7 +35,9 @@ __all__ = [
     "DispatchReport",
     "EnquiryReport",
     "ProfileIn",
+    "RouteIn",
     "archive_inbound",
+    "check_connection",
     "collect_inbound",
     "confirm_sent",
     "dispatch_due",
@@ -41,8 +49,10 @@ __all__ = [
     "queue_payment",
     "read_archived",
     "request_probe",
+    "route_for",
     "save_connection",
     "save_profile",
+    "save_route",
     "set_aside",
     "try_again",
     "use_profile",

@@ -4,6 +4,7 @@ A crash between the two is harmless: the bytes are known by their digest, and on
 up for. One collector at a time works on a line; a lease says which.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ def _take_turn(tenant: UUID, connection_id: UUID) -> Turn | None:
     with bound(tenant, actor=ACTOR):
         connection = BankConnection.objects.get(pk=connection_id)
         now = clock.now()
+        if not lines.is_collected_now(connection=connection, now=now):
+            return None
         lease = now + timedelta(seconds=COLLECT_LEASE_SECONDS)
         if lines.admitted(connection=connection, now=now) is not Admission.GRANTED:
             return None
@@ -99,6 +102,7 @@ def _take_turn(tenant: UUID, connection_id: UUID) -> Turn | None:
 
 def _collect_line(turn: Turn, limit: int) -> Counter[str]:
     done: Counter[str] = Counter()
+    began = time.monotonic()
     try:
         with opened(lines.settings_of(turn.connection)) as channel:
             for file in _paced(turn, channel, limit):
@@ -113,12 +117,13 @@ def _collect_line(turn: Turn, limit: int) -> Counter[str]:
         done["lines_in_trouble"] += 1
     else:
         reason = ""
+    seconds = time.monotonic() - began
     with bound(turn.tenant, actor=ACTOR):
         lines.renew_collecting(connection=turn.connection, fence=turn.fence, until=None)
         if reason:
-            lines.record_failure(connection=turn.connection, reason=reason)
+            lines.record_failure(connection=turn.connection, reason=reason, seconds=seconds)
         else:
-            lines.record_success(connection=turn.connection)
+            lines.record_success(connection=turn.connection, seconds=seconds)
     return done
 
 

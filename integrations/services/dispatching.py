@@ -5,6 +5,7 @@ a call knows nothing about it: the outcome is unknown, and `enquiring` asks the 
 """
 
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,10 +25,12 @@ from integrations.channels import (
     Outgoing,
     Receipt,
     Refused,
+    Unreachable,
     opened,
 )
 from integrations.constants import (
     DISPATCH_BATCH_MAX,
+    FALL_BACK_TRIES_MAX,
     LEASE_MARGIN_SECONDS,
     LEASE_START_SECONDS,
     REASON_CHARS_MAX,
@@ -35,7 +38,7 @@ from integrations.constants import (
 from integrations.engine.line import Admission, pause
 from integrations.events import PaymentSent, PaymentUnknown
 from integrations.models import BankConnection, Message, MessageState
-from integrations.services import lines
+from integrations.services import lines, routing
 from integrations.services.queueing import refuse
 
 logger = structlog.get_logger(__name__)
@@ -72,6 +75,14 @@ class Claim:
     start_before: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a call ended, and how long it took."""
+
+    answer: Receipt | ChannelTrouble
+    seconds: float
+
+
 def dispatch_due(
     *, tenant: UUID, rng: random.Random | None = None, limit: int = DISPATCH_BATCH_MAX
 ) -> DispatchReport:
@@ -89,7 +100,7 @@ def dispatch_due(
         if found is None:
             break
         if isinstance(found, Claim):
-            done[_record(tenant, found, _call(found), dice)] += 1
+            done[_record(tenant, found, _timed_call(found), dice)] += 1
         else:
             done[found] += 1
     kinds = ("sent", "refused", "unknown", "postponed", "abandoned")
@@ -119,12 +130,13 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
     with bound(tenant, actor=ACTOR, reason="payment leaves"):
         if registry.sending_is_stopped():
             return None
+        stuck: list[UUID] = []
         while True:
             now = clock.now()
             message = (
                 Message.objects.due(MessageState.QUEUED, now=now)
-                .filter(connection__is_active=True)
                 .exclude(connection_id__in=held_back)
+                .exclude(pk__in=stuck)
                 .select_related("connection")
                 .select_for_update(skip_locked=True, of=("self",))
                 .order_by("due_at", "id")
@@ -135,10 +147,21 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
             if message.expires_at is not None and message.expires_at <= now:
                 refuse(message, reason="It was not sent: the cut-off has passed.")
                 return "refused"
-            admission = lines.admitted(connection=message.connection, now=now)
+            admission = _admission(message, now)
             if admission is Admission.GRANTED:
                 return _claim(message, now)
-            held_back.add(message.connection_id)
+            if admission is Admission.CIRCUIT_OPEN and routing.fall_back(message=message):
+                continue
+            stuck.append(message.pk)
+            if admission is Admission.RATE_EXCEEDED or len(stuck) >= FALL_BACK_TRIES_MAX:
+                held_back.add(message.connection_id)
+
+
+def _admission(message: Message, now: datetime) -> Admission:
+    """Ask the message's line; one that is switched off is as good as an open circuit."""
+    if not message.connection.is_active:
+        return Admission.CIRCUIT_OPEN
+    return lines.admitted(connection=message.connection, now=now)
 
 
 def _claim(message: Message, now: datetime) -> Claim:
@@ -168,6 +191,12 @@ def outgoing_of(message: Message) -> Outgoing:
     )
 
 
+def _timed_call(claim: Claim) -> Outcome:
+    began = time.monotonic()
+    answer = _call(claim)
+    return Outcome(answer=answer, seconds=time.monotonic() - began)
+
+
 def _call(claim: Claim) -> Receipt | ChannelTrouble:
     """Step two: call the bank, outside of any transaction."""
     lines.refuse_inside_transaction()
@@ -179,11 +208,11 @@ def _call(claim: Claim) -> Receipt | ChannelTrouble:
             return channel.send(claim.outgoing)
     except (NotSent, Refused, OutcomeUnknown) as trouble:
         return trouble
+    except Unreachable as trouble:
+        return NotSent(str(trouble))
 
 
-def _record(
-    tenant: UUID, claim: Claim, outcome: Receipt | ChannelTrouble, rng: random.Random
-) -> str:
+def _record(tenant: UUID, claim: Claim, outcome: Outcome, rng: random.Random) -> str:
     """Step three: commit the outcome with its event, if the message is still this sender's."""
     with bound(tenant, actor=ACTOR, reason="outcome of a call"):
         message = (
@@ -196,26 +225,27 @@ def _record(
             logger.warning("outcome_came_late", message=str(message.pk), state=message.state)
             return "late"
         _record_line(message.connection, outcome)
-        match outcome:
-            case Receipt():
-                become_sent(message, bank_reference=outcome.bank_reference, facts=outcome.facts)
+        match outcome.answer:
+            case Receipt(bank_reference=reference, facts=facts):
+                become_sent(message, bank_reference=reference, facts=facts)
                 return "sent"
-            case Refused():
-                refuse(message, reason=str(outcome)[:REASON_CHARS_MAX])
+            case Refused() as refusal:
+                refuse(message, reason=str(refusal)[:REASON_CHARS_MAX])
                 return "refused"
-            case NotSent():
-                return _postpone(message, outcome, rng)
-            case _:
-                _become_unknown(message, reason=str(outcome)[:REASON_CHARS_MAX], rng=rng)
+            case NotSent() as trouble:
+                return _postpone(message, trouble, rng)
+            case trouble:
+                _become_unknown(message, reason=str(trouble)[:REASON_CHARS_MAX], rng=rng)
                 return "unknown"
 
 
-def _record_line(connection: BankConnection, outcome: Receipt | ChannelTrouble) -> None:
+def _record_line(connection: BankConnection, outcome: Outcome) -> None:
     """A bank that answers, be it with a refusal, is a line that works."""
-    if isinstance(outcome, Receipt | Refused):
-        lines.record_success(connection=connection)
+    if isinstance(outcome.answer, Receipt | Refused):
+        lines.record_success(connection=connection, seconds=outcome.seconds)
     else:
-        lines.record_failure(connection=connection, reason=str(outcome))
+        reason = str(outcome.answer)
+        lines.record_failure(connection=connection, reason=reason, seconds=outcome.seconds)
 
 
 def become_sent(message: Message, *, bank_reference: str, facts: dict[str, object]) -> None:
@@ -239,7 +269,11 @@ def _postpone(message: Message, outcome: NotSent, rng: random.Random) -> str:
     if message.attempts > message.connection.retries_max:
         refuse(message, reason=f"It was not sent after {message.attempts} attempts. {outcome}")
         return "refused"
-    wait = max(pause(message.attempts, rng=rng), timedelta(seconds=outcome.retry_after_seconds))
+    patience = lines.patience_of(message.connection)
+    wait = max(
+        pause(message.attempts, rng=rng, patience=patience),
+        timedelta(seconds=outcome.retry_after_seconds),
+    )
     message.postpone(due_at=clock.now() + wait, reason=str(outcome)[:REASON_CHARS_MAX])
     message.save(update_fields=["state", "due_at", "reason", "locked_until"])
     return "postponed"

@@ -1,6 +1,7 @@
 """Resolve unknown outcomes by asking the bank, never by sending again."""
 
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,6 +55,7 @@ class Answer:
 
     status: BankStatus | None
     is_final: bool
+    seconds: float
 
 
 def enquire_unknown(
@@ -111,10 +113,12 @@ def _lease(message: Message) -> Question:
 
 def _ask(question: Question) -> Answer | Unreachable:
     lines.refuse_inside_transaction()
+    began = time.monotonic()
     try:
         with opened(question.line) as channel:
             status = channel.status(question.outgoing)
-            return Answer(status=status, is_final=channel.not_found_is_final)
+            seconds = time.monotonic() - began
+            return Answer(status=status, is_final=channel.not_found_is_final, seconds=seconds)
     except Unreachable as trouble:
         return trouble
 
@@ -134,7 +138,7 @@ def _record(
         if isinstance(answer, Unreachable):
             lines.record_failure(connection=message.connection, reason=str(answer))
             return _ask_again(message, rng, reason=str(answer))
-        lines.record_success(connection=message.connection)
+        lines.record_success(connection=message.connection, seconds=answer.seconds)
         if answer.status is not None:
             facts = {**answer.status.facts, "found_by": "enquiry"}
             become_sent(message, bank_reference=answer.status.bank_reference, facts=facts)
@@ -154,7 +158,9 @@ def _nothing_is_on_its_way(message: Message) -> bool:
 
 
 def _ask_again(message: Message, rng: random.Random, *, reason: str) -> str:
-    message.due_at = clock.now() + pause(message.enquiries, rng=rng)
+    message.due_at = clock.now() + pause(
+        message.enquiries, rng=rng, patience=lines.patience_of(message.connection)
+    )
     message.locked_until = None
     message.reason = reason[:REASON_CHARS_MAX]
     message.save(update_fields=["due_at", "locked_until", "reason"])

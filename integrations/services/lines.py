@@ -1,106 +1,51 @@
-"""The lines themselves: settings, admission, health, history."""
+"""The lines in use: admission, health, history, tests."""
 
-from dataclasses import dataclass, field
+import time
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 
 from core import clock, events
 from core.errors import Forbidden
 from core.identity.models import User
 from core.tenancy import bound
-from integrations import selectors
 from integrations.channels import LineSettings, Unreachable, opened
-from integrations.constants import FOLDER_CALL_SECONDS, NOTES_PER_LINE_MAX, REASON_CHARS_MAX
-from integrations.engine.line import Admission, Line, admit, after_failure, after_success
-from integrations.errors import CalledInsideTransaction, ConnectionUnknown, LineMisconfigured
+from integrations.constants import (
+    FOLDER_CALL_SECONDS,
+    NOTES_PER_LINE_MAX,
+    REASON_CHARS_MAX,
+    SAMPLES_KEPT_DAYS,
+    SFTP_STEPS,
+)
+from integrations.engine.health import span_of
+from integrations.engine.line import (
+    Admission,
+    Line,
+    Patience,
+    admit,
+    after_failure,
+    after_success,
+)
+from integrations.engine.timetable import Timetable, is_due
+from integrations.errors import CalledInsideTransaction, ConnectionUnknown
 from integrations.events import CircuitChanged
 from integrations.models import (
+    AccessKind,
     BankConnection,
     ConnectionKind,
     LineNote,
     LineNoteKind,
+    LineSample,
     LineState,
 )
 
 ROLES_FOR_LINES = ("static_data", "tenant_admin", "treasury_manager")
 # A line that works is asked every second; its row need not change as often.
 _OK_RESOLUTION = timedelta(seconds=10)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionIn:
-    """A connection as it shall be; an empty secret keeps the present one."""
-
-    code: str
-    name: str
-    kind: str
-    directory: str = ""
-    base_url: str = ""
-    secret: str = field(default="", repr=False)
-    connect_timeout_seconds: int = 5
-    read_timeout_seconds: int = 10
-    rate_per_minute: int = 600
-    retries_max: int = 20
-    is_active: bool = True
-    profile: str = ""
-
-
-@transaction.atomic
-def save_connection(*, wish: ConnectionIn) -> BankConnection:
-    """Create the connection of this code, or bring it up to date.
-
-    Raises:
-        LineMisconfigured: the address does not fit the kind, or would send secrets in the clear.
-        ProfileUnknown: no active profile has the code that is named.
-    """
-    check_address(kind=wish.kind, directory=wish.directory, base_url=wish.base_url)
-    found = BankConnection.objects.select_for_update().filter(code=wish.code).first()
-    connection = found or BankConnection(code=wish.code)
-    for name in (
-        "name",
-        "kind",
-        "directory",
-        "base_url",
-        "connect_timeout_seconds",
-        "read_timeout_seconds",
-        "rate_per_minute",
-        "retries_max",
-        "is_active",
-    ):
-        setattr(connection, name, getattr(wish, name))
-    if wish.secret:
-        connection.secret = wish.secret
-    connection.profile = selectors.profile_named(wish.profile) if wish.profile else None
-    connection.save()
-    return connection
-
-
-def check_address(*, kind: str, directory: str, base_url: str) -> None:
-    """Refuse an address that cannot work or is not safe.
-
-    Raises:
-        LineMisconfigured: with the field.
-    """
-    if kind == ConnectionKind.FOLDER:
-        if not directory.startswith("/") or ".." in directory.split("/") or base_url:
-            message = "A folder line needs an absolute directory and no address."
-            raise LineMisconfigured(message, field="directory")
-        return
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or directory:
-        message = "An HTTP line needs an http(s) address and no directory."
-        raise LineMisconfigured(message, field="base_url")
-    if parts.username or parts.query or parts.fragment:
-        message = "The address holds no user name, query or fragment."
-        raise LineMisconfigured(message, field="base_url")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        message = "Payments leave this machine over https only."
-        raise LineMisconfigured(message, field="base_url")
 
 
 def settings_of(connection: BankConnection) -> LineSettings:
@@ -110,7 +55,15 @@ def settings_of(connection: BankConnection) -> LineSettings:
         kind=connection.kind,
         directory=connection.directory,
         base_url=connection.base_url,
+        outbound_path=connection.outbound_path,
+        inbound_path=connection.inbound_path,
+        access=connection.access,
+        username=connection.username,
         secret=connection.secret or "",
+        client_certificate=connection.client_certificate,
+        server_trust=connection.server_trust,
+        token_url=connection.token_url,
+        token_scope=connection.token_scope,
         connect_timeout_seconds=connection.connect_timeout_seconds,
         read_timeout_seconds=connection.read_timeout_seconds,
     )
@@ -120,7 +73,31 @@ def call_seconds(line: LineSettings) -> float:
     """Return how long one call may take at the most."""
     if line.kind == ConnectionKind.FOLDER:
         return FOLDER_CALL_SECONDS
-    return line.connect_timeout_seconds + 2 * line.read_timeout_seconds
+    once = line.connect_timeout_seconds + 2 * line.read_timeout_seconds
+    if line.kind == ConnectionKind.SFTP:
+        return SFTP_STEPS * once
+    return 2 * once if line.access == AccessKind.OAUTH2 else once
+
+
+def patience_of(connection: BankConnection) -> Patience:
+    """Return what a line puts up with."""
+    return Patience(
+        circuit_failures_max=connection.circuit_failures_max,
+        circuit_open_seconds=connection.circuit_open_seconds,
+        backoff_first_seconds=connection.backoff_first_seconds,
+        backoff_seconds_max=connection.backoff_seconds_max,
+    )
+
+
+def timetable_of(connection: BankConnection) -> Timetable:
+    """Return when a line is asked for messages."""
+    return Timetable(
+        zone=connection.collect_zone,
+        weekdays=connection.collect_weekdays,
+        opens_at=connection.collect_opens_at,
+        closes_at=connection.collect_closes_at,
+        poll_seconds=connection.poll_seconds,
+    )
 
 
 def refuse_inside_transaction() -> None:
@@ -165,15 +142,21 @@ def _store(row: LineState, line: Line, *more: str) -> None:
 def admitted(*, connection: BankConnection, now: datetime) -> Admission:
     """Ask the line for one request and take it, in the caller's transaction."""
     row = locked_line(connection.pk)
-    admission, line = admit(_as_line(row), rate_per_minute=connection.rate_per_minute, now=now)
+    admission, line = admit(
+        _as_line(row),
+        rate_per_minute=connection.rate_per_minute,
+        now=now,
+        patience=patience_of(connection),
+    )
     if admission is Admission.GRANTED:
         _store(row, line)
     return admission
 
 
-def record_success(*, connection: BankConnection) -> None:
-    """Note that the bank answered; closes an open circuit."""
+def record_success(*, connection: BankConnection, seconds: float | None = None) -> None:
+    """Note that the bank answered, after so many seconds; closes an open circuit."""
     row, now = locked_line(connection.pk), clock.now()
+    _sample(connection, ok=1, failed=0, seconds=seconds)
     healed, was_open = row.failures_in_a_row > 0, row.is_open
     fresh = row.last_ok_at is not None and now - row.last_ok_at < _OK_RESOLUTION
     if fresh and not healed and not was_open:
@@ -186,19 +169,45 @@ def record_success(*, connection: BankConnection) -> None:
         events.publish(CircuitChanged(connection=connection.code, is_open=False, reason="", at=now))
 
 
-def record_failure(*, connection: BankConnection, reason: str) -> None:
-    """Note that a call failed; too many in a row open the circuit."""
+def record_failure(
+    *, connection: BankConnection, reason: str, seconds: float | None = None
+) -> None:
+    """Note that a call failed, after so many seconds; too many in a row open the circuit."""
     row, now = locked_line(connection.pk), clock.now()
+    _sample(connection, ok=0, failed=1, seconds=seconds)
     was_open = row.is_open
     reason = reason[:REASON_CHARS_MAX]
     row.last_error, row.last_error_at = reason, now
-    _store(row, after_failure(_as_line(row), now=now), "last_error", "last_error_at")
+    line = after_failure(_as_line(row), now=now, patience=patience_of(connection))
+    _store(row, line, "last_error", "last_error_at")
     note(connection=connection, kind=LineNoteKind.FAILED, text=reason)
     if row.is_open and not was_open:
         note(connection=connection, kind=LineNoteKind.OPENED, text=reason)
         events.publish(
             CircuitChanged(connection=connection.code, is_open=True, reason=reason, at=now)
         )
+
+
+def _sample(connection: BankConnection, *, ok: int, failed: int, seconds: float | None) -> None:
+    """Count a call in its span of time, under the lock of the line; the oldest make room."""
+    at, latency_ms = span_of(clock.now()), int((seconds or 0.0) * 1_000)
+    rows = LineSample.objects.filter(connection=connection)
+    counted = rows.filter(at=at).update(
+        ok=F("ok") + ok,
+        failed=F("failed") + failed,
+        latency_ms_sum=F("latency_ms_sum") + latency_ms,
+        latency_ms_max=Greatest("latency_ms_max", latency_ms),
+    )
+    if not counted:
+        LineSample.objects.create(
+            connection=connection,
+            at=at,
+            ok=ok,
+            failed=failed,
+            latency_ms_sum=latency_ms,
+            latency_ms_max=latency_ms,
+        )
+        rows.filter(at__lt=at - timedelta(days=SAMPLES_KEPT_DAYS)).delete()
 
 
 def note(*, connection: BankConnection, kind: str, text: str) -> None:
@@ -217,8 +226,16 @@ def claim_collecting(*, connection: BankConnection, until: datetime) -> int | No
         return None
     row.collect_locked_until = until
     row.collect_fence += 1
-    row.save(update_fields=["collect_locked_until", "collect_fence"])
+    row.collected_at = clock.now()
+    row.save(update_fields=["collect_locked_until", "collect_fence", "collected_at"])
     return row.collect_fence
+
+
+def is_collected_now(*, connection: BankConnection, now: datetime) -> bool:
+    """Return whether hours and pause of a line let it be asked for messages."""
+    timetable = timetable_of(connection)
+    asked = LineState.objects.filter(connection=connection).values_list("collected_at", flat=True)
+    return is_due(timetable, asked_at=asked.first(), now=now)
 
 
 def renew_collecting(
@@ -272,16 +289,17 @@ def probe_requested(*, tenant: UUID) -> list[str]:
 
 
 def _probe(tenant: UUID, connection: BankConnection) -> str:
-    trouble = ""
+    trouble, began = "", time.monotonic()
     try:
         with opened(settings_of(connection)) as channel:
             sentence = channel.probe()
     except Unreachable as error:
         sentence = trouble = str(error)
+    seconds = time.monotonic() - began
     with bound(tenant, actor="system:channels", reason="test of a line"):
         note(connection=connection, kind=LineNoteKind.TESTED, text=sentence)
         if trouble:
-            record_failure(connection=connection, reason=trouble)
+            record_failure(connection=connection, reason=trouble, seconds=seconds)
         else:
-            record_success(connection=connection)
+            record_success(connection=connection, seconds=seconds)
     return sentence

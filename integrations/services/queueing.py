@@ -19,6 +19,7 @@ from integrations.dialects.writing import STANDARD, Writing
 from integrations.errors import MessageStateRefused, PaymentAlreadyQueued, PreflightRefused
 from integrations.events import PaymentRefused
 from integrations.models import LIVE_STATES, Direction, Message, MessageState
+from integrations.services.routing import route_for
 
 _FILE_NAME_CHARS: Final = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
 
@@ -34,9 +35,11 @@ def queue_payment(
 ) -> Message:
     """Check a payment, write its order and queue it, in the caller's transaction.
 
-    The same order again returns the message queued first. After a refusal a new message with a
-    new message id may carry the same end-to-end reference. Past `not_after` it is not sent.
-    `require` looks at the bytes last, and may refuse them.
+    `connection_code` is the line of the account's own bank, whose profile says how the order is
+    written; routes may carry the same bytes another way. The same order again returns the message
+    queued first. After a refusal a new message with a new message id may carry the same end-to-end
+    reference. Past `not_after` it is not sent. `require` looks at the bytes last, and may refuse
+    them.
 
     Raises:
         PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
@@ -44,8 +47,11 @@ def queue_payment(
         ConnectionUnknown: no active connection has this code.
         PaymentAlreadyQueued: another order with this reference is under way or was sent.
     """
-    connection = selectors.connection_named(connection_code)
-    writing = selectors.writing_of(connection)
+    debtor = instruction.debtor
+    choice = route_for(
+        account_connection=connection_code, rail=rail, account=debtor.iban or debtor.number or ""
+    )
+    writing = selectors.writing_of(choice.home)
     body = order_bytes(instruction, rail=rail, writing=writing)
     if require is not None:
         require(body)
@@ -53,7 +59,8 @@ def queue_payment(
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
-        if (live.sha256, live.connection_id) == (digest, connection.pk):
+        meant_for = live.routed_from_id or live.connection_id
+        if live.sha256 == digest and choice.home.pk == meant_for:
             return live
         raise PaymentAlreadyQueued(
             f"Another order with the reference {live.reference} is {live.get_state_display()}.",
@@ -63,7 +70,9 @@ def queue_payment(
     latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
     return Message.objects.create(
         direction=Direction.OUT,
-        connection=connection,
+        connection=choice.connection,
+        routed_from=choice.routed_from,
+        routed_account=choice.account,
         kind=KINDS[writing.format],
         name=file_name(instruction.message_id, digest, KINDS[writing.format]),
         body=body,

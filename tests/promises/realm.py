@@ -369,6 +369,7 @@ def _furniture(slug: str, mark: str, folder: Path) -> str:
             profile=profile.code,
         )
     )
+    lines.save_route(wish=lines.RouteIn(home=code, connection=code))
     rates.record_usd_rate(
         currency="INR", usd_per_unit=Decimal("0.0117"), as_of=clock.now(), source="test"
     )

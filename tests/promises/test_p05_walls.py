@@ -20,6 +20,7 @@ EMPTY = {
     "core_idempotencykey": "written by requests; tests/promises/test_idempotency.py",
     "calendars_historicalrailwindow": "windows are superseded, not edited",
     "integrations_linestate": "born with the first call of a line",
+    "integrations_linesample": "born with the first call of a line",
     "integrations_linenote": "born with the first trouble of a line",
     "treasury_transferstatus": "born with the first answer of a bank",
 }

@@ -92,6 +92,18 @@ STATIC = [
         "UPDATE integrations_bankconnection SET profile_id = NULL",
     ),
     _governed(
+        "send payments another way",
+        "integrations_route",
+        "UPDATE integrations_route SET priority = 0",
+    ),
+    _governed(
+        "enter a way for payments",
+        "integrations_route",
+        "INSERT INTO integrations_route (id, tenant_id, home_id, connection_id, account, rail,"
+        " priority, is_active) SELECT gen_random_uuid(), tenant_id, id, id, '', 'T2', 1, true"
+        " FROM integrations_bankconnection LIMIT 1",
+    ),
+    _governed(
         "confirm a holiday",
         "calendars_holiday",
         "UPDATE calendars_holiday SET status = 'CANCELLED', decided_by_id = %(clerk)s,"

@@ -77,6 +77,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
                     profile="house",
                 )
             )
+            lines.save_route(wish=lines.RouteIn(home="line", connection="line"))
             gone = make_user("gone", "treasury_checker")
             gone.is_active = False
             gone.save()

@@ -241,22 +241,14 @@ def test_every_admin_list_and_form_opens(statement: Message, static_data: User, 
     assert SECRET not in shown.content.decode()
 
 
-FORM_FIELDS = (
-    "code",
-    "name",
-    "kind",
-    "directory",
-    "base_url",
-    "connect_timeout_seconds",
-    "read_timeout_seconds",
-    "rate_per_minute",
-    "retries_max",
-)
+SWITCHES = {"is_active", "is_test_line"}
+FORM_FIELDS = ("code", *(name for name in services.PLAIN_SETTINGS if name not in SWITCHES))
 
 
 def form_of(line: BankConnection, **changes: str) -> dict[str, str]:
-    facts = {name: str(getattr(line, name)) for name in FORM_FIELDS}
-    return {**facts, "is_active": "on", "new_secret": "", **changes}
+    facts = {name: getattr(line, name) for name in FORM_FIELDS}
+    filled = {name: "" if value is None else str(value) for name, value in facts.items()}
+    return {**filled, "is_active": "on", "new_secret": "", "new_key": "", **changes}
 
 
 def test_the_admin_saves_lines_through_the_service(line: BankConnection, static_data: User) -> None:

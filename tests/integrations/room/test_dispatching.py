@@ -254,7 +254,8 @@ def test_an_outcome_that_comes_after_the_lease_changes_nothing(http_house: House
     with later(seconds=90):
         http_house.dispatch()
     assert http_house.state(message) == "UNKNOWN"
-    late = dispatching._record(http_house.tenant, claim, NotSent("late"), dispatching._SYSTEM_DICE)
+    outcome = dispatching.Outcome(answer=NotSent("late"), seconds=90)
+    late = dispatching._record(http_house.tenant, claim, outcome, dispatching._SYSTEM_DICE)
     assert late == "late"
     assert http_house.state(message) == "UNKNOWN"
 
