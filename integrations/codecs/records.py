@@ -18,6 +18,7 @@ class MessageKind(StrEnum):
     MT940 = "mt940"
     MT942 = "mt942"
     PAIN002 = "pain.002"
+    PACS002 = "pacs.002"
 
 
 class EntryStatus(StrEnum):
@@ -225,12 +226,16 @@ class PaymentStatus:
     reason_text: str = ""
     bank_reference: str | None = None
     clearing_reference: str | None = None
+    original_message_id: str | None = None
+    said_at: datetime | None = None
+    said_by: str | None = None
+    charges: tuple[Charge, ...] = ()
     locator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """A pain.002: what the bank says about one of our payment files.
+    """A pain.002 or pacs.002: what a bank says about one of our payment files, or payments.
 
     A group status without transactions (typically RJCT) speaks about every payment in the file.
     """
