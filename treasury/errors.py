@@ -101,3 +101,21 @@ class NotFrozen(DomainError):
     """Nothing is stopped, or its release waits already."""
 
     code = "not_frozen"
+
+
+class TaskDone(DomainError):
+    """The task is closed."""
+
+    code = "task_done"
+
+
+class UploadRefused(DomainError):
+    """The file has errors, or was submitted already; `context` says which."""
+
+    code = "upload_refused"
+
+
+class TrackingConflict(DomainError):
+    """The event id was used before, for another word of a bank."""
+
+    code = "tracking_conflict"

@@ -91,3 +91,10 @@ RETRY_HOURS_MAX: Final = policies.define(
     help="A failed transfer is tried again under its old approval for so long; later it is"
     " proposed anew.",
 )
+UNKNOWN_TASK_MINUTES: Final = policies.define(
+    "UNKNOWN_TASK_MINUTES",
+    30,
+    minimum=1,
+    maximum=1_440,
+    help="A payment whose outcome is unknown for so long becomes a task for a person.",
+)

@@ -20,6 +20,7 @@ def mark_breaches() -> None:
     for tenant in tenant_ids():
         with bound(tenant, actor="system:treasury.sla"):
             sla.mark_breaches(now=clock.now())
+            sla.ask_about_unknown(now=clock.now())
 
 
 @shared_task(name="treasury.tidy", ignore_result=True)

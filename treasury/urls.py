@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, freezing, movement, position, proposing
+from treasury.views import beneficiaries, freezing, movement, position, proposing, tasks
 
 app_name = "treasury"
 
@@ -46,4 +46,10 @@ urlpatterns = [
     path("freeze/stop", freezing.stop, name="stop-outflows"),
     path("freeze/<uuid:freeze_id>/release", freezing.release, name="release-outflows"),
     path("transfers", movement.transfer_board, name="transfers"),
+    path("transfers/<uuid:transfer_id>/track", tasks.track, name="track"),
+    path("tasks", tasks.task_list, name="tasks"),
+    path("tasks/count", tasks.open_count, name="tasks-count"),
+    path("tasks/export.csv", tasks.export, name="tasks-export"),
+    path("tasks/<uuid:task_id>/acknowledge", tasks.acknowledge, name="acknowledge-task"),
+    path("tasks/<uuid:task_id>/close", tasks.close, name="close-task"),
 ]

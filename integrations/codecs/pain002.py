@@ -18,12 +18,14 @@ from integrations.codecs.elements import (
 )
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.records import (
+    Charge,
+    MessageKind,
     PaymentStatus,
     StatusReason,
     StatusReport,
     StatusScope,
 )
-from integrations.codecs.values import Findings, read_datetime, reference, shown
+from integrations.codecs.values import Findings, read_amount, read_datetime, reference, shown
 
 _AWAITED: Final = ("GrpHdr", "OrgnlGrpInfAndSts", "TxInfAndSts", "OrgnlPmtInfAndSts")
 _KNOWN: Final = frozenset(
@@ -43,7 +45,11 @@ class _Block:
     reasons: list[StatusReason] = field(default_factory=list)
 
 
-class _StatusReader:
+class StatusReader:
+    """Reads the status report of a bank to its customer; between banks only a little differs."""
+
+    kind = MessageKind.PAIN002
+
     def __init__(self, *, version: str) -> None:
         self.version = version
         self.findings = Findings()
@@ -54,6 +60,7 @@ class _StatusReader:
         self.unknown_count = 0
 
     def read(self, data: bytes) -> StatusReport:
+        """Read the bytes; see `read_pain002`."""
         for name, element in finished_elements(data, _AWAITED):
             if name == "TxInfAndSts":
                 self._end_payment(element)
@@ -67,13 +74,18 @@ class _StatusReader:
                 self._count_unknown(element)
         return self._report()
 
-    def _report(self) -> StatusReport:
+    def _original(self) -> str:
+        """Return the message id of the file that the report answers."""
         original = text(self.group, "OrgnlMsgId")
         if original is None:
             raise UnreadableMessage(
                 "The status report does not say which of our files it answers.",
                 code="original_message_missing",
             )
+        return original
+
+    def _report(self) -> StatusReport:
+        original = self._original()
         group_status = self._known(text(self.group, "GrpSts"), locator=_where(self.group))
         if group_status is None and not self.payments:
             self.findings.add("status_missing", "The status report carries no status at all.")
@@ -89,6 +101,7 @@ class _StatusReader:
             transactions=tuple(self.payments),
             reasons=_reasons(self.group),
             version=self.version,
+            kind=self.kind,
             findings=self.findings.all(),
         )
 
@@ -158,8 +171,29 @@ class _StatusReader:
             reason_text=_all_text(reasons),
             bank_reference=reference(text(fields.get("AcctSvcrRef"))),
             clearing_reference=reference(text(fields.get("ClrSysRef"))),
+            original_message_id=first_text(element, ("OrgnlGrpInf", "OrgnlMsgId")),
+            said_at=read_datetime(
+                text(fields.get("AccptncDtTm")),
+                note=lambda code, words: self.findings.add(code, words, locate(element)),
+            ),
+            said_by=_agent_of(element),
+            charges=self._charges(element),
             locator=locate(element),
         )
+
+    def _charges(self, element: Element) -> tuple[Charge, ...]:
+        """Read what banks on the way say they took; an amount that is none is a finding."""
+        found = []
+        for block in children(element, "ChrgsInf"):
+            stated = next(iter(children(block, "Amt")), None)
+            currency = "" if stated is None else (stated.get("Ccy") or "")
+            try:
+                amount = read_amount(text(stated), what="A charge", locator=locate(block))
+            except UnreadableMessage as error:
+                self.findings.add(error.code, error.message, locate(block))
+            else:
+                found.append(Charge(amount=amount, currency=currency[:3]))
+        return tuple(found)
 
     def _end_block(self, element: Element) -> None:
         for part in element:
@@ -189,6 +223,16 @@ def _all_text(reasons: tuple[StatusReason, ...]) -> str:
     return "; ".join(reason.text for reason in reasons if reason.text)
 
 
+def _agent_of(element: Element) -> str | None:
+    """Return the BIC of the bank that speaks."""
+    bank = ("FinInstnId", "BICFI")
+    older = ("FinInstnId", "BIC")
+    return first_text(
+        element,
+        ("InstdAgt", *bank), ("InstgAgt", *bank), ("InstdAgt", *older), ("InstgAgt", *older),
+    )  # fmt: skip
+
+
 def _is_block(element: Element | None) -> bool:
     return element is not None and local_name(element.tag) == "OrgnlPmtInfAndSts"
 
@@ -215,4 +259,4 @@ def read_pain002(data: bytes, *, version: str) -> StatusReport:
     Raises:
         UnreadableMessage: not well-formed, or it does not name the file it answers.
     """
-    return _StatusReader(version=version).read(data)
+    return StatusReader(version=version).read(data)

@@ -12,6 +12,7 @@ from integrations.codecs.constants import MESSAGE_BYTES_MAX
 from integrations.codecs.elements import as_utf8, local_name, outline
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.mt940 import identify_mt, read_mt
+from integrations.codecs.pacs002 import read_pacs002
 from integrations.codecs.pain002 import read_pain002
 from integrations.codecs.records import MessageKind, ParsedMessage, StatusReport
 from integrations.codecs.sheets import read_sheet
@@ -23,6 +24,7 @@ _KINDS: Final = {
     "BkToCstmrStmt": MessageKind.CAMT053,
     "BkToCstmrDbtCdtNtfctn": MessageKind.CAMT054,
     "CstmrPmtStsRpt": MessageKind.PAIN002,
+    "FIToFIPmtStsRpt": MessageKind.PACS002,
 }
 _OWN_WORDS: Final = {
     "CstmrCdtTrfInitn": "a payment order (pain.001), which goes to a bank",
@@ -30,7 +32,7 @@ _OWN_WORDS: Final = {
     "FIToFICstmrCdtTrf": "an interbank credit transfer (pacs.008)",
 }
 _VERSION_SUFFIX: Final = re.compile(r"V[0-9]{2}")
-_VERSION: Final = re.compile(r"(?:camt|pain)\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}")
+_VERSION: Final = re.compile(r"(?:camt|pain|pacs)\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}")
 # Message elements sit below the root, or below an envelope with a business header.
 _OUTLINE_ELEMENTS_MAX: Final = 2_000
 _UTF16_STARTS: Final = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
@@ -68,6 +70,8 @@ def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | St
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
+    if kind is MessageKind.PACS002:
+        return read_pacs002(plain, version=version)
     message = read_camt(plain, kind=kind, version=version, dialect=dialect)
     return adapted(message, dialect)
 
@@ -114,6 +118,6 @@ def _find_kind(plain: bytes) -> tuple[MessageKind, str]:
     words = f" It starts with <{first[:40]}>." if first else ""
     raise UnreadableMessage(
         f"The file is XML, but neither a statement (camt.052, 053, 054) nor a status report"
-        f" (pain.002).{words}",
+        f" (pain.002, pacs.002).{words}",
         code="kind_unknown",
     )

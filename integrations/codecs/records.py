@@ -21,6 +21,7 @@ class MessageKind(StrEnum):
     BAI2 = "bai2"
     BAI2_INTRADAY = "bai2-intraday"
     SHEET = "sheet"
+    PACS002 = "pacs.002"
 
 
 class EntryStatus(StrEnum):
@@ -234,12 +235,16 @@ class PaymentStatus:
     reason_text: str = ""
     bank_reference: str | None = None
     clearing_reference: str | None = None
+    original_message_id: str | None = None
+    said_at: datetime | None = None
+    said_by: str | None = None
+    charges: tuple[Charge, ...] = ()
     locator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """A pain.002: what the bank says about one of our payment files.
+    """A pain.002 or pacs.002: what a bank says about one of our payment files, or payments.
 
     A group status without transactions (typically RJCT) speaks about every payment in the file.
     """

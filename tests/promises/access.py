@@ -37,6 +37,7 @@ OBJECT_OF_ADMIN: Final = {
     "admin/core/changerequest/": "change",
     "admin/core/tenant/": "tenant",
     "admin/treasury/transfer/": "transfer",
+    "admin/treasury/task/": "task",
     "admin/treasury/prefundingrequest/": "prefunding",
 }
 _CRUD: Final = re.compile(r"^admin/\w+/\w+/(add/|<path:object_id>/((change|delete|history)/)?|)$")

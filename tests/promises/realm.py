@@ -48,6 +48,7 @@ from treasury.services import (
     proposals,
     rates,
     static,
+    tasks,
     transfers,
 )
 
@@ -280,6 +281,15 @@ def _movements(
         )
         assert request is not None
         transfer = Transfer.objects.get(proposal=paid)
+        task = tasks.open_task(
+            task=tasks.TaskIn(
+                kind="transfer_question",
+                key=f"{mark}-1",
+                title=f"{mark} needs a person",
+                detail=f"{mark} bank contradicts itself.",
+                transfer=transfer,
+            )
+        )
         return {
             "draft": str(draft.pk),
             "proposal": str(pending.pk),
@@ -288,6 +298,8 @@ def _movements(
             "approval_hash": request.content_hash,
             "decided": decided,
             "transfer": str(transfer.pk),
+            "uetr": transfer.uetr,
+            "task": str(task.pk),
             "payment": str(transfer.message_id),
         }
 

@@ -30,6 +30,8 @@ OBJECTS: dict[str, dict[str, str]] = {
         "passkey": "passkey",
         "session": "person_session",
         "delegation_id": "delegation",
+        "task_id": "task",
+        "uetr": "uetr",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

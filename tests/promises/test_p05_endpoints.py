@@ -88,7 +88,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "decide": {"version": 1, "content_hash": "0" * 64, "reason": "no", "outcome": "REJECT"},
     "withdraw": {"reason": "mistake"},
     "cancel": {"reason": "mistake"},
-    "close": {"findings": "it was needed"},
+    "close": {"findings": "it was needed", "note": "looked into"},
     "rearm": {"reason": "more was needed"},
 }
 ROUTES: Final = [

@@ -42,6 +42,14 @@ ENTRIES: Final = (
         keys="g a",
         badge="approvals:waiting-count",
     ),
+    Entry(
+        heading="Today",
+        title="Tasks",
+        url_name="treasury:tasks",
+        icon="check-circle",
+        keys="g k",
+        badge="treasury:tasks-count",
+    ),
     Entry(heading="Today", title="Alerts", url_name="alerts", icon="bell", keys="g l"),
     Entry(
         heading="Cash",

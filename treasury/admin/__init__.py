@@ -6,4 +6,5 @@ from treasury.admin import (  # noqa: F401 - importing registers
     movement,
     statements,
     static,
+    tasks,
 )

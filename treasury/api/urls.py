@@ -7,4 +7,5 @@ urlpatterns = [
     path("", include("treasury.api.beneficiary_urls")),
     path("", include("treasury.api.freezing_urls")),
     path("", include("treasury.api.balances_urls")),
+    path("", include("treasury.api.tracking_urls")),
 ]

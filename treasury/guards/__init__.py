@@ -25,6 +25,7 @@ EDGES = (
     ("CONFIRMED", "RETURNED"),
     ("SETTLED", "RETURNED"),
     ("FAILED", "EXECUTING"),
+    ("FAILED", "CONFIRMED"),
 )
 
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
@@ -127,7 +128,8 @@ BEGIN
     END IF;
     -- What was sent stays as it was sent, also when an account is renumbered later.
     NEW.content_hash := CASE
-        WHEN TG_OP = 'UPDATE' AND OLD.state NOT IN ('DRAFT', 'PENDING', 'APPROVED', 'FAILED')
+        WHEN TG_OP = 'UPDATE' AND (NEW.state = 'CONFIRMED'
+            OR OLD.state NOT IN ('DRAFT', 'PENDING', 'APPROVED', 'FAILED'))
             THEN OLD.content_hash
         ELSE approvals_content_hash(
             NEW.tenant_id, 'treasury.proposal', NEW.id, NEW.version, content) END;
@@ -259,10 +261,12 @@ MOVEMENT = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + TRANSFER
 BENEFICIARIES = _BODIES_ARE_CHECKED_LATER + CONTENT + BENEFICIARY + PROPOSAL
 OUTBOUND = _BODIES_ARE_CHECKED_LATER + sealing.OUTBOUND
 SEALING = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + OUTBOUND
+STATUS = PROPOSAL
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
+    "treasury_uploadedproposal.append_only",
     "treasury_transfer.guard",
     "treasury_transferstatus.append_only",
     *controls.TRIGGERS,

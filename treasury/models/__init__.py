@@ -33,13 +33,17 @@ from treasury.models.static import (
     LegalEntity,
     UsdRate,
 )
+from treasury.models.tasks import Task
+from treasury.models.uploads import ProposalUpload, UploadedProposal, UploadFormat
 
 __all__ = [
     "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
     "BookingStatus", "ChargeBearer",
     "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze",
     "FreezeState", "IntradayMode",
-    "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "Purpose",
+    "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "ProposalUpload",
+    "Purpose",
     "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
-    "SuppressedShortfall", "Transfer", "TransferStatus", "UsdRate",
+    "SuppressedShortfall", "Task",
+    "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip

@@ -162,9 +162,10 @@ class Proposal(FSMModelMixin, TenantModel):
     def mark_sent(self) -> None:
         """The bank has it."""
 
-    @transition(state, _S.SENT, _S.CONFIRMED)
+    @transition(state, [_S.SENT, _S.FAILED], _S.CONFIRMED)
     def confirm(self) -> None:
-        """The bank says it is done."""
+        """The bank says it is done, maybe after it had said the opposite."""
+        self.closed_at, self.closing_reason = None, ""
 
     @transition(state, _S.CONFIRMED, _S.SETTLED)
     def settle(self, *, at: datetime) -> None:
@@ -215,6 +216,12 @@ class Transfer(TenantModel):
     credit_entry = models.OneToOneField(
         BankEntry, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    return_entry = models.OneToOneField(
+        BankEntry, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    disputed_since = models.DateTimeField(
+        null=True, help_text="Since when the bank's answers contradict each other."
+    )
     history = HistoricalRecords()
 
     class Meta:
@@ -235,9 +242,13 @@ class Transfer(TenantModel):
 
 
 class TransferStatus(TenantModel):
-    """One thing a bank said about a transfer, in the order we heard it; append-only."""
+    """One thing a bank said about a transfer, in the order we heard it; append-only.
+
+    `attempt` is the one it speaks about; 0 says that the bank named none, or an older row.
+    """
 
     transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="statuses")
+    attempt = models.PositiveSmallIntegerField(default=0)
     status = models.CharField(max_length=4)
     reason_code = models.CharField(max_length=10, blank=True)
     words = models.CharField(max_length=200, blank=True)
@@ -245,10 +256,21 @@ class TransferStatus(TenantModel):
     message_id = models.UUIDField(null=True)
     changed_state = models.BooleanField()
     heard_at = models.DateTimeField()
+    said_at = models.DateTimeField(null=True, help_text="The bank's own time.")
+    held_by = models.CharField(max_length=11, blank=True, help_text="BIC of who has the money.")
+    charge = models.DecimalField(max_digits=20, decimal_places=4, null=True)
+    charge_currency = models.CharField(max_length=3, blank=True)
+    event_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["id"]
         verbose_name_plural = "transfer statuses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "event_id"], condition=~Q(event_id=""), name="status_event_once"
+            ),
+            not_negative("status_charge_is_not_negative", "charge"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} {self.source}"

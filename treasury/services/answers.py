@@ -1,144 +1,173 @@
-"""What banks say about our transfers: pain.002 statuses and booked entries. Ranks never regress."""
+"""What banks say about our transfers: status reports, trackers and booked entries.
 
-from collections.abc import Iterable, Sequence
+Every answer is kept; where the transfer stands follows from all of them together (`outcomes`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from core import clock
-from integrations import services as lines
-from integrations.codecs.records import PaymentStatus, StatusReport
-from treasury.engine.statuses import CONFIRMING, DEBITED_RANK, Effect, Verdict, judge
+from integrations.codecs.records import PaymentStatus, StatusReport, StatusScope
+from treasury.engine.statuses import meaning_of, reason_in_words
 from treasury.models import (
     BankEntry,
     BookingStatus,
     EntryState,
     Proposal,
-    ProposalState,
     Transfer,
     TransferStatus,
 )
-from treasury.services import transfers
-from treasury.services.news import raise_alert, tell_status
+from treasury.services import flows, outcomes, transfers
+from treasury.services.matching import FEE_SHARE_MAX
 
-_S = ProposalState
+_WORDS_CHARS_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One thing a bank said about one transfer; `attempt` 0 when it named none."""
+
+    status: str
+    source: str
+    attempt: int = 0
+    reason: str = ""
+    words: str = ""
+    bank_reference: str = ""
+    message_id: UUID | None = None
+    said_at: datetime | None = None
+    held_by: str = ""
+    charge: Decimal | None = None
+    charge_currency: str = ""
+    event_id: str = ""
 
 
 @transaction.atomic
 def apply_status_report(*, report: StatusReport, message_id: UUID) -> int:
-    """Apply every payment status of a pain.002. Return how many belonged to transfers of ours.
+    """Apply every payment status of a pain.002 or pacs.002. Return how many were ours.
 
-    A group status without transactions speaks about the whole message, which carries one payment.
+    A group or batch status speaks about those payments of the file that have no status of their
+    own in the report.
     """
-    statuses: Iterable[PaymentStatus] = report.transactions
-    if not report.transactions and report.group_status:
-        reason = report.reasons[0] if report.reasons else None
-        statuses = (
-            PaymentStatus(
-                status=report.group_status,
-                original_end_to_end_id=report.original_message_id.rpartition("-")[0],
-                reason_code=reason.code if reason else None,
-                reason_text=reason.text if reason else "",
+    applied: set[UUID] = set()
+    count = 0
+    for status in _payments_last(report):
+        found = _transfer_of(status)
+        if found is None:
+            continue
+        held, attempt = found
+        if held.pk in applied and status.scope is StatusScope.BATCH:
+            continue
+        applied.add(held.pk)
+        count += 1
+        record(
+            transfer=held,
+            said=Said(
+                status=status.status,
+                source=str(report.kind),
+                attempt=attempt or _attempt_in(_file_of(status, report), held),
+                reason=status.reason_code or "",
+                words=status.reason_text,
+                bank_reference=status.bank_reference or "",
+                message_id=message_id,
+                said_at=_aware(status.said_at) or _aware(report.created_at),
+                held_by=status.said_by or "",
+                charge=status.charges[0].amount if status.charges else None,
+                charge_currency=status.charges[0].currency if status.charges else "",
             ),
         )
-    return sum(_apply(status, message_id) for status in statuses)
+    return count
 
 
-def _apply(status: PaymentStatus, message_id: UUID) -> bool:
-    held = _transfer_of(status)
-    if held is None:
-        return False
-    proposal = transfers.lock(held.proposal_id)
-    held.refresh_from_db()
-    verdict = judge(status.status, known_rank=held.bank_status_rank)
-    if held.outcome_unknown_since and verdict.effect is not Effect.QUESTION:
-        _bank_has_it(held, evidence=f"status {status.status}")
-        proposal.refresh_from_db()
-    TransferStatus.objects.create(
-        transfer=held,
-        status=status.status[:4],
-        reason_code=(status.reason_code or "")[:10],
-        words=f"{verdict.words} {status.reason_text}".strip()[:200],
-        source="pain.002",
-        message_id=message_id,
-        changed_state=verdict.effect not in (Effect.NOTHING, Effect.QUESTION),
-        heard_at=clock.now(),
-    )
-    if verdict.effect is Effect.QUESTION:
-        _ask_a_person(held, status.status, verdict.words)
-    elif verdict.effect is not Effect.NOTHING:
-        _take_effect(held, proposal, status, verdict)
-    else:
-        _settle_when_complete(held, proposal)
-    return True
+def _file_of(status: PaymentStatus, report: StatusReport) -> str:
+    return status.original_message_id or report.original_message_id
 
 
-def _transfer_of(status: PaymentStatus) -> Transfer | None:
+def _payments_last(report: StatusReport) -> Iterator[PaymentStatus]:
+    """Yield the payments' own statuses, then those of batches, then that of the whole file."""
+    yield from (one for one in report.transactions if one.scope is StatusScope.TRANSACTION)
+    yield from (one for one in report.transactions if one.scope is StatusScope.BATCH)
+    if report.group_status:
+        reason = report.reasons[0] if report.reasons else None
+        yield PaymentStatus(
+            status=report.group_status,
+            scope=StatusScope.BATCH,
+            original_payment_information_id=report.original_message_id,
+            reason_code=reason.code if reason else None,
+            reason_text=reason.text if reason else "",
+        )
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """Return an instant; a local time without a zone says nothing."""
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def _transfer_of(status: PaymentStatus) -> tuple[Transfer, int] | None:
+    """Return the transfer a status speaks about, and its attempt where the status names one."""
+    named = status.original_payment_information_id or status.original_instruction_id or ""
     keys = Q(pk=None)
+    if status.scope is StatusScope.BATCH:
+        keys |= Q(end_to_end_id=named.rpartition("-")[0])
     if status.original_end_to_end_id:
         keys |= Q(end_to_end_id=status.original_end_to_end_id)
     if status.original_uetr:
         keys |= Q(uetr=status.original_uetr.lower())
-    return Transfer.objects.select_related("proposal").filter(keys).first()
+    held = Transfer.objects.select_related("proposal").filter(keys).first()
+    return None if held is None else (held, _attempt_in(named, held))
 
 
-def _take_effect(
-    held: Transfer, proposal: Proposal, status: PaymentStatus, verdict: Verdict
-) -> None:
-    if verdict.effect is Effect.FAIL:
-        reason = f"The bank answered {status.status} {status.reason_code or ''}".strip()
-        text = f"{reason}: {status.reason_text or verdict.words}."
-        transfers.mark_failed(
-            reference=held.end_to_end_id, reason=text, reason_code=status.reason_code or ""
-        )
-        held.refresh_from_db()
-    elif proposal.state == _S.EXECUTING:
-        transfers.mark_sent(
-            reference=held.end_to_end_id, bank_reference=status.bank_reference or ""
-        )
-        held.refresh_from_db()
-        proposal.refresh_from_db()
-    held.bank_status, held.bank_status_rank = status.status[:4], verdict.rank
-    held.bank_reference = (status.bank_reference or held.bank_reference)[:70]
-    held.save(update_fields=["bank_status", "bank_status_rank", "bank_reference"])
-    if verdict.effect is Effect.CONFIRM:
-        _confirm(held, proposal)
+def _attempt_in(reference: str, held: Transfer) -> int:
+    """Return the attempt that a message reference of ours names; 0 when it is none of ours."""
+    start, _, number = reference.rpartition("-")
+    known = {str(one): one for one in range(1, held.attempt + 1)}
+    return known.get(number, 0) if start == held.end_to_end_id else 0
 
 
-def _bank_has_it(held: Transfer, *, evidence: str) -> None:
-    """End the uncertainty: what the bank reports on, the bank has."""
-    lines.confirm_sent(reference=held.end_to_end_id, evidence=evidence)
-    transfers.mark_sent(reference=held.end_to_end_id, bank_reference="")
-    held.refresh_from_db()
+@transaction.atomic
+def record(*, transfer: Transfer, said: Said) -> TransferStatus:
+    """Keep one thing a bank said and bring the transfer to where it stands now."""
+    proposal = transfers.lock(transfer.proposal_id)
+    held = Transfer.objects.select_for_update().get(pk=transfer.pk)
+    before = outcomes.standing_of(held, proposal)
+    after = outcomes.standing_of(held, proposal, adding=said.status, reason=said.reason)
+    attempt = said.attempt or held.attempt
+    moves = (before.outcome, before.status) != (after.outcome, after.status)
+    row = TransferStatus.objects.create(
+        transfer=held,
+        attempt=attempt,
+        status=said.status[:4],
+        reason_code=said.reason[:10],
+        words=_words(said, held)[:_WORDS_CHARS_MAX],
+        source=said.source,
+        message_id=said.message_id,
+        changed_state=attempt == held.attempt
+        and moves
+        and len(after.questions) <= len(before.questions),
+        heard_at=clock.now(),
+        said_at=said.said_at,
+        held_by=said.held_by[:11],
+        charge=said.charge,
+        charge_currency=said.charge_currency,
+        event_id=said.event_id,
+    )
+    if said.bank_reference:
+        held.bank_reference = said.bank_reference[:70]
+        held.save(update_fields=["bank_reference"])
+    outcomes.bring_to(held, proposal, evidence=f"status {said.status}")
+    return row
 
 
-def _confirm(held: Transfer, proposal: Proposal) -> None:
-    if proposal.state == _S.SENT:
-        proposal.confirm()
-        proposal.save(update_fields=["state"])
-        held.confirmed_at = clock.now()
-        held.save(update_fields=["confirmed_at"])
-        tell_status(proposal=proposal, from_state=_S.SENT)
-    _settle_when_complete(held, proposal)
-
-
-def _is_complete(held: Transfer, proposal: Proposal) -> bool:
-    """Both sides were booked; of a payment to somebody else we see ours, and hear of theirs."""
-    if proposal.beneficiary_id is None:
-        return bool(held.debit_entry_id and held.credit_entry_id)
-    return bool(held.debit_entry_id) and held.statuses.filter(status__in=CONFIRMING).exists()
-
-
-def _settle_when_complete(held: Transfer, proposal: Proposal) -> None:
-    if proposal.state != _S.CONFIRMED or not _is_complete(held, proposal):
-        return
-    now = clock.now()
-    proposal.settle(at=now)
-    proposal.save(update_fields=["state", "closed_at", "closing_reason"])
-    held.settled_at = now
-    held.save(update_fields=["settled_at"])
-    tell_status(proposal=proposal, from_state=_S.CONFIRMED)
+def _words(said: Said, held: Transfer) -> str:
+    old = "" if said.attempt in (0, held.attempt) else f"about attempt {said.attempt}: "
+    parts = (meaning_of(said.status).words, reason_in_words(said.reason), said.words)
+    return old + "; ".join(part for part in parts if part)
 
 
 @transaction.atomic
@@ -167,63 +196,52 @@ def apply_entries(*, entries: Sequence[BankEntry]) -> int:
     return matched
 
 
+@transaction.atomic
+def question_withdrawn(*, entry_ids: Iterable[UUID]) -> int:
+    """Ask a person about transfers whose entry does not count any more. Return how many."""
+    gone = list(entry_ids)
+    if not gone:
+        return 0
+    proven = Q(debit_entry__in=gone) | Q(credit_entry__in=gone) | Q(return_entry__in=gone)
+    found = list(Transfer.objects.filter(proven))
+    for held in found:
+        words = "an entry that proved it is no longer on the bank's statement"
+        outcomes.ask_a_person(held, key="entry-gone", words=words)
+    return len(found)
+
+
 def _apply_entry(held: Transfer, entry: BankEntry) -> None:
     proposal = transfers.lock(held.proposal_id)
     held.refresh_from_db()
-    if entry.pk in (held.debit_entry_id, held.credit_entry_id):
+    if entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id):
         return
-    if entry.account_id == proposal.debit_account_id and entry.amount > 0:
-        _bounce(held, proposal, entry)
-        return
-    is_debit = entry.account_id == proposal.debit_account_id
-    is_credit = entry.account_id == proposal.credit_account_id
-    expected = -proposal.amount if is_debit else proposal.amount
-    if not (is_debit or is_credit) or entry.amount != expected:
-        _ask_a_person(
+    side = _side(held, proposal, entry)
+    if side is None:
+        expected = f"{proposal.amount:,.2f} {proposal.currency}"
+        outcomes.ask_a_person(
             held,
-            "ENTRY",
-            f"an entry of {entry.amount:,.2f} carries its reference, {expected:,.2f} was expected",
+            key=f"entry:{entry.pk}",
+            words=f"an entry of {entry.amount:,.2f} carries its reference, {expected} was expected",
         )
         return
-    if proposal.state == _S.EXECUTING:
-        _bank_has_it(held, evidence="a booked entry")
-        proposal.refresh_from_db()
-    if is_debit:
-        held.debit_entry = entry
-        held.bank_status_rank = max(held.bank_status_rank, DEBITED_RANK)
-    else:
-        held.credit_entry = entry
-    held.save()
-    _confirm(held, proposal)
+    setattr(held, side, entry)
+    held.save(update_fields=[side])
+    flows.match_entries(entries=[entry])
+    outcomes.bring_to(held, proposal, evidence="a booked entry")
 
 
-def _bounce(held: Transfer, proposal: Proposal, entry: BankEntry) -> None:
-    """A credit on the debit account under our own reference: the money came back."""
-    if proposal.state not in (_S.CONFIRMED, _S.SETTLED):
-        _ask_a_person(held, "RETURN", "money came back before the debit was seen")
-        return
-    before = proposal.state
-    reason = f"Returned by the bank ({entry.return_reason or 'no reason given'})."
-    proposal.bounce(at=clock.now(), reason=reason)
-    proposal.save(update_fields=["state", "closed_at", "closing_reason"])
-    transfers.cancel_flows(proposal)
-    tell_status(proposal=proposal, from_state=before, reason=reason)
-    raise_alert(
-        kind="transfer_returned",
-        severity="high",
-        subject_type="transfer",
-        subject_id=held.pk,
-        title=f"{held.end_to_end_id} came back",
-        detail=reason,
-    )
-
-
-def _ask_a_person(held: Transfer, status: str, words: str) -> None:
-    raise_alert(
-        kind="transfer_question",
-        severity="high",
-        subject_type="transfer",
-        subject_id=held.pk,
-        title=f"{held.end_to_end_id}: {status} needs a person",
-        detail=f"The bank says: {words}.",
-    )
+def _side(held: Transfer, proposal: Proposal, entry: BankEntry) -> str | None:
+    """Return which side of the transfer an entry proves; None when it fits no free one."""
+    side = None
+    if entry.account_id == proposal.debit_account_id:
+        is_return = entry.amount == proposal.amount or (
+            0 < entry.amount <= proposal.amount and (entry.return_reason or entry.is_reversal)
+        )
+        if entry.amount == -proposal.amount:
+            side = "debit_entry"
+        elif is_return:
+            side = "return_entry"
+    elif entry.account_id == proposal.credit_account_id:
+        least = proposal.amount * (1 - FEE_SHARE_MAX)
+        side = "credit_entry" if least <= entry.amount <= proposal.amount else None
+    return side if side and getattr(held, f"{side}_id") is None else None

@@ -25,7 +25,7 @@ from treasury.errors import NotRetriable, OutflowsFrozen
 from treasury.models import BeneficiaryState, FlowSource, Proposal, ProposalState, Transfer
 from treasury.policies import RETRY_HOURS_MAX
 from treasury.selectors import controls, freezing, positions
-from treasury.services import flows, orders
+from treasury.services import flows, orders, tasks
 from treasury.services.controls import require_limits
 from treasury.services.news import raise_alert, tell_status
 from treasury.services.proposals import MAKERS, SENT_BACK, SUBJECT, close_proposal
@@ -70,7 +70,7 @@ def _made(proposal: Proposal) -> Transfer:
         uetr=uetr(),
         created_at=clock.now(),
     )
-    _expect_our_sides(made)
+    expect_our_sides(made)
     return made
 
 
@@ -148,7 +148,7 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
     if found is None:
         raise NotFound("There is no such transfer.", field="transfer")
     proposal = lock(found.proposal_id)
-    _require_retriable(proposal)
+    _require_retriable(proposal, found)
     if freezing.standing_freeze() is not None:
         raise OutflowsFrozen("All outflows are stopped.", field="transfer")
     require_payable(proposal.beneficiary)
@@ -157,7 +157,7 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
             f"The account it pays was changed: it rests until {until:%d %b %H:%M} UTC.",
             state=proposal.state,
         )
-    _expect_our_sides(found)
+    expect_our_sides(found)
     _start_attempt(proposal)
     return Transfer.objects.get(pk=transfer_id)
 
@@ -179,6 +179,7 @@ def mark_sent(*, reference: str, bank_reference: str) -> None:
     held.sla_due_at = _sla_due(proposal, held.sent_at)
     held.bank_reference = bank_reference[:70] or held.bank_reference
     held.save()
+    _end_waiting(held, note="The bank has it.")
     tell_status(proposal=proposal, from_state=before)
 
 
@@ -218,6 +219,7 @@ def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
     held.outcome_unknown_since = None
     held.reason_code = reason_code[:10]
     held.save()
+    _end_waiting(held, note=reason)
     cancel_flows(proposal)
     tell_status(proposal=proposal, from_state=before, reason=reason)
     raise_alert(
@@ -228,6 +230,11 @@ def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
         title=f"{reference} failed",
         detail=reason,
     )
+
+
+def _end_waiting(held: Transfer, *, note: str) -> None:
+    """Close what people were asked to find out while the bank was silent."""
+    tasks.settle_tasks(transfer=held, kinds=("outcome_unknown", "sla_breached"), note=note)
 
 
 def cancel_flows(proposal: Proposal) -> None:
@@ -267,6 +274,7 @@ def _start_attempt(proposal: Proposal) -> bool:
     held.proposal = proposal
     held.attempt += 1
     held.bank_status, held.bank_status_rank, held.reason_code = "", 0, ""
+    held.sla_due_at = held.sla_breached_at = None
     held.save()
     tell_status(proposal=proposal, from_state=before)
     try:
@@ -286,8 +294,14 @@ def _start_attempt(proposal: Proposal) -> bool:
     return True
 
 
-def _require_retriable(proposal: Proposal) -> None:
+def _require_retriable(proposal: Proposal, held: Transfer) -> None:
     now = clock.now()
+    if held.disputed_since is not None:
+        raise NotRetriable(
+            "The bank's answers contradict each other: it may have been paid. Propose it anew once"
+            " that is settled.",
+            state=proposal.state,
+        )
     if proposal.state != ProposalState.FAILED or now >= proposal.cutoff_at:
         raise NotRetriable(
             "Only a failed transfer whose cut-off has not passed can be tried again.",
@@ -347,7 +361,8 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
     )
 
 
-def _expect_our_sides(made: Transfer) -> None:
+def expect_our_sides(made: Transfer) -> None:
+    """Reserve the money on our accounts; what an entry proved already stays as it is."""
     proposal = made.proposal
     sides = [(proposal.debit_account, -proposal.amount, f"to {proposal.payee}")]
     if proposal.credit_account is not None:

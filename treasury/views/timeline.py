@@ -94,7 +94,7 @@ def _sending(transfer: Transfer) -> Iterator[Step]:
         )
     for status in transfer.statuses.all():
         code = f" · {status.reason_code}" if status.reason_code else ""
-        late = "" if status.changed_state else " · changed nothing: a later status was known"
+        late = "" if status.changed_state else " · kept as history, it changed nothing"
         yield Step(
             at=status.heard_at,
             title=STATUS_WORDS.get(status.status, status.status),

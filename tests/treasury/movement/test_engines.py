@@ -1,6 +1,5 @@
 """The arithmetic of prefunding and the meaning of bank statuses, against the written vectors."""
 
-import itertools
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -22,7 +21,6 @@ from treasury.engine.prefunding import (
     transfer_amount,
 )
 from treasury.engine.rails import PROFILES, profile, rail_for
-from treasury.engine.statuses import DEBITED_RANK, MEANINGS, Effect, judge
 
 TEN_PERCENT = Terms(buffer=Decimal("0.10"))
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -141,40 +139,3 @@ def test_each_currency_has_its_rail_and_one_bank_needs_none() -> None:
 def test_charges_never_shorten_a_prefunding() -> None:
     assert set(PROFILES) <= set(RAIL_TERMS)
     assert "CRED" not in {terms.charge_bearer for terms in RAIL_TERMS.values()}
-
-
-GOOD = [code for code, meaning in MEANINGS.items() if meaning.effect is not Effect.FAIL]
-
-
-def _replay(statuses: tuple[str, ...]) -> tuple[int, list[Effect]]:
-    rank, effects = 0, []
-    for status in statuses:
-        verdict = judge(status, known_rank=rank)
-        assert verdict.rank >= rank
-        rank = verdict.rank
-        effects.append(verdict.effect)
-    return rank, effects
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(["ACTC", "ACSP", "ACSC", "ACCC"])))
-def test_whatever_the_order_a_transfer_ends_confirmed(order: tuple[str, ...]) -> None:
-    rank, effects = _replay(order)
-    assert rank == MEANINGS["ACCC"].rank
-    assert Effect.CONFIRM in effects
-
-
-@given(st.lists(st.sampled_from([*MEANINGS, "XXXX"]), max_size=12))
-def test_ranks_never_regress_and_an_unknown_status_never_acts(statuses: list[str]) -> None:
-    _replay(tuple(statuses))
-    assert judge("XXXX", known_rank=0).effect is Effect.QUESTION
-
-
-def test_a_late_technical_acceptance_changes_nothing() -> None:
-    assert judge("ACTC", known_rank=MEANINGS["ACSC"].rank).effect is Effect.NOTHING
-
-
-def test_a_rejection_after_the_debit_is_a_question_for_a_person() -> None:
-    assert judge("RJCT", known_rank=MEANINGS["ACSP"].rank).effect is Effect.FAIL
-    assert judge("RJCT", known_rank=DEBITED_RANK).effect is Effect.QUESTION
-    assert judge("ACSC", known_rank=MEANINGS["RJCT"].rank).effect is Effect.QUESTION
-    assert judge("RJCT", known_rank=MEANINGS["RJCT"].rank).effect is Effect.NOTHING
