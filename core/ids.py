@@ -16,6 +16,18 @@ def uuid7() -> uuid.UUID:
     48 bits of milliseconds, then 74 bits that start at random in each millisecond and count up
     within it (RFC 9562 section 6.2, method 2).
     """
+    milliseconds, random = _taken(1)
+    return uuid.UUID(int=_number(milliseconds, random))
+
+
+def uuid7_texts(count: int) -> list[str]:
+    """Return `count` of them as 32 hexadecimal digits, which PostgreSQL reads as it reads any."""
+    milliseconds, first = _taken(count)
+    return [f"{_number(milliseconds, first + step):032x}" for step in range(count)]
+
+
+def _taken(count: int) -> tuple[int, int]:
+    """Take `count` numbers that follow each other; return the millisecond and the first."""
     with _lock:
         milliseconds = max(time.time_ns() // 1_000_000, _last["milliseconds"])
         if milliseconds > _last["milliseconds"]:
@@ -23,9 +35,13 @@ def uuid7() -> uuid.UUID:
             random = int.from_bytes(os.urandom(10), "big") >> (80 - _RANDOM_BITS + 1)
         else:
             random = _last["random"] + 1
-        _last.update(milliseconds=milliseconds, random=random)
+        _last.update(milliseconds=milliseconds, random=random + count - 1)
+    return milliseconds, random
+
+
+def _number(milliseconds: int, random: int) -> int:
     high, low = random >> 62, random & (2**62 - 1)
-    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
+    return milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
 
 
 def uetr() -> str:

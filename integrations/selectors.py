@@ -56,6 +56,26 @@ def message(message_id: UUID | str) -> Message:
     return found
 
 
+def was_handled(message_id: UUID | str) -> bool:
+    """Say whether a message's content is in the books already.
+
+    Raises:
+        MessageUnknown: there is none.
+    """
+    return bool(message(message_id).state == MessageState.HANDLED)
+
+
+def handled_twin(message_id: UUID | str) -> UUID | None:
+    """Return a handled message of the same bytes from another line that reads alike."""
+    found = message(message_id)
+    reading = getattr(found.connection, "profile_id", None)
+    twins = messages().inbound().filter(sha256=found.sha256, state=MessageState.HANDLED)
+    for twin in twins.exclude(pk=found.pk):
+        if getattr(twin.connection, "profile_id", None) == reading:
+            return twin.pk
+    return None
+
+
 def message_bytes(message_id: UUID | str) -> bytes:
     """Return the bytes as they were received or sent.
 

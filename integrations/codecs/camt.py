@@ -3,11 +3,14 @@
 One pass over the file: a complete entry becomes a record and its elements are dropped.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+from integrations.codecs import camt_fast
 from integrations.codecs.camt_entries import (
     Batch,
     absorb_batch,
@@ -101,7 +104,14 @@ class _OpenStatement:
 
 
 class _CamtReader:
-    def __init__(self, *, kind: MessageKind, version: str, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        *,
+        kind: MessageKind,
+        version: str,
+        dialect: Dialect,
+        runs: Sequence[camt_fast.Run] = (),
+    ) -> None:
         self.kind = kind
         self.version = version
         self.dialect = dialect
@@ -117,6 +127,8 @@ class _CamtReader:
         self.entries_count = 0
         self.unknown_count = 0
         self.details_count = 0
+        self.runs = list(reversed(runs))
+        self.is_tiled = bool(runs)
 
     def read(self, data: bytes) -> ParsedMessage:
         try:
@@ -126,6 +138,8 @@ class _CamtReader:
             # What is wrong with the transaction that waits was in the file first.
             self._read_waiting()
             raise
+        if self.runs:
+            raise camt_fast.NotTiled
         if not self.statements:
             raise UnreadableMessage(
                 "The message contains no statement, report or notification.",
@@ -246,6 +260,9 @@ class _CamtReader:
             self.batch = None
             self._count_unknown(element)
             return
+        if self.is_tiled and element.get(camt_fast.MARK) is not None:
+            self._put_back(element)
+            return
         entry = self._plain_entry(element)
         if entry is None:
             self._read_waiting()
@@ -262,6 +279,20 @@ class _CamtReader:
             self._count_entry(element)
         self.open.entries.append(entry)
         element.clear()
+
+    def _put_back(self, mark: Element) -> None:
+        """Put the entries that were cut out here back in their place."""
+        self._read_waiting()
+        number = len(self.runs) and self.runs[-1].first
+        if number != self.entries_count + 1 or self.batch is not None:
+            raise camt_fast.NotTiled
+        run = self.runs.pop()
+        self.entries_count += len(run.entries)
+        self.details_count += run.details_count
+        if self.entries_count > ENTRIES_MAX or self.details_count > DETAILS_MAX:
+            raise camt_fast.NotTiled
+        drop_elders(mark, absorb=self._absorb)
+        self.open.entries.extend(run.entries)
 
     def _count_entry(self, element: Element) -> None:
         self.entries_count += 1
@@ -436,4 +467,10 @@ def read_camt(
     Raises:
         UnreadableMessage: not well-formed, without statement, or with an unreadable amount.
     """
+    tiled = camt_fast.tile(data)
+    if tiled is not None:
+        reader = _CamtReader(kind=kind, version=version, dialect=dialect, runs=tiled.runs)
+        # A file with something wrong in it is read anew: what is wrong is said in its own words.
+        with suppress(camt_fast.NotTiled, UnreadableMessage):
+            return reader.read(tiled.rest)
     return _CamtReader(kind=kind, version=version, dialect=dialect).read(data)

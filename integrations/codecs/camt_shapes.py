@@ -124,7 +124,7 @@ class _DetailShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
+class Shape:
     texts: _Texts
     currency: str
     detail: _DetailShape | None
@@ -136,6 +136,10 @@ class _Node(NamedTuple):
     tag: str
 
 
+ENTRY_TEXTS: Final = tuple(_EntryTexts.__annotations__)
+DETAIL_TEXTS: Final = tuple(_DetailTexts.__annotations__)
+
+
 def read_plain(element: Element, *, detail: Element | None, number: int) -> ParsedEntry | None:
     """Read one Ntry whose only TxDtls, if it has one, is `detail`; None if it is not plain."""
     written = etree.tostring(element, encoding="unicode", with_tail=False)
@@ -143,7 +147,7 @@ def read_plain(element: Element, *, detail: Element | None, number: int) -> Pars
         return None
     pieces = written.replace("<", ">").split(">")
     tags = ">".join(pieces[1::2])
-    shape = _shape(tags) if len(tags) <= _SHAPE_CHARS_MAX else None
+    shape = shape_of(tags) if len(tags) <= _SHAPE_CHARS_MAX else None
     if shape is None or (shape.detail is None) != (detail is None):
         return None
     texts = _EntryTexts(*map(str.strip, shape.texts(pieces)))
@@ -158,7 +162,7 @@ def read_plain(element: Element, *, detail: Element | None, number: int) -> Pars
 
 
 def _entry(
-    texts: _EntryTexts, shape: _Shape, single: ParsedDetail, *, locator: str
+    texts: _EntryTexts, shape: Shape, single: ParsedDetail, *, locator: str
 ) -> ParsedEntry | None:
     sign = SIGNS.get(texts.sign)
     amount = plain_amount(texts.amount, shape.currency)
@@ -252,7 +256,7 @@ def _first(pieces: Sequence[str], places: Iterable[int]) -> str:
 
 
 @lru_cache(maxsize=_SHAPES_MAX)
-def _shape(tags: str) -> _Shape | None:
+def shape_of(tags: str) -> Shape | None:
     """Work out where the wanted texts of a shape stand; None if it is not plain."""
     if "&" in tags:
         return None
@@ -265,9 +269,7 @@ def _shape(tags: str) -> _Shape | None:
     detail = None
     if _DETAIL in found:
         detail = _detail_shape(found, nodes)
-    return _Shape(
-        texts=_texts(found, _ENTRY_PATHS), currency=_currency(found, "Amt"), detail=detail
-    )
+    return Shape(texts=_texts(found, _ENTRY_PATHS), currency=_currency(found, "Amt"), detail=detail)
 
 
 def _nodes(tags: Sequence[str]) -> Iterator[_Node]:

@@ -6,6 +6,7 @@ content. That mark decides; weaker ones are not asked. Account, currency and sig
 agree at every rung.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,8 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
+# \w is what `str.isalnum` says, and the underscore.
+_NO_LETTER_OR_DIGIT: Final = re.compile(r"[\W_]+")
 # Words that banks write where they have no reference.
 FILLERS: Final = frozenset({"", "NONREF", "NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE", "NONE"})
 # A pending entry may be booked under a later date; beyond this it is another movement.
@@ -89,8 +92,7 @@ def clean_reference(text: str | None) -> str:
 
 def normal_content(*texts: str) -> str:
     """Return letters and digits only, in capitals: line breaks and spacing differ by format."""
-    joined = "".join(texts)
-    return "".join(character for character in joined if character.isalnum()).upper()
+    return _NO_LETTER_OR_DIGIT.sub("", "".join(texts)).upper()
 
 
 def shared_rung(one: Marks, other: Marks) -> Rung:

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from core import clock
+from core.ids import uuid7
 from integrations import selectors as messages
 from integrations import services as archive
 from integrations.codecs.errors import UnreadableMessage
@@ -20,6 +21,7 @@ from integrations.codecs.records import ParsedMessage, ParsedStatement, StatusRe
 from treasury.engine.facts import END_OF_DAY, BalanceFact, Setting, statement_facts
 from treasury.models import (
     BankAccount,
+    BankEntry,
     EntryState,
     Proof,
     Statement,
@@ -27,7 +29,7 @@ from treasury.models import (
     StatementState,
 )
 from treasury.selectors import accounts as account_selectors
-from treasury.services import announcing, answers, flows, rows, sequence
+from treasury.services import announcing, answers, flows, matching, rows, sequence
 from treasury.services.posting import Posted, Sheet, post
 
 _PROOFS: Final = {
@@ -77,11 +79,17 @@ class _Run:
 def ingest_message(*, message_id: UUID) -> IngestResult:
     """Read an archived message into the books and mark it handled, or set it aside with a reason.
 
-    Reading the same message again changes nothing.
+    A message that was handled is not opened again: reading it once more would change nothing.
 
     Raises:
         MessageUnknown: no such message.
     """
+    if messages.was_handled(message_id):
+        return IngestResult(message_id=message_id)
+    copies = _keep_copies(message_id)
+    if copies:
+        archive.mark_handled(message_id=message_id)
+        return IngestResult(message_id=message_id, statements=copies)
     _allow_long_reading()
     try:
         parsed = archive.read_archived(message_id)
@@ -102,10 +110,27 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     return IngestResult(
         message_id=message_id,
         statements=tuple(run.statements),
-        entries_new=sum(len(one.new) for one in run.posted),
+        entries_new=sum(one.new_count for one in run.posted),
         entries_changed=sum(len(one.changed) for one in run.posted),
         refusals=tuple(run.refusals),
     )
+
+
+def _keep_copies(message_id: UUID) -> tuple[Statement, ...]:
+    """Keep bytes that came over another line before as duplicates, without reading them again."""
+    twin = messages.handled_twin(message_id)
+    if twin is None:
+        return ()
+    known = list(Statement.objects.filter(message_id=twin).order_by("id"))
+    if any(row.state == StatementState.PARTIAL for row in known):
+        return ()
+    now = clock.now()
+    for row in known:
+        row.pk, row.message_id, row.received_at = uuid7(), message_id, now
+        row.state, row.reason = StatementState.DUPLICATE, "We have these bytes."
+        row.flags, row.supersedes = [], None
+    Statement.objects.bulk_create(known)
+    return tuple(known)
 
 
 def _allow_long_reading() -> None:
@@ -205,9 +230,20 @@ def _take(run: _Run, group: list[_Page]) -> None:
     flows.release_flows(
         entry_ids=[one.entry_id for one in posted.changes if one.after != EntryState.COUNTED]
     )
-    answers.apply_entries(entries=posted.booked())
-    flows.match_entries(entries=posted.booked())
+    booked = _booked(account, sheets, posted)
+    answers.apply_entries(entries=booked)
+    flows.match_entries(entries=booked)
     announcing.announce(account=account, sheets=sheets, posted=posted, gaps=gaps)
+
+
+def _booked(account: BankAccount, sheets: Sequence[Sheet], posted: Posted) -> list[BankEntry]:
+    """Return the booked entries that transfers and expected flows may have waited for."""
+    found = {entry.pk: entry for entry in posted.booked()}
+    if posted.unseen:
+        pages = [sheet.row.pk for sheet in sheets]
+        for entry in matching.awaited_entries(account_id=account.pk, statement_ids=pages):
+            found.setdefault(entry.pk, entry)
+    return list(found.values())
 
 
 def _sheet(run: _Run, page: _Page) -> Sheet:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from treasury.models import (
@@ -21,6 +22,31 @@ from treasury.models import (
 # Banks on the way may keep a fee: the same reference with a little less is still the payment.
 FEE_SHARE_MAX: Final = Decimal("0.01")
 PAYOUT_WINDOW_DAYS: Final = 2
+
+
+# Few of a day's entries are waited for: by a transfer, or by an expected flow of the account.
+_AWAITED: Final = """
+SELECT e.id FROM treasury_bankentry e
+ WHERE e.statement_id = ANY(%(statements)s) AND e.state = 'COUNTED' AND e.status = 'BOOK'
+   AND ((e.end_to_end_id <> '' AND EXISTS (
+             SELECT 1 FROM treasury_transfer t WHERE t.end_to_end_id = e.end_to_end_id))
+     OR (e.uetr <> '' AND EXISTS (SELECT 1 FROM treasury_transfer t WHERE t.uetr = lower(e.uetr)))
+     OR (e.end_to_end_id <> '' AND e.end_to_end_id IN (
+             SELECT f.end_to_end_id FROM treasury_expectedflow f
+              WHERE f.account_id = %(account)s AND f.state IN ('EXPECTED', 'STALE')))
+     OR e.amount IN (
+             SELECT f.amount FROM treasury_expectedflow f
+              WHERE f.account_id = %(account)s AND f.state IN ('EXPECTED', 'STALE')
+                AND f.source = 'PAYOUT'))
+"""
+
+
+def awaited_entries(*, account_id: UUID, statement_ids: Sequence[UUID]) -> list[BankEntry]:
+    """Return the booked entries first read in these statements that somebody waits for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AWAITED, {"account": account_id, "statements": list(statement_ids)})
+        ids = [row[0] for row in cursor.fetchall()]
+    return list(BankEntry.objects.filter(pk__in=ids).order_by("id")) if ids else []
 
 
 def match_by_reference(

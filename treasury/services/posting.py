@@ -1,9 +1,9 @@
 """From sightings to entries: each arrival is an observation, each movement counts once."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
@@ -24,11 +24,9 @@ from treasury.models import (
     Statement,
     StatementState,
 )
-from treasury.services import rows
+from treasury.services import arriving, resembling, rows
 from treasury.services.settling import Change, settle
 
-# Two sources never date one movement further apart than this.
-WINDOW_DAYS: Final = 10
 STATUS_ORDER: Final = ("INFO", "FUTR", "PDNG", "BOOK")
 _INTRADAY: Final = ("CAMT052", "MT942", "BAI2_ID")
 _CHANGING: Final = (
@@ -49,14 +47,24 @@ class Sheet:
 
 @dataclass(slots=True, kw_only=True)
 class Posted:
-    """What a statement did: new entries, changed ones, and which began or ceased to count."""
+    """What a statement did: new entries, changed ones, and which began or ceased to count.
+
+    `new` and `changed` are the entries that had to be looked at one by one; entries that nothing
+    known resembles are written as columns and only counted in `unseen`.
+    """
 
     new: list[BankEntry] = field(default_factory=list)
     changed: list[BankEntry] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    unseen: int = 0
+
+    @property
+    def new_count(self) -> int:
+        """Return how many entries are new."""
+        return len(self.new) + self.unseen
 
     def booked(self) -> list[BankEntry]:
-        """Return the entries that are booked and that this statement brought news about."""
+        """Return those looked at that are booked and that this statement brought news about."""
         return [
             entry
             for entry in (*self.new, *self.changed)
@@ -67,12 +75,12 @@ class Posted:
 class _Book:
     """The known entries around a statement, and the identities in use."""
 
-    def __init__(self, account: BankAccount, sightings: Sequence[Sighting]) -> None:
-        self.entries = _entries_around(account, sightings)
+    def __init__(self, known: resembling.Known) -> None:
+        self.entries = known.entries
         self.marks = [marks_of(entry) for entry in self.entries]
         self.used: dict[str, set[int]] = defaultdict(set)
-        for entry in self.entries:
-            self.used[entry.identity].add(entry.occurrence)
+        for identity, occurrence in known.slots:
+            self.used[identity].add(occurrence)
 
     def identify(self, entry: BankEntry) -> None:
         """Give `entry` the identity of its strongest mark and the first free occurrence."""
@@ -106,16 +114,53 @@ def marks_of(entry: BankEntry) -> Marks:
 
 
 def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Posted:
-    """Turn the sightings of one statement (all its pages) into entries and observations."""
-    shown = [(sheet, one) for sheet in sheets for one in sheet.facts.sightings]
-    book = _Book(account, [one for _, one in shown])
+    """Turn the sightings of one statement (all its pages) into entries and observations.
+
+    A sighting whose amount no known entry nearby has is of a new entry, whatever its marks: the
+    amount must agree at every rung. Such are written as columns; the others climb the ladder.
+    """
+    known = resembling.find(account, [sheet.facts.sightings for sheet in sheets])
+    shown, posted = [], Posted()
+    twins: Counter[str] = Counter()
+    touched: list[UUID | str] = []
+    start, end = _speaks_for(sheets)
+    for sheet in sheets:
+        unseen = []
+        for one in sheet.facts.sightings:
+            if one.marks.amount in known.amounts:
+                shown.append((sheet, one))
+            else:
+                unseen.append(one)
+        ids = arriving.insert(account, sheet.row, unseen, twins=twins, now=now)
+        posted.unseen += len(ids)
+        touched.extend(
+            pk
+            for pk, one in zip(ids, unseen, strict=True)
+            if not start <= one.marks.booking_date <= end
+        )
+    if shown:
+        touched.extend(_climb(posted, account, shown, _Book(known), now=now))
+    posted.changes = settle(account_id=account.pk, start=start, end=end, touched=touched)
+    _refresh_states(posted)
+    return posted
+
+
+def _climb(
+    posted: Posted,
+    account: BankAccount,
+    shown: Sequence[tuple[Sheet, Sighting]],
+    book: _Book,
+    *,
+    now: datetime,
+) -> list[UUID]:
+    """Take sightings up the ladder one by one; return the entries they touched."""
+    statement = shown[0][0].row
     assignment = assign(
         [one.marks for _, one in shown],
         book.marks,
-        elsewhere=_seen_in_other_reports(account, sheets[0].row, book.entries),
+        elsewhere=_seen_in_other_reports(account, statement, book.entries),
     )
-    counts = sheets[0].row.state == StatementState.POSTED
-    posted, observations = Posted(), []
+    counts, observations = statement.state == StatementState.POSTED, []
     for (sheet, one), index in zip(shown, assignment.found, strict=True):
         if index is None:
             entry = _new_entry(account, sheet.row, one, now=now)
@@ -136,23 +181,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
     changed = {entry.pk: entry for entry in (*posted.changed, *joined)}
     rows.update(list(changed.values()), _CHANGING)
     rows.insert(observations)
-    posted.changes = _settle(account, sheets, [*changed, *(one.entry_id for one in observations)])
-    _refresh_states(posted)
-    return posted
-
-
-def _entries_around(account: BankAccount, sightings: Sequence[Sighting]) -> list[BankEntry]:
-    """Read, once, every entry that a sighting could be of."""
-    if not sightings:
-        return []
-    days = [day for one in sightings for day in (one.marks.booking_date, one.marks.value_date)]
-    window = (min(days) - timedelta(days=WINDOW_DAYS), max(days) + timedelta(days=WINDOW_DAYS))
-    near = Q(value_date__range=window) | Q(booking_date__range=window)
-    uetrs = [one.marks.uetr for one in sightings if one.marks.uetr]
-    if uetrs:
-        near |= Q(uetr__in=uetrs)
-    found = BankEntry.objects.filter(near, account=account).exclude(state=EntryState.MERGED)
-    return list(found.order_by("id"))
+    return [*changed, *(one.entry_id for one in observations)]
 
 
 def _seen_in_other_reports(
@@ -308,14 +337,15 @@ def _fold(doubled: BankEntry, *, into: BankEntry) -> None:
     doubled.identity_rule, doubled.occurrence = "MERGED", 1
 
 
-def _settle(account: BankAccount, sheets: Sequence[Sheet], touched: list[UUID]) -> list[Change]:
-    """Settle the days this statement speaks for, and the entries it touched."""
-    first: date = min(sheet.row.period_start for sheet in sheets)
-    last: date = max(sheet.row.period_end for sheet in sheets)
+def _speaks_for(sheets: Sequence[Sheet]) -> tuple[date, date]:
+    """Return the days that a statement settles."""
     if sheets[0].row.source not in END_OF_DAY:
         # Yesterday's sightings may be replaced by this report too: its whole day is settled.
-        first = last = sheets[0].row.statement_date
-    return settle(account_id=account.pk, start=first, end=last, touched=touched)
+        return sheets[0].row.statement_date, sheets[0].row.statement_date
+    return (
+        min(sheet.row.period_start for sheet in sheets),
+        max(sheet.row.period_end for sheet in sheets),
+    )
 
 
 def _refresh_states(posted: Posted) -> None:

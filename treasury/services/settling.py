@@ -5,6 +5,7 @@ statement of the best source that does not show it. It is then kept as NOT_IN_EO
 when an earlier version of that statement had it. Known only from statements kept aside, it is HELD.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -20,7 +21,7 @@ WITH scope AS (
     SELECT e.id, e.booking_date, e.status, e.state
       FROM treasury_bankentry e
      WHERE e.account_id = %(account)s AND e.state <> 'MERGED'
-       AND (e.booking_date BETWEEN %(start)s AND %(end)s OR e.id = ANY(%(touched)s))
+       AND (e.booking_date BETWEEN %(start)s AND %(end)s OR e.id = ANY(%(touched)s::uuid[]))
 ), eod AS (
     SELECT s.period_start, s.period_end, CASE s.source WHEN 'CAMT053' THEN 4 ELSE 3 END AS rank
       FROM treasury_statement s
@@ -90,9 +91,12 @@ class Change:
     booking_date: date
 
 
-def settle(*, account_id: UUID, start: date, end: date, touched: list[UUID]) -> list[Change]:
+def settle(
+    *, account_id: UUID, start: date, end: date, touched: Sequence[UUID | str]
+) -> list[Change]:
     """Decide anew which entries count: those booked from `start` to `end`, and `touched` ones."""
-    facts: dict[str, Any] = {"account": account_id, "start": start, "end": end, "touched": touched}
+    ids = [str(one) for one in touched]
+    facts: dict[str, Any] = {"account": account_id, "start": start, "end": end, "touched": ids}
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, facts)
         return [
