@@ -8,7 +8,7 @@ from treasury import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('treasury', '0100_four_eyes'),
+        ('treasury', '0119_more_sources'),
     ]
 
     operations = [

@@ -42,7 +42,8 @@ def insert_columns(
 ) -> None:
     """Insert rows that are given as one list of texts per field; `same` holds for all of them.
 
-    No object is made per row, and the server reads the texts. The walls and triggers see the rows as they see any.
+    No object is made per row, and the server reads the texts. The walls and
+    triggers see the rows as they see any.
     """
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
     fixed: list[Any] = [model._meta.get_field(name) for name in same]

@@ -196,7 +196,7 @@ def test_headings_that_are_missing_are_named() -> None:
 
 
 def test_a_workbook_keeps_numbers_and_days_as_they_were_typed() -> None:
-    rows = [
+    rows: list[list[str | Decimal | date]] = [
         ["Export of", "something"],
         ["Date", "Amount", "Note"],
         [date(2026, 11, 19), Decimal("1234.5599999999999"), "a & b"],
