@@ -216,6 +216,7 @@ NEED_FOREIGN_FILES: Final = {
     "tests/integrations/codecs/test_interbank.py",
     "tests/integrations/codecs/test_order_corpus.py",
     "tests/integrations/codecs/test_real_files.py",
+    "tests/integrations/codecs/test_witnessed_mt940.py",
     "tests/liquidity/test_engine_pattern.py",
     "tests/treasury/bank/test_real_files.py",
 }

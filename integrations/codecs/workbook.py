@@ -52,7 +52,7 @@ def read_workbook(data: bytes, *, sheet: str = "") -> Iterator[tuple[int, list[C
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield from _Workbook(archive).rows(sheet)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UnreadableMessage(
             "The file is packed like a workbook, but cannot be unpacked.", code="workbook_broken"
         ) from error

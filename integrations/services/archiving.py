@@ -13,7 +13,7 @@ from integrations import selectors
 from integrations.channels.folder import printable
 from integrations.channels.protocol import InboundFile
 from integrations.codecs.reading import identify
-from integrations.constants import REASON_CHARS_MAX, UNKNOWN_KIND
+from integrations.constants import REASON_CHARS_MAX, TRY_AGAIN_MAX, UNKNOWN_KIND
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
 from integrations.errors import MessageStateRefused, MessageUnknown
@@ -112,6 +112,11 @@ def count_again(*, message_id: UUID) -> None:
     Message.objects.filter(pk=message_id).update(seen_count=F("seen_count") + 1)
 
 
+def _require_trier(actor: User) -> None:
+    if not actor.has_role(*ROLES_FOR_TRYING_AGAIN):
+        raise Forbidden("Your roles do not allow taking messages up again.")
+
+
 def _locked(message_id: UUID | str) -> Message:
     found = (
         Message.objects.select_for_update(of=("self",))
@@ -171,8 +176,7 @@ def try_again(*, message_id: UUID | str, actor: User) -> Message:
         MessageStateRefused: it was not set aside, or its bytes were not kept.
         Forbidden: the person has none of the roles for this.
     """
-    if not actor.has_role(*ROLES_FOR_TRYING_AGAIN):
-        raise Forbidden("Your roles do not allow taking messages up again.")
+    _require_trier(actor)
     message = _locked(message_id)
     if message.state != MessageState.SET_ASIDE:
         raise MessageStateRefused("Only a message that was set aside is taken up again.")
@@ -184,3 +188,26 @@ def try_again(*, message_id: UUID | str, actor: User) -> Message:
     message.save(update_fields=["state", "reason", "kind"])
     _announce(message, message.connection)
     return message
+
+
+def try_connection_again(*, connection_code: str, actor: User) -> int:
+    """Take up again what was set aside from one connection, oldest first; return how many.
+
+    Each message has its own transaction: one that went on meanwhile keeps none of the others. What
+    was too large to keep stays aside.
+
+    Raises:
+        ConnectionUnknown: no active connection has this code.
+        Forbidden: the person has none of the roles for this.
+    """
+    _require_trier(actor)
+    connection = selectors.connection_named(connection_code)
+    waiting = selectors.set_aside(selectors.AsideFilter(connection=connection.code))
+    tried = 0
+    for message_id in waiting.reverse().values_list("pk", flat=True)[:TRY_AGAIN_MAX]:
+        try:
+            try_again(message_id=message_id, actor=actor)
+        except MessageStateRefused:
+            continue
+        tried += 1
+    return tried

@@ -12,7 +12,7 @@ from integrations.codecs.reading import identify, read_message
 from integrations.codecs.records import MessageKind, ParsedEntry, ParsedMessage
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.reading import parse_dialect
-from tests.integrations.codecs.workbooks import packed, workbook
+from tests.integrations.codecs.workbooks import Value, packed, workbook
 
 GERMAN: dict[str, Any] = {
     "columns": {
@@ -196,7 +196,7 @@ def test_headings_that_are_missing_are_named() -> None:
 
 
 def test_a_workbook_keeps_numbers_and_days_as_they_were_typed() -> None:
-    rows: list[list[str | Decimal | date]] = [
+    rows: list[list[Value]] = [
         ["Export of", "something"],
         ["Date", "Amount", "Note"],
         [date(2026, 11, 19), Decimal("1234.5599999999999"), "a & b"],
