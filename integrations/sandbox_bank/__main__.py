@@ -78,6 +78,12 @@ def _add_serve(commands: Any) -> None:
     running.add_argument(
         "--activity-seed", type=int, help="let the accounts live their business by this seed"
     )
+    running.add_argument("--banks", type=Path, help="file of banks: how each of them speaks")
+    running.add_argument("--script", type=Path, help="file of steps: what happens when")
+    running.add_argument(
+        "--tls-port", type=int, help="open a door for client certificates, 0 takes a free port"
+    )
+    running.add_argument("--sftp-port", type=int, help="open an SFTP door, 0 takes a free port")
     running.add_argument(
         "--follow-parent", action="store_true", help="stop when the starting process is gone"
     )
@@ -151,6 +157,10 @@ def _wishes(chosen: argparse.Namespace) -> Wishes:
         interim_minutes=chosen.interim_minutes,
         activity_seed=chosen.activity_seed,
         follow_parent=chosen.follow_parent,
+        banks=chosen.banks,
+        script=chosen.script,
+        tls_port=chosen.tls_port,
+        sftp_port=chosen.sftp_port,
     )
 
 

@@ -5,17 +5,19 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from integrations.sandbox_bank import currencies, identifiers
+from integrations.sandbox_bank.manners import STATEMENT_FORMATS, Manners, manner_of
 from integrations.sandbox_bank.records import Account, BankError
 
 ACCOUNTS_MAX = 5_000
 TEXT_CHARACTERS_MAX = 140
 SEQUENCE_MAX = 1_000_000
-CHANNELS = ("folder", "http")
-STATEMENT_FORMATS = ("camt.053.001.08", "camt.053.001.02", "MT940")
+CHANNELS = ("folder", "http", "sftp")
+NO_MANNERS: Manners = MappingProxyType({})
 DEMO_ACCOUNTS = Path(__file__).with_name("demo_accounts.json")
 _FIELDS = {
     "bank_bic", "bank_name", "iban", "number", "clearing_system", "clearing_code", "currency",
@@ -24,7 +26,7 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def load_accounts(path: Path) -> list[Account]:
+def load_accounts(path: Path, manners: Manners = NO_MANNERS) -> list[Account]:
     """Read an accounts file.
 
     Raises:
@@ -34,10 +36,10 @@ def load_accounts(path: Path) -> list[Account]:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BankError("accounts_unreadable", f"{path.name}: {error}") from error
-    return parse_accounts(content)
+    return parse_accounts(content, manners)
 
 
-def parse_accounts(content: object) -> list[Account]:
+def parse_accounts(content: object, manners: Manners = NO_MANNERS) -> list[Account]:
     """Turn a JSON list (or one object) of account descriptions into accounts.
 
     Raises:
@@ -46,10 +48,10 @@ def parse_accounts(content: object) -> list[Account]:
     items = content if isinstance(content, list) else [content]
     if len(items) > ACCOUNTS_MAX:
         raise BankError("too_many_accounts", f"at most {ACCOUNTS_MAX} accounts at once")
-    return [_parse_one(item, place) for place, item in enumerate(items)]
+    return [_parse_one(item, place, manners) for place, item in enumerate(items)]
 
 
-def _parse_one(item: object, place: int) -> Account:
+def _parse_one(item: object, place: int, manners: Manners) -> Account:
     if not isinstance(item, dict):
         raise _refused(place, "is not an object")
     if unknown := sorted(set(item) - _FIELDS):
@@ -67,8 +69,10 @@ def _parse_one(item: object, place: int) -> Account:
         or not isinstance(profile, dict)
     ):
         raise _refused(place, "statement_seq must be a number from 0, profile an object")
+    bic = _text(item, "bank_bic", place)
+    spoken = manner_of(manners, bic).statement_format
     account = Account(
-        bank_bic=_text(item, "bank_bic", place),
+        bank_bic=bic,
         bank_name=_text(item, "bank_name", place, default="Sandbox Bank"),
         iban=_text(item, "iban", place, default="").replace(" ", ""),
         number=_text(item, "number", place, default=""),
@@ -78,7 +82,7 @@ def _parse_one(item: object, place: int) -> Account:
         owner_name=_text(item, "owner_name", place),
         timezone=_text(item, "timezone", place, default="UTC"),
         channel=_text(item, "channel", place, default="folder"),
-        statement_format=_text(item, "statement_format", place, default=STATEMENT_FORMATS[0]),
+        statement_format=_text(item, "statement_format", place, default=spoken),
         credit_line=_money(item, "credit_line", currency, place),
         opening=opening,
         balance=opening,

@@ -1,14 +1,15 @@
-"""Writing pain.002.001.10: the bank's word on orders it was given."""
+"""Writing pain.002 in the versions .10 and .03: the bank's word on orders it was given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from lxml import etree
 
-NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"
+NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
+NEWEST = "pain.002.001.10"
 REASON_CHARACTERS_MAX = 105
 Element = Any
 
@@ -42,7 +43,7 @@ class StatusReport:
     orders: Sequence[OrderStatus] = ()
 
 
-def write_status_report(report: StatusReport) -> bytes:
+def write_status_report(report: StatusReport, *, version: str = NEWEST) -> bytes:
     """Return the pain.002 as bytes."""
     document = etree.Element("Document", nsmap={None: NAMESPACE})
     body = etree.SubElement(document, "CstmrPmtStsRpt")
@@ -51,7 +52,7 @@ def write_status_report(report: StatusReport) -> bytes:
     _put(header, "CreDtTm", utc_text(report.created_at))
     if report.bank_bic:
         agent = etree.SubElement(etree.SubElement(header, "DbtrAgt"), "FinInstnId")
-        _put(agent, "BICFI", report.bank_bic)
+        _put(agent, "BICFI" if version == NEWEST else "BIC", report.bank_bic)
     group = etree.SubElement(body, "OrgnlGrpInfAndSts")
     _put(group, "OrgnlMsgId", report.original_message_id)
     _put(group, "OrgnlMsgNmId", "pain.001.001.09")
@@ -62,8 +63,12 @@ def write_status_report(report: StatusReport) -> bytes:
         block = etree.SubElement(body, "OrgnlPmtInfAndSts")
         _put(block, "OrgnlPmtInfId", block_id)
         for order in orders:
-            _order(block, order, report.message_id)
-    encoded: bytes = etree.tostring(_in_namespace(document), xml_declaration=True, encoding="UTF-8")
+            # The older version has no place for the UETR.
+            shown = order if version == NEWEST else replace(order, uetr="")
+            _order(block, shown, report.message_id)
+    encoded: bytes = etree.tostring(
+        _in_namespace(document, version), xml_declaration=True, encoding="UTF-8"
+    )
     return encoded
 
 
@@ -71,10 +76,10 @@ def utc_text(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _in_namespace(document: Element) -> Element:
+def _in_namespace(document: Element, version: str) -> Element:
     # Elements are built bare and moved into the namespace at once: much shorter to read above.
     for element in document.iter():
-        element.tag = f"{{{NAMESPACE}}}{element.tag}"
+        element.tag = f"{{{NAMESPACE}{version}}}{element.tag}"
     return document
 
 

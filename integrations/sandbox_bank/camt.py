@@ -22,14 +22,11 @@ _BODIES = {
 
 def write_statement(statement: Statement, *, version: str = "08") -> bytes:
     """Return the day's camt.053: opening, closing, available, every booked entry."""
-    return _Writer("053", version).write(
-        statement,
-        [
-            ("OPBD", statement.opening),
-            ("CLBD", statement.closing),
-            ("CLAV", statement.available),
-        ],
-    )
+    opening = [("OPBD" if statement.page == 1 else "ITBD", statement.opening)]
+    closing = [("CLBD", statement.closing), ("CLAV", statement.available)]
+    if not statement.is_last_page:
+        closing = [("ITBD", statement.closing)]
+    return _Writer("053", version).write(statement, [*opening, *closing])
 
 
 def write_interim_report(statement: Statement, *, version: str = "08") -> bytes:
@@ -86,8 +83,8 @@ class _Writer:
         self.add(report, "Id", statement.statement_id)
         if self.kind == "053" and not self.is_old:
             pages = self.add(report, "StmtPgntn")
-            self.add(pages, "PgNb", "1")
-            self.add(pages, "LastPgInd", "true")
+            self.add(pages, "PgNb", str(statement.page))
+            self.add(pages, "LastPgInd", "true" if statement.is_last_page else "false")
         if self.kind != "054":
             self.add(report, "ElctrncSeqNb", str(statement.sequence))
         self.add(report, "CreDtTm", utc_text(statement.created_at))

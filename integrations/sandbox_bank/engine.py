@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrations.sandbox_bank import activity, faults, intake, payments, statements
+from integrations.sandbox_bank import activity, faults, intake, payments, script, statements
 from integrations.sandbox_bank.bankdays import bank_day_from
 from integrations.sandbox_bank.book import Book
 from integrations.sandbox_bank.intake import Receipt
@@ -72,6 +72,8 @@ class Bank:
             at = datetime.fromtimestamp(item["due_at"], UTC)
             if item["kind"] == "flow":
                 activity.on_flow(self.office, item["ref"], at, json.loads(item["detail"]))
+            elif item["kind"] == "script":
+                script.on_step(self.office, at, json.loads(item["detail"]))
             else:
                 _HANDLERS[item["kind"]](self.office, item["ref"], at)
         return AGENDA_ITEMS_PER_TRANSACTION
@@ -172,6 +174,12 @@ class Bank:
             if kind == "camt.052":
                 return {"message_id": statements.send_interim_report(self.office, found, now)}
             return {"message_id": statements.resend_statement(self.office, found, str(day), now)}
+
+    # Scripts
+
+    def plan_script(self, content: object) -> int:
+        """Put a script on the agenda; see `script.plan`."""
+        return script.plan(self.office, content)
 
     # Trouble
 

@@ -13,7 +13,9 @@ from integrations.sandbox_bank.records import BankError
 PAYMENT_KINDS = frozenset(
     {"silent", "late", "reject", "accept_then_timeout", "answer_twice", "return"}
 )
-STATEMENT_KINDS = frozenset({"statement_gap", "duplicate_statement", "wrong_sum"})
+STATEMENT_KINDS = frozenset(
+    {"statement_gap", "duplicate_statement", "wrong_sum", "restated", "paged", "wrong_split"}
+)
 MATCHES = ("account", "end_to_end_id", "rail")
 SECONDS_MAX = 30 * 86_400
 FAULTS_MAX = 1_000
@@ -36,7 +38,7 @@ def add_fault(book: Book, content: object) -> dict[str, Any]:
     Raises:
         BankError: the description is wrong.
     """
-    wish = _checked(content)
+    wish = checked(content)
     parameters = {name: wish[name] for name in ("seconds", "code", "mode") if name in wish}
     with book.transaction():
         if len(list_faults(book)) >= FAULTS_MAX:
@@ -111,7 +113,12 @@ def _hits(fault: Mapping[str, Any], subject: str, facts: Mapping[str, str]) -> b
     return bool(dice.random() < fault["rate"])
 
 
-def _checked(content: object) -> dict[str, Any]:
+def checked(content: object) -> dict[str, Any]:
+    """Return the description of a fault.
+
+    Raises:
+        BankError: it is wrong.
+    """
     if not isinstance(content, dict):
         raise _refused("a fault is an object")
     if unknown := sorted(set(content) - _FIELDS):

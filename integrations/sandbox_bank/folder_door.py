@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 class FolderDoor:
     """Both directions hand over by atomic rename, so neither side ever sees half a file."""
 
-    def __init__(self, bank: Bank, folder: Path) -> None:
-        self.bank = bank
+    def __init__(self, bank: Bank, folder: Path, *, channel: str = "folder") -> None:
+        self.bank, self.channel = bank, channel
         self.outbound = folder / "outbound"
         self.taken = self.outbound / ".taken"
         self.refused = self.outbound / ".refused"
@@ -31,7 +31,9 @@ class FolderDoor:
     def _settle_interrupted(self) -> None:
         """Mark files that were moved just before an abrupt end; the others are moved later."""
         with self.bank.book.transaction():
-            for row in self.bank.book.rows("SELECT id, file_name FROM incoming WHERE put_away = 0"):
+            for row in self.bank.book.rows(
+                "SELECT id, file_name FROM incoming WHERE put_away = 0 AND door = ?", self.channel
+            ):
                 if not (self.outbound / row["file_name"]).exists():
                     self.bank.book.run("UPDATE incoming SET put_away = 1 WHERE id = ?", row["id"])
 
@@ -58,7 +60,7 @@ class FolderDoor:
         incoming_id = self._interrupted(path.name, payload)
         if incoming_id is None:
             try:
-                receipt = self.bank.receive(payload, door="folder", file_name=path.name)
+                receipt = self.bank.receive(payload, door=self.channel, file_name=path.name)
             except BankError as error:
                 self._refuse(path, f"{error.code}: {error}")
                 return
@@ -82,7 +84,9 @@ class FolderDoor:
     def hand_out(self) -> int:
         """Write waiting messages to `inbound/`; after an abrupt end the same files come again."""
         rows = self.bank.book.rows(
-            "SELECT n, file_name, payload FROM outgoing WHERE written = 0 ORDER BY n LIMIT ?",
+            "SELECT n, file_name, payload FROM outgoing WHERE written = 0 AND channel = ?"
+            " ORDER BY n LIMIT ?",
+            self.channel,
             FILES_PER_ROUND_MAX,
         )
         for row in rows:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from integrations.sandbox_bank.bankdays import bank_day_after, is_bank_day
 from integrations.sandbox_bank.currencies import to_minor
+from integrations.sandbox_bank.office import ENDINGS
 from integrations.sandbox_bank.patterns import (
     CODES,
     Planned,
@@ -73,7 +74,7 @@ def write_history(
 def file_name(statement: Statement) -> str:
     """Return a name that sorts by date first."""
     account = statement.account
-    ending = "sta" if account.statement_format == "MT940" else "xml"
+    ending = ENDINGS.get(account.statement_format, "xml")
     kind = account.statement_format.replace(".", "")
     place = f"{account.bank_bic[:8]}_{account.name[-10:]}_{account.currency}"
     return f"{statement.bank_date}_{place}_{kind}.{ending}"

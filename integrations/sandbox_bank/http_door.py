@@ -22,11 +22,14 @@ from integrations.sandbox_bank.faults import Fired
 from integrations.sandbox_bank.page import render_book
 from integrations.sandbox_bank.pain001 import FILE_BYTES_MAX
 from integrations.sandbox_bank.records import BankError
+from integrations.sandbox_bank.tokens import TokenDesk
 
 JSON_BYTES_MAX = 4_000_000
 IDLE_SECONDS_MAX = 30
 CONNECTIONS_MAX = 64
 HANG_SECONDS = 60.0
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - an address
+SWITCH_PATH = "/book/faults"
 OPEN_PATHS = frozenset({"/health", "/book", "/clock"})
 log = logging.getLogger(__name__)
 
@@ -135,7 +138,8 @@ def get_messages(bank: Bank, request: Request) -> Reply:
 def get_message(bank: Bank, request: Request, number: str) -> Reply:
     del request
     kind, payload = bank.message(int(number))
-    media_type = "text/plain; charset=us-ascii" if kind == "MT940" else "application/xml"
+    is_xml = kind.startswith(("camt.", "pain."))
+    media_type = "application/xml" if is_xml else "text/plain; charset=utf-8"
     return Reply(payload, media_type=media_type)
 
 
@@ -170,7 +174,7 @@ def post_accounts(bank: Bank, request: Request) -> Reply:
     content = request.content()
     if isinstance(content, dict) and set(content) == {"accounts"}:
         content = content["accounts"]
-    return Reply({"accounts": bank.put_accounts(parse_accounts(content))})
+    return Reply({"accounts": bank.put_accounts(parse_accounts(content, bank.office.manners))})
 
 
 def get_accounts(bank: Bank, request: Request) -> Reply:
@@ -190,6 +194,10 @@ def post_report(bank: Bank, request: Request) -> Reply:
 def post_eod(bank: Bank, request: Request) -> Reply:
     fields = request.fields("account", "force")
     return Reply(bank.end_of_day(account=fields.get("account"), force=fields.get("force", False)))
+
+
+def post_script(bank: Bank, request: Request) -> Reply:
+    return Reply({"steps": bank.plan_script(request.content())}, status=201)
 
 
 def post_fault(bank: Bank, request: Request) -> Reply:
@@ -213,6 +221,18 @@ def get_book(bank: Bank, request: Request) -> Reply:
         page = render_book(found, bank.office.now().isoformat(timespec="seconds"))
         return Reply(page.encode(), media_type="text/html; charset=utf-8")
     return Reply(found)
+
+
+def switch_fault(bank: Bank, request: Request) -> Reply:
+    """The form of the page: it carries the operator's secret, for browsers sign nothing."""
+    fields = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
+    if kind := fields.get("kind"):
+        account = fields.get("account", "").strip()
+        match = {"account": account} if account else {}
+        bank.add_fault({"kind": kind, "count": 1, "match": match})
+    else:
+        bank.clear_faults()
+    return get_book(bank, Request(query={}, headers={"accept": "text/html"}, body=b""))
 
 
 def get_executed(bank: Bank, request: Request) -> Reply:
@@ -243,9 +263,11 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Route], ...] = (
     ("GET", re.compile(r"/accounts"), get_accounts),
     ("POST", re.compile(r"/report"), post_report),
     ("POST", re.compile(r"/eod"), post_eod),
+    ("POST", re.compile(r"/script"), post_script),
     ("POST", re.compile(r"/faults"), post_fault),
     ("GET", re.compile(r"/faults"), get_faults),
     ("DELETE", re.compile(r"/faults"), delete_faults),
+    ("POST", re.compile(SWITCH_PATH), switch_fault),
     ("GET", re.compile(r"/book"), get_book),
     ("GET", re.compile(r"/book/executed"), get_executed),
     ("GET", re.compile(r"/health"), get_health),
@@ -262,6 +284,8 @@ class BankServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], bank: Bank, *, secret: str = "") -> None:
         self.bank = bank
         self.secret = secret
+        self.tokens = TokenDesk(secret)
+        self.shows_certificate = False
         self.asked_to_stop = False
         self.stopping = threading.Event()
         self.progress = threading.Event()
@@ -324,6 +348,8 @@ class Door(BaseHTTPRequestHandler):
     def _answer(self) -> Reply:
         parts = urlsplit(self.path)
         body = self._body(parts.path)
+        if (self.command, parts.path) == ("POST", TOKEN_PATH):
+            return Reply(self.server.tokens.give(self.headers.get("Authorization", "")))
         self._authorise(parts.path, body)
         query = {
             name: values[-1] for name, values in parse_qs(parts.query, max_num_fields=20).items()
@@ -362,12 +388,18 @@ class Door(BaseHTTPRequestHandler):
         return BankError(code, message, status=status)
 
     def _authorise(self, path: str, body: bytes) -> None:
+        if path == SWITCH_PATH and self._is_operator(body):
+            return
         if self.command != "GET" and self.headers.get("Origin"):
             raise BankError(
                 "origin_refused", "browsers of other pages may not give orders", status=403
             )
         secret = self.server.secret.encode()
-        if not secret or (self.command == "GET" and path in OPEN_PATHS):
+        is_open = self.command == "GET" and path in OPEN_PATHS
+        # Whoever got through the encrypted door has shown the customer's certificate.
+        if not secret or is_open or self.server.shows_certificate:
+            return
+        if self.server.tokens.knows(self.headers.get("Authorization", "")):
             return
         bearer = f"Bearer {self.server.secret}".encode()
         signature = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
@@ -381,6 +413,17 @@ class Door(BaseHTTPRequestHandler):
                 "a bearer token or a signature of the body is needed",
                 status=401,
             )
+
+    def _is_operator(self, body: bytes) -> bool:
+        """Whether the form of our own page was sent, with the secret in it."""
+        origin = self.headers.get("Origin", "")
+        if origin and urlsplit(origin).netloc != self.headers.get("Host", ""):
+            return False
+        try:
+            shown = parse_qs(body.decode(), max_num_fields=10).get("secret", [""])[-1]
+        except ValueError:
+            return False
+        return hmac.compare_digest(shown.encode(), self.server.secret.encode())
 
     def _lose(self, fault: Fired) -> None:
         """Leave the customer without an answer although the order stands."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from integrations.sandbox_bank import checks, currencies, identifiers
 from integrations.sandbox_bank.answers import StatusReport, write_status_report
 from integrations.sandbox_bank.faults import PAYMENT_KINDS, Fired, draw_faults
-from integrations.sandbox_bank.office import Letter, Office
+from integrations.sandbox_bank.office import TRAYS, Letter, Office
 from integrations.sandbox_bank.pain001 import read_payment_file
 from integrations.sandbox_bank.payments import (
     accept,
@@ -78,7 +78,7 @@ def receive(
             "INSERT INTO incoming(door, file_name, sha256, message_id, initiator, verdict,"
             " received_at, put_away) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             door, file_name, digest, file.message_id, file.initiator,
-            finding.code if finding else "", now.timestamp(), int(door != "folder"),
+            finding.code if finding else "", now.timestamp(), int(door not in TRAYS),
         )  # fmt: skip
         if finding:
             _refuse_file(office, file, finding, door, now)
@@ -153,7 +153,7 @@ def _refuse_file(
         kind="pain.002",
         channel=account.channel if account else door,
         account=account.name if account else "",
-        payload=write_status_report(report),
+        payload=write_status_report(report, version=office.manner(report.bank_bic).status_version),
         created_at=now,
     )
     office.post(letter)
@@ -224,7 +224,7 @@ def _register(office: Office, incoming_id: int, order: PaymentOrder, now: dateti
     office.book.run("UPDATE payment SET faults = ? WHERE id = ?", json.dumps(faults), payment_id)
     set_status(office, payment_id, "RJCT" if finding else "RCVD", now, finding)
     if finding is None and "silent" not in faults and parties.debtor is not None:
-        starts_now = int(_starts_now(order, parties.rail, parties.debtor, now))
+        starts_now = int(_starts_now(office, order, parties.rail, parties.debtor, now))
         office.book.run("UPDATE payment SET reserved = ? WHERE id = ?", starts_now, payment_id)
     return payment_row(office, payment_id)
 
@@ -250,14 +250,21 @@ def _order_finding(
     if twin:
         return Finding(code="AM05", text="EndToEndId was used before by this debtor")
     amount = currencies.to_minor(order.amount_text, order.currency)
-    if _starts_now(order, parties.rail, debtor, now) and office.book.available(debtor) < amount:
+    if (
+        _starts_now(office, order, parties.rail, debtor, now)
+        and office.book.available(debtor) < amount
+    ):
         return insufficient_funds()
     return None
 
 
-def _starts_now(order: PaymentOrder, rail: str, debtor: Account, now: datetime) -> bool:
+def _starts_now(
+    office: Office, order: PaymentOrder, rail: str, debtor: Account, now: datetime
+) -> bool:
     wanted = date.fromisoformat(order.execution_date)
-    return next_slot(rail, now=now, not_before=wanted, zone=debtor.timezone).starts_at <= now
+    closes = office.manner(debtor.bank_bic).closes.get(rail)
+    slot = next_slot(rail, now=now, not_before=wanted, zone=debtor.timezone, closes=closes)
+    return slot.starts_at <= now
 
 
 def _attempts(office: Office, order: PaymentOrder) -> int:

@@ -56,8 +56,10 @@ def post_movement(office: Office, posting: Posting, at: datetime) -> Entry:
 
 
 def notify(office: Office, account_id: int, entry: Entry, at: datetime, *, copies: int = 1) -> None:
-    """Send a camt.054 for one entry."""
+    """Send a camt.054 for one entry, unless this bank sends none."""
     account = office.book.account(account_id)
+    if not office.manner(account.bank_bic).notifies:
+        return
     message_id = office.new_message_id("camt.054")
     notification = Statement(
         account=account,

@@ -1,4 +1,4 @@
-"""Writing MT940, for customers who still read it."""
+"""Writing MT940 and MT942, for customers who still read them."""
 
 import textwrap
 
@@ -28,6 +28,30 @@ def write_mt940(statement: Statement) -> bytes:
     lines.append(":64:" + _balance(statement, statement.available))
     block_1 = f"{{1:F01{account.bank_bic[:8]}AXXX0000000000}}"
     block_2 = f"{{2:I940{account.bank_bic[:8]}XXXXN}}"
+    text = "\r\n".join([f"{block_1}{block_2}{{4:", *lines, "-}"])
+    return (text + "\r\n").encode("ascii", "replace")
+
+
+def write_mt942(statement: Statement) -> bytes:
+    """Return what was booked since the day opened as one MT942 message text."""
+    account = statement.account
+    currency = account.currency
+    lines = [
+        ":20:" + statement.message_id.replace("-", "")[-16:],
+        ":25:" + (account.iban or f"{account.bank_bic}/{account.number}"),
+        f":28C:{statement.sequence:05d}/00001",
+        f":34F:{currency}0,",
+        f":13D:{statement.created_at:%y%m%d%H%M}+0000",
+    ]
+    for entry in statement.entries:
+        lines += _entry(entry, currency)
+    for mark, amounts in (
+        ("D", [-entry.amount for entry in statement.entries if entry.amount < 0]),
+        ("C", [entry.amount for entry in statement.entries if entry.amount > 0]),
+    ):
+        lines.append(f":90{mark}:{len(amounts)}{currency}{_comma(sum(amounts), currency)}")
+    block_1 = f"{{1:F01{account.bank_bic[:8]}AXXX0000000000}}"
+    block_2 = f"{{2:I942{account.bank_bic[:8]}XXXXN}}"
     text = "\r\n".join([f"{block_1}{block_2}{{4:", *lines, "-}"])
     return (text + "\r\n").encode("ascii", "replace")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from integrations.sandbox_bank.book import Book
+from integrations.sandbox_bank.manners import Manner, Manners, manner_of
 from integrations.sandbox_bank.records import BankError
 
 ADVANCE_SECONDS_MAX = 400 * 86_400
@@ -16,7 +17,13 @@ _CODES = {
     "camt.053": "STM",
     "camt.054": "NTF",
     "MT940": "STM",
+    "MT942": "RPT",
+    "BAI2": "STM",
+    "CSV": "STM",
 }
+ENDINGS = {"MT940": "sta", "MT942": "sta", "BAI2": "bai", "CSV": "csv"}
+# Messages of these wait to be written into a tray; the others are fetched.
+TRAYS = ("folder", "sftp")
 
 
 @dataclass(kw_only=True)
@@ -31,6 +38,11 @@ class Office:
     pace: float = 1.0
     interim_minutes: int = 30
     activity_seed: int | None = None
+    manners: Manners = field(default_factory=dict)
+
+    def manner(self, bic: str) -> Manner:
+        """Return how the bank of this BIC speaks."""
+        return manner_of(self.manners, bic)
 
     def now(self) -> datetime:
         offset_seconds = float(self.book.meta("clock_offset_seconds", "0"))
@@ -68,7 +80,7 @@ class Office:
     def post(self, letter: "Letter", *, copies: int = 1) -> None:
         """Put a message into the outgoing tray; it commits with the change it reports."""
         stamp = letter.created_at.strftime("%Y%m%dT%H%M%S")
-        ending = "sta" if letter.kind == "MT940" else "xml"
+        ending = ENDINGS.get(letter.kind, "xml")
         earlier = self.book.row(
             "SELECT COALESCE(MAX(copy), 0) AS copies FROM outgoing WHERE message_id = ?",
             letter.message_id,
@@ -82,7 +94,7 @@ class Office:
                 "INSERT INTO outgoing(message_id, copy, kind, channel, account, file_name, payload,"
                 " created_at, written) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 letter.message_id, copy, letter.kind, letter.channel, letter.account, name,
-                letter.payload, letter.created_at.timestamp(), int(letter.channel != "folder"),
+                letter.payload, letter.created_at.timestamp(), int(letter.channel not in TRAYS),
             )  # fmt: skip
 
 

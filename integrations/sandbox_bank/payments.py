@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from integrations.sandbox_bank.answers import OrderStatus, StatusReport, write_status_report
 from integrations.sandbox_bank.ledger import Posting, notify, post_movement
+from integrations.sandbox_bank.manners import Manner
 from integrations.sandbox_bank.office import Letter, Office
 from integrations.sandbox_bank.rails import RAILS, next_slot
 from integrations.sandbox_bank.records import Account, Finding
@@ -66,6 +67,7 @@ def answer(
     """Send one pain.002 with the present status of these payments of one original message."""
     first = payments[0]
     account = office.book.account(first["debtor_id"]) if first["debtor_id"] else None
+    manner = office.manner(account.bank_bic if account else "")
     message_id = office.new_message_id("pain.002")
     report = StatusReport(
         message_id=message_id,
@@ -73,17 +75,24 @@ def answer(
         bank_bic=account.bank_bic if account else "",
         original_message_id=first["original_message_id"],
         group_status=group_status,
-        orders=[_order_status(payment, at, bank_reference) for payment in payments],
+        orders=()
+        if _says_it_once(manner, group_status)
+        else [_order_status(payment, at, bank_reference) for payment in payments],
     )
     letter = Letter(
         message_id=message_id,
         kind="pain.002",
         channel=account.channel if account else first["door"],
         account=account.name if account else "",
-        payload=write_status_report(report),
+        payload=write_status_report(report, version=manner.status_version),
         created_at=at,
     )
     office.post(letter, copies=max(copies_for(payment) for payment in payments))
+
+
+def _says_it_once(manner: Manner, group_status: str) -> bool:
+    """Whether this bank answers a whole file with one word; a refusal always names its reason."""
+    return manner.status_style == "group" and group_status not in {"", "PART", "RJCT"}
 
 
 def _order_status(payment: sqlite3.Row, at: datetime, bank_reference: str) -> OrderStatus:
@@ -123,6 +132,7 @@ def accept(office: Office, payment_id: int, at: datetime) -> None:
         now=at,
         not_before=date.fromisoformat(payment["execution_date"]),
         zone=account.timezone,
+        closes=office.manner(account.bank_bic).closes.get(rail.code),
     )
     starts_now = slot.starts_at <= at
     office.book.run(

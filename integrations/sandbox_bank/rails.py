@@ -1,6 +1,6 @@
 """Which way a payment leaves, when that way is open, and how long it takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -98,12 +98,17 @@ def choose_rail(
     return rail if creditor_country in {"", country} else "SWIFT_GPI"
 
 
-def next_slot(rail_code: str, *, now: datetime, not_before: date, zone: str) -> Slot:
+def next_slot(
+    rail_code: str, *, now: datetime, not_before: date, zone: str, closes: time | None = None
+) -> Slot:
     """Return the first moment from `now` at which a payment dated `not_before` may start.
 
-    `zone` is the account's own zone; rails that never close count their days in it.
+    `zone` is the account's own zone; rails that never close count their days in it. `closes` is
+    the cut-off of the account's own bank, where it is not that of the rail.
     """
     rail = RAILS[rail_code]
+    if closes is not None:
+        rail = replace(rail, closes=closes)
     if not rail.zone:
         local_midnight = datetime.combine(not_before, time(0), ZoneInfo(zone)).astimezone(UTC)
         starts = max(now, local_midnight)
@@ -113,8 +118,8 @@ def next_slot(rail_code: str, *, now: datetime, not_before: date, zone: str) -> 
         day = first + timedelta(days=ahead)
         if not is_bank_day(rail.days, day):
             continue
-        opens, closes = _window(rail, day)
-        if now < closes:
+        opens, shuts = _window(rail, day)
+        if now < shuts:
             return Slot(max(now, opens), day)
     raise LookupError(f"{rail_code} does not open within {DAYS_SEARCHED_MAX} days")
 

@@ -81,6 +81,8 @@ class Statement:
     closing: int
     available: int
     entries: tuple[Entry, ...]
+    page: int = 1
+    is_last_page: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

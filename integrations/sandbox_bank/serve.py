@@ -8,18 +8,23 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from integrations.sandbox_bank.accounts_file import load_accounts
 from integrations.sandbox_bank.book import Book
+from integrations.sandbox_bank.certificates import door_context, prepare
 from integrations.sandbox_bank.engine import Bank
 from integrations.sandbox_bank.folder_door import FolderDoor
 from integrations.sandbox_bank.http_door import BankServer
+from integrations.sandbox_bank.manners import load_manners
 from integrations.sandbox_bank.office import Office
 from integrations.sandbox_bank.records import BankError
+from integrations.sandbox_bank.script import load_script
+from integrations.sandbox_bank.sftp_door import SftpDoor
 
 ROUND_SECONDS = 0.1
 TROUBLE_PAUSE_SECONDS = 1.0
@@ -41,6 +46,10 @@ class Wishes:
     interim_minutes: int = 30
     activity_seed: int | None = None
     follow_parent: bool = False
+    banks: Path | None = None
+    script: Path | None = None
+    tls_port: int | None = None
+    sftp_port: int | None = None
 
 
 @contextmanager
@@ -73,24 +82,52 @@ def serve(wishes: Wishes) -> None:
             pace=wishes.pace,
             interim_minutes=wishes.interim_minutes,
             activity_seed=wishes.activity_seed,
+            manners=load_manners(wishes.banks) if wishes.banks else {},
         )
         bank = Bank(office)
         if wishes.accounts is not None:
-            bank.put_accounts(load_accounts(wishes.accounts))
+            bank.put_accounts(load_accounts(wishes.accounts, office.manners))
+        if wishes.script is not None:
+            bank.plan_script(load_script(wishes.script))
         bank.start_activity()
-        door = FolderDoor(bank, wishes.folder)
+        doors = [FolderDoor(bank, wishes.folder)]
         server = _listen(wishes, bank)
+        others = _open_others(wishes, bank, doors)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.ask_to_stop())
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
-        sys.stdout.write(json.dumps({"listening": address, "pid": os.getpid()}) + "\n")
+        facts = {"listening": address, "pid": os.getpid(), **others}
+        sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
-        _keep_going(bank, door, server, parent=parent)
+        _keep_going(bank, doors, server, parent=parent)
         server.stopping.set()
         server.shutdown()
         server.server_close()
         office.book.close()
+
+
+def _open_others(wishes: Wishes, bank: Bank, doors: list[FolderDoor]) -> dict[str, str]:
+    """Open the doors that were asked for beside the usual ones; return how to find them."""
+    found: dict[str, str] = {}
+    if wishes.tls_port is not None:
+        folder = prepare(wishes.home, now=time.time())
+        tls = BankServer((wishes.host, wishes.tls_port), bank, secret=wishes.secret)
+        tls.shows_certificate = True
+        tls.socket = door_context(folder).wrap_socket(
+            tls.socket, server_side=True, do_handshake_on_connect=False
+        )
+        threading.Thread(target=tls.serve_forever, daemon=True).start()
+        found |= {"tls": f"https://localhost:{tls.server_address[1]}", "tls_files": str(folder)}
+    if wishes.sftp_port is not None:
+        root = wishes.folder / "sftp"
+        door = SftpDoor(
+            wishes.home, root, host=wishes.host, port=wishes.sftp_port, secret=wishes.secret
+        )
+        doors.append(FolderDoor(bank, root, channel="sftp"))
+        door.start()
+        found |= {"sftp": f"sftp://{wishes.host}:{door.port}", "sftp_host_key": door.host_key}
+    return found
 
 
 def _listen(wishes: Wishes, bank: Bank) -> BankServer:
@@ -102,10 +139,13 @@ def _listen(wishes: Wishes, bank: Bank) -> BankServer:
         ) from error
 
 
-def _keep_going(bank: Bank, door: FolderDoor, server: BankServer, *, parent: int | None) -> None:
+def _keep_going(
+    bank: Bank, doors: Sequence[FolderDoor], server: BankServer, *, parent: int | None
+) -> None:
     while not server.asked_to_stop:
         try:
-            work = door.take_in() + bank.tick() + door.hand_out()
+            taken = sum(door.take_in() for door in doors)
+            work = taken + bank.tick() + sum(door.hand_out() for door in doors)
         except (OSError, sqlite3.OperationalError):
             # A full disk or a busy file passes; everything undone is still in the book.
             log.exception("round failed, trying again")

@@ -7,9 +7,11 @@ from typing import Any
 from integrations.sandbox_bank.book import Book
 from integrations.sandbox_bank.currencies import to_text
 from integrations.sandbox_bank.engine import iso
+from integrations.sandbox_bank.faults import list_faults
 from integrations.sandbox_bank.records import Account
 
 ROWS_MAX = 20_000
+FILES_SHOWN_MAX = 200
 _PAYMENTS = (
     "SELECT payment.*, incoming.message_id AS original_message_id, incoming.door AS door,"
     " (SELECT COUNT(*) FROM movement"
@@ -108,7 +110,18 @@ def book_view(book: Book, *, account: str = "", limit: int = ROWS_MAX) -> dict[s
             "accounts": [account_view(book, one) for one in book.accounts()],
             "payments": [payment_view(book, row) for row in payments],
             "movements": [_movement_view(row) for row in movements],
+            "files": _files(book),
+            "faults": list_faults(book),
         }
+
+
+def _files(book: Book) -> list[dict[str, Any]]:
+    rows = book.rows(
+        "SELECT * FROM (SELECT n, kind, channel, account, file_name, LENGTH(payload) AS bytes,"
+        " created_at FROM outgoing ORDER BY n DESC LIMIT ?) ORDER BY n",
+        FILES_SHOWN_MAX,
+    )
+    return [{**dict(row), "created_at": iso(row["created_at"])} for row in rows]
 
 
 def executed_view(book: Book) -> dict[str, int]:
