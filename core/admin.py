@@ -27,6 +27,7 @@ from core.events.drain import replay_dead_letters
 from core.events.models import Delivery, OutboxEvent
 from core.idempotency import IdempotencyKey
 from core.identity import duties, recovery, step_up
+from core.identity.joining_admin import JoiningPage
 from core.identity.models import User
 from core.identity.roles import TENANT_ADMIN
 from core.identity.services import revoke_tokens
@@ -89,7 +90,7 @@ class RoleAdmin(ReadOnlyAdmin):
 
 
 @admin.register(User)
-class UserAdmin(GovernedAdmin, ReadOnlyAdmin):
+class UserAdmin(GovernedAdmin, ReadOnlyAdmin, JoiningPage):
     """People and service accounts; switching one off takes effect with the next request.
 
     Roles and switching on need another person once the tenant is opened.

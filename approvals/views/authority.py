@@ -18,10 +18,11 @@ from approvals.models import CheckerRole
 from approvals.selectors import authority as reads
 from core import clock
 from core.api.actor import actor
-from core.audit.refusals import tell
+from core.audit.refusals import refuse, tell
 from core.errors import DomainError, Forbidden, Invalid
 
 PAGE: Final = "approvals:authority"
+DIALOGS: Final = ("delegating", "limiting")
 USD_DIGITS_MAX: Final = 20
 USD_PLACES_MAX: Final = 4
 
@@ -53,8 +54,13 @@ class LimitForm(forms.Form):
     reason = forms.CharField(max_length=REASON_LENGTH_MAX)
 
 
-def _command(*roles: str) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
-    """Let somebody with one of `roles` press a button; show on the page what became of it."""
+def _command(
+    *roles: str, form: str = ""
+) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
+    """Let somebody with one of `roles` press a button; show on the page what became of it.
+
+    What was typed into a refused form stays in it, with the reason at its field.
+    """
 
     def for_roles(command: Callable[..., str]) -> Callable[..., HttpResponse]:
         @wraps(command)
@@ -64,6 +70,8 @@ def _command(*roles: str) -> Callable[[Callable[..., str]], Callable[..., HttpRe
                     raise Forbidden("Your roles do not allow this.")
                 words = command(request, **arguments)
             except DomainError as refusal:
+                if _is_kept(form, refusal) and actor(request).has_role(*roles):
+                    return _kept(request, refusal, form, arguments)
                 tell(request, refusal)
             else:
                 messages.success(request, words)
@@ -74,15 +82,38 @@ def _command(*roles: str) -> Callable[[Callable[..., str]], Callable[..., HttpRe
     return for_roles
 
 
+def _is_kept(form: str, refusal: DomainError) -> bool:
+    """Return whether the form is there to be filled in again; that of a review may not be."""
+    return form in DIALOGS or (bool(form) and isinstance(refusal, Invalid))
+
+
+def _kept(
+    request: HttpRequest, refusal: DomainError, form: str, arguments: dict[str, Any]
+) -> HttpResponse:
+    """Show the page again with the refused form open, as it was filled in."""
+    refuse(request, refusal)
+    field = str(refusal.context.get("field", ""))
+    errors = refusal.context.get("errors") or {}
+    if not errors:
+        errors = {field if field in request.POST else "form": refusal.message}
+    asked = {"given": request.POST.dict(), "errors": errors, **arguments}
+    context = _context(request) | {form: asked}
+    return render(request, "approvals/authority.html", context, status=refusal.status)
+
+
 @require_safe
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
     """Show delegations, limits and the reviews that wait."""
-    reader, now = actor(request), clock.now()
-    if not reader.has_role(*reads.READERS):
+    if not actor(request).has_role(*reads.READERS):
         raise Forbidden("Checkers, managers, risk, administration and auditors read this.")
+    return render(request, "approvals/authority.html", _context(request))
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    reader, now = actor(request), clock.now()
     others = selectors.deciders().exclude(person_number=reader.person_number)
-    context = {
+    return {
         "delegations": reads.delegations(user=reader, now=now),
         "limits": reads.limits(),
         "reviews": reads.reviews(user=reader, now=now),
@@ -95,10 +126,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "days_max": DELEGATION_DAYS_MAX,
         "now": now,
     }
-    return render(request, "approvals/authority.html", context)
 
 
-@_command(*CheckerRole.values)
+@_command(*CheckerRole.values, form="delegating")
 def delegate(request: HttpRequest) -> str:
     """Put a delegation of one's own decisions before a manager."""
     given = _read(DelegationForm(request.POST))
@@ -121,7 +151,7 @@ def revoke(request: HttpRequest, delegation_id: UUID) -> str:
     return "The delegation has ended."
 
 
-@_command(*reads.LIMIT_KEEPERS)
+@_command(*reads.LIMIT_KEEPERS, form="limiting")
 def limit(request: HttpRequest) -> str:
     """Put a person's limit before a manager."""
     given = _read(LimitForm(request.POST))
@@ -132,7 +162,7 @@ def limit(request: HttpRequest) -> str:
     return "It counts once a manager has approved it; until then the one before stays."
 
 
-@_command(*reads.REVIEWERS)
+@_command(*reads.REVIEWERS, form="reviewing")
 def close(request: HttpRequest, request_id: UUID) -> str:
     """Close the review of what went over broken glass."""
     findings = request.POST.get("findings", "")
@@ -144,9 +174,9 @@ def close(request: HttpRequest, request_id: UUID) -> str:
 
 def _read(form: forms.Form) -> dict[str, Any]:
     if not form.is_valid():
-        field, words = next(iter(form.errors.items()))
-        name = field.replace("_", " ").capitalize()
-        raise Invalid(f"{name}: {words[0]}", field=field)
+        errors = {field: str(words[0]) for field, words in form.errors.items()}
+        field, words = next(iter(errors.items()))
+        raise Invalid(words, field=field, errors=errors)
     return form.cleaned_data
 
 

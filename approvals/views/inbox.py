@@ -15,7 +15,7 @@ from approvals import selectors, services
 from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
 from approvals.models import ApprovalRequest, Outcome
 from core.api.actor import actor
-from core.audit.refusals import tell
+from core.audit.refusals import refuse, tell
 from core.errors import DomainError, Invalid
 from core.identity.passkeys import begin_passkey, parse_answer, passkeys_of
 
@@ -140,10 +140,28 @@ def decide(request: HttpRequest, request_id: UUID) -> HttpResponse:
             evidence=_evidence(request),
         )
     except DomainError as refusal:
-        tell(request, refusal)
-        return redirect("approvals:one", request_id=request_id)
+        return _kept(request, request_id, refusal)
     messages.success(request, _words(result))
     return redirect("approvals:inbox")
+
+
+def _kept(request: HttpRequest, request_id: UUID, refusal: DomainError) -> HttpResponse:
+    """Show the dialog again as it was filled in, while it is still about the same content."""
+    context = _listed(request) | _detail(request, request_id) | {"is_opened": True}
+    found = context["detail"]
+    same = request.POST.get("content_hash") == found.request.content_hash
+    if not (same and found.eligibility.may_refuse):
+        tell(request, refusal)
+        return redirect("approvals:one", request_id=request_id)
+    refuse(request, refusal)
+    context["asked"] = {
+        "outcome": request.POST.get("outcome", ""),
+        "reason": request.POST.get("reason", ""),
+        "delegation": request.POST.get("delegation", ""),
+        "acknowledged": request.POST.getlist("acknowledged"),
+        "trouble": refusal.message,
+    }
+    return render(request, "approvals/inbox.html", context, status=refusal.status)
 
 
 def _evidence(request: HttpRequest) -> services.Evidence:

@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import selectors, services
@@ -31,9 +30,6 @@ PAGE: Final = "approvals/together.html"
 def together(request: HttpRequest) -> HttpResponse:
     """Show the marked requests in full; what must be decided on its own says why."""
     marked = _marked(request.GET.getlist("item"))
-    if not marked:
-        messages.info(request, "Mark requests in the inbox first, with x.")
-        return redirect("approvals:inbox")
     return render(request, PAGE, _context(request, marked))
 
 

@@ -258,6 +258,9 @@ BEGIN
     DELETE FROM core_recovery_code WHERE tenant_id = wall AND user_id = p_user;
     UPDATE core_passkey SET removed_at = clock_timestamp()
      WHERE tenant_id = wall AND user_id = p_user AND removed_at IS NULL;
+    -- Whoever holds the lost telephone may be signed in: that ends too.
+    UPDATE core_personsession SET ended_at = clock_timestamp()
+     WHERE tenant_id = wall AND user_id = p_user AND ended_at IS NULL;
     RETURN true;
 END $$;
 

@@ -97,7 +97,9 @@ def confirm_replacement(*, user: User, code: str) -> None:
 
 
 def reset_second_factor(*, user: User, admin: User, step_up: UUID | None) -> None:
-    """Take every second factor from somebody who lost them all; they enrol at the next sign-in.
+    """Take every second factor from somebody who lost them all, and end their sessions.
+
+    They enrol at the next sign-in.
 
     Raises:
         Forbidden: the caller does not administer the tenant, is that person, or proved nothing.

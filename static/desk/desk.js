@@ -31,6 +31,9 @@
     dialog.querySelector("[autofocus]")?.focus();
   }
 
+  /* A form that was refused comes back open, as it was filled in. */
+  open(document.querySelector("dialog[data-open-now]"));
+
   /* A form that acts once: a second click while the first one travels does nothing. */
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -134,7 +134,7 @@ def test_what_a_manager_rejected_or_what_begins_later_is_told_apart(
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"reason": " "}, "Reason: This field is required."),
+        ({"reason": " "}, "This field is required."),
         ({"delegate": ""}, "Choose a person."),
         ({"action": "anything"}, "There is no such kind of request."),
         ({"rail": "PIGEON"}, "There is no such rail."),
@@ -150,8 +150,36 @@ def test_a_delegation_that_makes_no_sense_is_refused_in_words(
     changes: dict[str, str],
     refusal: str,
 ) -> None:
-    assert refusal in press(client_of(checker), "delegate", asked(checker2) | changes)
+    form = asked(checker2) | changes
+    answer = client_of(checker).post(reverse("approvals:delegate"), form)
+    page = unescape(answer.content.decode())
+    assert answer.status_code == 422
+    assert refusal in page
+    assert 'id="delegate-dialog" aria-labelledby="delegate-title" data-open-now' in page
+    kept = {name: words for name, words in form.items() if words.strip() and name not in changes}
+    for name, words in kept.items():
+        shown = f">{words}<" if name == "reason" else f'value="{words}"'
+        assert shown in page, name
     assert not Delegation.objects.exists()
+
+
+def test_every_field_that_is_wrong_says_so_at_once(desk: Subject, checker: User) -> None:
+    answer = client_of(checker).post(reverse("approvals:delegate"), {"amount_usd_max": "-1"})
+    page = unescape(answer.content.decode())
+    assert page.count("This field is required.") == 3
+    assert "Choose a person." in page
+    assert 'value="-1" aria-invalid="true"' in page
+
+
+def test_a_refused_limit_and_a_refused_review_keep_what_was_typed(
+    desk: Subject, manager: User, checker: User
+) -> None:
+    form = {"person": str(checker.pk), "per_day_usd": "much", "reason": "More work"}
+    answer = client_of(manager).post(reverse("approvals:limit"), form)
+    page = unescape(answer.content.decode())
+    assert 'value="much" aria-invalid="true"' in page
+    assert ">More work</textarea>" in page
+    assert not AuthorityLimit.objects.exists()
 
 
 def test_only_who_checks_delegates_and_only_its_people_and_managers_revoke(

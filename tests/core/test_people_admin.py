@@ -2,19 +2,24 @@
 
 from datetime import UTC, datetime
 from html import unescape
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from core import clock
 from core.audit.models import AuditEntry
 from core.changes.models import ChangeRequest
 from core.changes.services import open_tenant
+from core.errors import Forbidden
 from core.identity import duties, reviews, step_up
+from core.identity.joining import PersonIn, add_person
 from core.identity.models import User
 from core.identity.reviews import AccessReview, AccessReviewItem, Verdict
+from core.identity.sessions import PersonSession
 from core.tenancy import Tenant
 from tests.approvals.stepping import code_of
 from tests.conftest import MakeUser
@@ -110,8 +115,6 @@ def test_switching_on_a_conflict_is_refused_in_words_and_switches_nobody_on(
 
 
 def test_only_an_administrator_switches_on(maker: User, checker: User) -> None:
-    from core.errors import Forbidden
-
     with pytest.raises(Forbidden):
         duties.switch_on(user=maker, actor=checker)
 
@@ -154,6 +157,87 @@ def test_nobody_else_reaches_the_reset(maker: User, checker: User) -> None:
     assert client.get(page).status_code == 403
     assert client.post(page, {"code": code_of(checker)}).status_code == 403
     assert step_up.has_authenticator(user=maker)
+
+
+def test_a_reset_ends_the_sessions_that_are_open(admin: User, maker: User) -> None:
+    step_up.hand_out(user=maker)
+    opened = client_of(maker)
+    assert opened.get("/me/security").status_code == 200
+    assert PersonSession.objects.filter(user=maker, ended_at=None).exists()
+    client_of(admin).post(f"{PEOPLE}{maker.pk}/reset/", {"code": code_of(admin)})
+    assert not PersonSession.objects.filter(user=maker, ended_at=None).exists()
+    assert opened.get("/me/security").status_code == 302
+
+
+# --- joining ------------------------------------------------------------------------------------
+
+ADD = f"{PEOPLE}add-person/"
+NEW = {
+    "name": "anna", "display_name": "Anna Ray", "person_number": "P-77",
+    "roles": ["treasury_maker", "back_office"], "reason": "Joins the desk",
+}  # fmt: skip
+
+
+def test_before_opening_a_person_joins_with_the_roles(admin: User) -> None:
+    client = client_of(admin)
+    assert "Add a person" in text_of(client.get(PEOPLE))
+    assert "The account is there at once." in text_of(client.get(ADD))
+    assert "Anna Ray is there. An operator sets" in text_of(client.post(ADD, NEW, follow=True))
+    anna = User.objects.get(username="anna@north")
+    assert anna.roles == {"treasury_maker", "back_office"}
+    assert not anna.has_usable_password()
+
+
+def test_in_an_opened_tenant_the_roles_are_proposed_in_the_same_step(
+    admin: User, user_with: MakeUser
+) -> None:
+    user_with("treasury_checker", name="one")
+    user_with("treasury_manager", name="two")
+    open_tenant(actor=admin)
+    page = text_of(client_of(admin).post(ADD, NEW, follow=True))
+    assert "The roles wait for another person." in page
+    assert User.objects.get(username="anna@north").roles == set()
+    change = ChangeRequest.objects.get()
+    assert (change.reason, len(change.rows)) == ("Joins the desk", 2)
+
+
+def test_what_is_refused_shows_at_its_field_and_adds_nobody(admin: User) -> None:
+    client = client_of(admin)
+    for wrong, words in (
+        ({"name": "Anna Ray"}, "Small letters, digits"),
+        ({"name": "admin"}, "signs in with this name already"),
+        ({"roles": ["auditor", "treasury_maker"]}, "must not be auditor and treasury maker"),
+    ):
+        page = text_of(client.post(ADD, NEW | wrong))
+        assert words in page
+        assert 'value="Joins the desk"' in page
+    assert not User.objects.filter(person_number="P-77").exists()
+
+
+def test_nobody_else_adds_people(checker: User) -> None:
+    assert client_of(checker).post(ADD, NEW).status_code == 403
+    with pytest.raises(Forbidden):
+        add_person(
+            person=PersonIn(name="x", display_name="X", person_number="P", roles=()),
+            actor=checker,
+            reason="Why not",
+        )
+
+
+def test_the_command_proposes_too(admin: User, user_with: MakeUser) -> None:
+    user_with("treasury_checker", name="one")
+    user_with("treasury_manager", name="two")
+    open_tenant(actor=admin)
+    out = StringIO()
+    asked = ["add_person", "anna", "--display-name", "Anna Ray", "--person-number", "P-77"]
+    asked += ["--role", "treasury_maker", "--as", "admin@north", "--reason", "Joins"]
+    call_command(*asked, stdout=out)
+    assert "The roles wait for another person" in out.getvalue()
+    assert "set_password --tenant north --person anna --make" in out.getvalue()
+    with pytest.raises(CommandError, match="already"):
+        call_command(*asked, stdout=out)
+    with pytest.raises(CommandError, match="Nobody signs in"):
+        call_command(*asked[:-3], "nobody@north", "--reason", "Joins", stdout=out)
 
 
 # --- access reviews -----------------------------------------------------------------------------
