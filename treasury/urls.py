@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, freezing, movement, position, proposing, tasks
+from treasury.views import beneficiaries, browsing, freezing, movement, position, proposing, tasks
 
 app_name = "treasury"
 
@@ -10,6 +10,9 @@ urlpatterns = [
     path("position", position.overview, name="position"),
     path("position/panel", position.panel, name="position-panel"),
     path("accounts/<uuid:account_id>", position.account_page, name="account"),
+    path("entries", browsing.entry_list, name="entries"),
+    path("entries/<uuid:entry_id>", browsing.entry_page, name="entry"),
+    path("statements", browsing.statement_list, name="statements"),
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
     path("proposals", movement.proposal_board, name="proposals"),
     path("proposals/new", proposing.new_proposal, name="new-proposal"),

@@ -92,6 +92,7 @@ class Statement(TenantModel):
                 fields=["tenant", "account", "source", "statement_date"], name="statement_by_day"
             ),
             models.Index(fields=["tenant", "message_id"], name="statement_by_message"),
+            models.Index(fields=["tenant", "-statement_date", "-id"], name="statement_newest"),
         ]
 
     def __str__(self) -> str:
@@ -197,6 +198,7 @@ class BankEntry(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "account", "value_date"], name="entry_by_value_date"),
+            models.Index(fields=["tenant", "-value_date", "-id"], name="entry_newest"),
             models.Index(
                 fields=["tenant", "account", "booking_date"], name="entry_by_booking_date"
             ),

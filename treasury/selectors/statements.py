@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core.errors import NotFound
 from treasury.models import (
@@ -14,6 +14,7 @@ from treasury.models import (
     EntryState,
     Statement,
     StatementBalance,
+    Transfer,
 )
 from treasury.selectors.ledger import Base
 
@@ -48,6 +49,27 @@ def statements_of(account_id: UUID) -> QuerySet[Statement]:
 def balances_of(statement_id: UUID) -> QuerySet[StatementBalance]:
     """Return the balances a statement states."""
     return StatementBalance.objects.filter(statement_id=statement_id).order_by("as_of", "code")
+
+
+def entry(entry_id: UUID) -> BankEntry:
+    """Return one entry with its account, statement and the entry that it was merged into.
+
+    Raises:
+        NotFound: there is none.
+    """
+    rows = BankEntry.objects.select_related("account__bank", "statement", "merged_into")
+    found = rows.filter(pk=entry_id).first()
+    if found is None:
+        raise NotFound("There is no such entry.", id=str(entry_id))
+    return found
+
+
+def transfers_of(entry: BankEntry) -> QuerySet[Transfer]:
+    """Return the transfers of ours that an entry settles, charges or returns."""
+    found = Q(debit_entry=entry) | Q(credit_entry=entry)
+    if entry.end_to_end_id:
+        found |= Q(end_to_end_id=entry.end_to_end_id)
+    return Transfer.objects.filter(found).select_related("proposal").distinct()
 
 
 def entries_of(account_id: UUID) -> QuerySet[BankEntry]:
