@@ -13,6 +13,7 @@ urlpatterns = [
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
     path("proposals", movement.proposal_board, name="proposals"),
     path("proposals/new", proposing.new_proposal, name="new-proposal"),
+    path("proposals/check", proposing.check_proposal, name="check-proposal"),
     path("proposals/panel", movement.movements_panel, name="movements-panel"),
     path("proposals/<uuid:proposal_id>", movement.proposal_page, name="proposal"),
     path("proposals/<uuid:proposal_id>/instruction", movement.instruction, name="instruction"),

@@ -13,6 +13,7 @@ from treasury.errors import NumberMismatch, OrderChanged
 from treasury.models import BankAccount, Beneficiary, LegalEntity, Proposal, Transfer
 from treasury.selectors.sealing import order_seal
 
+# Replaced at sending; shown so that the rest of the message can be checked before.
 UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
 _CLEARING_SYSTEMS = {"US": "USABA", "GB": "GBDSC", "IN": "INFSC"}
 
