@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, freezing, movement, position, proposing
+from treasury.views import beneficiaries, freezing, movement, position, proposing, readiness
 
 app_name = "treasury"
 
@@ -23,6 +23,8 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/retry", movement.retry, name="retry"),
     path("beneficiaries", beneficiaries.board, name="beneficiaries"),
     path("beneficiaries/new", beneficiaries.new, name="new-beneficiary"),
+    path("beneficiaries/readiness", readiness.page, name="readiness"),
+    path("beneficiaries/readiness.csv", readiness.export, name="readiness-export"),
     path("beneficiaries/<uuid:beneficiary_id>", beneficiaries.page, name="beneficiary"),
     path(
         "beneficiaries/<uuid:beneficiary_id>/change",
