@@ -293,6 +293,8 @@ def _name(name: str, locator: str, rule: RailRule) -> Iterator[Finding]:
 
 def _charset(text: str, locator: str) -> Iterator[Finding]:
     """Refuse what XML or a line-based rail cannot carry; warn of letters a rail may replace."""
+    if text.isascii() and text.isprintable():
+        return
     if any(unicodedata.category(character) in _CONTROL_CATEGORIES for character in text):
         words = "The text has a line break or another character that cannot be sent."
         yield _error("TEXT_CONTROL_CHARACTER", words, locator)

@@ -44,12 +44,13 @@ def queue_payment(
         ConnectionUnknown: no active connection has this code.
         PaymentAlreadyQueued: another order with this reference is under way or was sent.
     """
-    connection = selectors.connection_named(connection_code)
-    writing = selectors.writing_of(connection)
+    # The account's own bank reads the order, whichever line carries it.
+    writing = selectors.writing_for(connection_code)
     body = order_bytes(instruction, rail=rail, writing=writing)
     if require is not None:
         require(body)
     digest = hashlib.sha256(body).hexdigest()
+    connection = selectors.connection_named(connection_code)
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
