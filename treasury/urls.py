@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, browsing, freezing, movement, position, proposing, tasks
+from treasury.views import (
+    beneficiaries,
+    browsing,
+    freezing,
+    movement,
+    position,
+    proposing,
+    readiness,
+    tasks,
+)
 
 app_name = "treasury"
 
@@ -16,6 +25,7 @@ urlpatterns = [
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
     path("proposals", movement.proposal_board, name="proposals"),
     path("proposals/new", proposing.new_proposal, name="new-proposal"),
+    path("proposals/check", proposing.check_proposal, name="check-proposal"),
     path("proposals/panel", movement.movements_panel, name="movements-panel"),
     path("proposals/<uuid:proposal_id>", movement.proposal_page, name="proposal"),
     path("proposals/<uuid:proposal_id>/instruction", movement.instruction, name="instruction"),
@@ -25,6 +35,8 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/retry", movement.retry, name="retry"),
     path("beneficiaries", beneficiaries.board, name="beneficiaries"),
     path("beneficiaries/new", beneficiaries.new, name="new-beneficiary"),
+    path("beneficiaries/readiness", readiness.page, name="readiness"),
+    path("beneficiaries/readiness.csv", readiness.export, name="readiness-export"),
     path("beneficiaries/<uuid:beneficiary_id>", beneficiaries.page, name="beneficiary"),
     path(
         "beneficiaries/<uuid:beneficiary_id>/change",

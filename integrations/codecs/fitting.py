@@ -76,6 +76,12 @@ def fit(instruction: PaymentInstruction, *, rail: str, writing: Writing) -> Fitt
     return Fitted(instruction=fitted, notes=(*texts.notes, *_left_out(fitted, writing)))
 
 
+def fit_party(party: Party, side: str, writing: Writing) -> tuple[Party, tuple[Finding, ...]]:
+    """Return a party in the bank's letters, with notes on what was rewritten."""
+    texts = _Texts(writing)
+    return texts.of_party(party, side), tuple(texts.notes)
+
+
 def shaped(instruction: PaymentInstruction, form: AddressForm) -> PaymentInstruction:
     """Return the order with its addresses in the form that the bank wants."""
     if form is not AddressForm.UNSTRUCTURED:
@@ -125,8 +131,8 @@ class _Texts:
         return replace(
             instruction,
             initiating_party_name=self.plain(instruction.initiating_party_name),
-            debtor=self._party(instruction.debtor, "debtor"),
-            creditor=self._party(instruction.creditor, "creditor"),
+            debtor=self.of_party(instruction.debtor, "debtor"),
+            creditor=self.of_party(instruction.creditor, "creditor"),
             remittance=self.of(remittance, "remittance") if remittance else remittance,
         )
 
@@ -139,7 +145,8 @@ class _Texts:
             information=tuple(filter(None, lines)),
         )
 
-    def _party(self, party: Party, side: str) -> Party:
+    def of_party(self, party: Party, side: str) -> Party:
+        """Return a party with name and address rewritten."""
         address = party.address
         return replace(
             party,

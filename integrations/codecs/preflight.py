@@ -4,7 +4,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from schwifty.exceptions import SchwiftyException
 from core.errors import Invalid
 from core.money import minor_units, smallest_unit
 from integrations.codecs.constants import AMOUNT_INTEGER_DIGITS_MAX
-from integrations.codecs.fitting import fit, shaped
+from integrations.codecs.fitting import fit, fit_party, shaped
 from integrations.codecs.instructions import Agent, Party, PaymentInstruction, PostalAddress
 from integrations.codecs.rails import EEA_COUNTRIES, RAILS, SHARED_COUNTRIES, RailRule
 from integrations.codecs.records import Finding, Severity
@@ -42,6 +42,10 @@ _REMITTANCE_CHARS_MAX: Final = 140
 _AMOUNT_DIGITS_MAX: Final = 18
 _ADDRESS_LINES_MAX: Final = 2
 _REPEAT_CHARS_MIN: Final = 3
+_NO_TOWNS: Final = frozenset(
+    {"NOTPROVIDED", "NOT PROVIDED", "UNKNOWN", "N/A", "NA", "NONE", "-", "X", "XX", "XXX", "TBD"}
+)
+_MIXED_TOWN: Final = re.compile(r"[0-9,;/]")
 _CONTROL_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Fifty crore rupees.
 _INDIA_LEI_FROM: Final = Decimal(500_000_000)
@@ -100,6 +104,25 @@ def preflight(
 ) -> tuple[Finding, ...]:
     """Return everything that speaks against sending this order over `rail`."""
     return prepare(instruction, rail=rail, writing=writing).findings
+
+
+def payee_findings(
+    party: Party, agent: Agent, *, rail: str, writing: Writing = STANDARD
+) -> tuple[Finding, ...]:
+    """Return what speaks against a payee's name, address and bank, whatever is paid there.
+
+    The account number is not looked at: it was checked when it was written down.
+    """
+    rule, terms = RAILS[rail], writing.terms(rail)
+    payee, notes = fit_party(party, "creditor", writing)
+    name_chars_max = min(rule.name_chars_max, terms.name_chars_max)
+    found = [
+        *_name(payee.name, "creditor.name", replace(rule, name_chars_max=name_chars_max)),
+        *_agent(agent, "creditor", iban=None, rule=rule),
+    ]
+    if payee.address is not None:
+        found += _address(payee.address, "creditor.address")
+    return (*found, *notes)
 
 
 def _error(code: str, message: str, locator: str) -> Finding:
@@ -270,6 +293,8 @@ def _name(name: str, locator: str, rule: RailRule) -> Iterator[Finding]:
 
 def _charset(text: str, locator: str) -> Iterator[Finding]:
     """Refuse what XML or a line-based rail cannot carry; warn of letters a rail may replace."""
+    if text.isascii() and text.isprintable():
+        return
     if any(unicodedata.category(character) in _CONTROL_CATEGORIES for character in text):
         words = "The text has a line break or another character that cannot be sent."
         yield _error("TEXT_CONTROL_CHARACTER", words, locator)
@@ -401,6 +426,12 @@ def _address(address: PostalAddress, locator: str) -> Iterator[Finding]:
             yield _error("ADDRESS_UNSTRUCTURED", words, locator)
         words = "The address has no town; it is needed and cannot be guessed."
         yield _error("ADDRESS_TOWN_REQUIRED", words, f"{locator}.town")
+    elif address.town.strip(" .").upper() in _NO_TOWNS:
+        words = f"“{address.town}” is no town; banks refuse what was filled in for form's sake."
+        yield _error("ADDRESS_TOWN_INVENTED", words, f"{locator}.town")
+    elif _MIXED_TOWN.search(address.town):
+        words = f"“{address.town}” looks like more than a town; post code and country stand apart."
+        yield _warning("ADDRESS_TOWN_MIXED", words, f"{locator}.town")
     if not address.country:
         words = "The address has no country."
         yield _error("ADDRESS_COUNTRY_REQUIRED", words, f"{locator}.country")

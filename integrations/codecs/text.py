@@ -22,6 +22,8 @@ def carried(text: str, charset: Charset, replacements: Mapping[str, str]) -> str
 
     A bank's own `replacements` come first and hold for the letters that would be rewritten.
     """
+    if charset is Charset.UTF_8 or (text.isascii() and charset is not Charset.SWIFT_X):
+        return text
     return "".join(_letter(letter, charset, replacements) for letter in text)
 
 

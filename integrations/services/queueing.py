@@ -51,11 +51,13 @@ def queue_payment(
     choice = route_for(
         account_connection=connection_code, rail=rail, account=debtor.iban or debtor.number or ""
     )
+    # The account's own bank reads the order, whichever line carries it.
     writing = selectors.writing_of(choice.home)
     body = order_bytes(instruction, rail=rail, writing=writing)
     if require is not None:
         require(body)
     digest = hashlib.sha256(body).hexdigest()
+    connection = selectors.connection_named(connection_code)
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:

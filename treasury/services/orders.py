@@ -4,17 +4,18 @@ from typing import Final
 
 from core import clock
 from core.crypto import blind_index
-from integrations.codecs.instructions import Agent, Party, PaymentInstruction, PostalAddress
+from integrations.codecs.instructions import Agent, Party, PaymentInstruction
 from integrations.codecs.orders import Prepared, prepare, write_order
 from integrations.dialects.writing import RailTerms, Writing
 from integrations.selectors import writing_for
 from treasury.engine.numbers import comparable
 from treasury.errors import NumberMismatch, OrderChanged
-from treasury.models import BankAccount, Beneficiary, LegalEntity, Proposal, Transfer
+from treasury.models import BankAccount, Beneficiary, Proposal, Transfer
+from treasury.selectors.payees import address_of, agent_of
 from treasury.selectors.sealing import order_seal
 
+# Replaced at sending; shown so that the rest of the message can be checked before.
 UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
-_CLEARING_SYSTEMS = {"US": "USABA", "GB": "GBDSC", "IN": "INFSC"}
 
 
 def writing_of(account: BankAccount) -> Writing:
@@ -120,7 +121,7 @@ def _creditor(proposal: Proposal) -> Party:
     number = _approved_number(somebody)
     return Party(
         name=somebody.name,
-        address=_address(somebody),
+        address=address_of(somebody),
         iban=number if somebody.is_iban else None,
         number=None if somebody.is_iban else number,
         account_currency=somebody.currency,
@@ -131,7 +132,7 @@ def _creditor_agent(proposal: Proposal) -> Agent:
     somebody = proposal.beneficiary
     if somebody is None:
         return _agent(_own_target(proposal))
-    return _agent_of(somebody.bank_bic, somebody.bank_country, somebody.clearing_code)
+    return agent_of(somebody.bank_bic, somebody.bank_country, somebody.clearing_code)
 
 
 def _own_target(proposal: Proposal) -> BankAccount:
@@ -151,7 +152,7 @@ def _party(account: BankAccount) -> Party:
     number = _approved_number(account)
     return Party(
         name=account.entity.name,
-        address=_address(account.entity),
+        address=address_of(account.entity),
         iban=number if account.is_iban else None,
         number=None if account.is_iban else number,
         account_currency=account.currency,
@@ -159,24 +160,5 @@ def _party(account: BankAccount) -> Party:
     )
 
 
-def _address(owner: LegalEntity | Beneficiary) -> PostalAddress:
-    return PostalAddress(
-        street=owner.street,
-        building_number=owner.building_number,
-        post_code=owner.post_code,
-        town=owner.town,
-        country=owner.country,
-    )
-
-
 def _agent(account: BankAccount) -> Agent:
-    return _agent_of(account.bank.bic, account.bank.country, account.clearing_code)
-
-
-def _agent_of(bic: str, country: str, clearing_code: str) -> Agent:
-    system = _CLEARING_SYSTEMS.get(country) if clearing_code else None
-    return Agent(
-        bic=bic,
-        clearing_system=system,
-        clearing_member=clearing_code or None if system else None,
-    )
+    return agent_of(account.bank.bic, account.bank.country, account.clearing_code)

@@ -11,7 +11,7 @@ from core import clock
 from core.errors import DomainError
 from integrations.codecs.records import Finding, Severity
 from treasury.engine.flags import Flag
-from treasury.errors import PreflightFailed
+from treasury.errors import NumberMismatch, PreflightFailed
 from treasury.models import Proposal
 from treasury.selectors import movement as reads
 from treasury.services import orders
@@ -91,9 +91,12 @@ def seal_for_approval(*, proposal: Proposal) -> str:
 
 
 def flags_of_the_bank(*, proposal: Proposal) -> tuple[Flag, ...]:
-    """Return what checkers should know of the order: one flag for each kind of warning."""
-    warnings = orders.prepared(orders.trial_of(proposal)).warnings
-    ordered = sorted(warnings, key=lambda one: one.code)
+    """Return what checkers should know of the order: one flag for each kind of finding."""
+    try:
+        order = orders.prepared(orders.trial_of(proposal))
+    except NumberMismatch as refusal:
+        return (Flag(code="bank_number_mismatch", words=refusal.message, severity="warn"),)
+    ordered = sorted((*order.errors, *order.warnings), key=lambda one: one.code)
     return tuple(
         Flag(
             code=f"bank_{code.lower()}",

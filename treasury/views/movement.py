@@ -17,11 +17,13 @@ from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from integrations import selectors as lines
 from integrations.downloads import ROLES_FOR_BYTES
+from treasury.engine.flags import Flag
 from treasury.evidence import READERS
 from treasury.models import Proposal, ProposalState, Transfer
 from treasury.selectors import controls, movement
 from treasury.services import orders, proposals, transfers
 from treasury.services.freezing import STOPPERS
+from treasury.services.preflighting import flags_of_the_bank
 from treasury.views.layout import laid_out
 from treasury.views.timeline import story
 
@@ -35,7 +37,7 @@ OPEN_STATES: Final = (
     ProposalState.SENT,
     ProposalState.CONFIRMED,
 )
-# Replaced at sending; shown so that the rest of the message can be checked before.
+UNSENT_STATES: Final = (ProposalState.DRAFT, ProposalState.PENDING, ProposalState.APPROVED)
 
 
 def _shown(request: HttpRequest, states: str) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
         "proposal": found,
         "transfer": transfer,
         "story": story(found),
-        "flags": controls.flags_of(found) if found.state in OPEN_STATES else (),
+        "flags": _flags(found),
         "may_submit": found.state == ProposalState.DRAFT and found.maker_id == person.pk,
         "may_amend": found.state == ProposalState.PENDING and found.maker_id == person.pk,
         "may_withdraw": _may_withdraw(found, person),
@@ -121,9 +123,16 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
     }
 
 
+def _flags(found: Proposal) -> tuple[Flag, ...]:
+    """Return what to look at, and before it leaves what the bank would say."""
+    if found.state not in OPEN_STATES:
+        return ()
+    bank = flags_of_the_bank(proposal=found) if found.state in UNSENT_STATES else ()
+    return (*controls.flags_of(found), *bank)
+
+
 def _may_withdraw(found: Proposal, person: User) -> bool:
-    early = (ProposalState.DRAFT, ProposalState.PENDING, ProposalState.APPROVED)
-    return found.state in early and found.maker_id == person.pk
+    return found.state in UNSENT_STATES and found.maker_id == person.pk
 
 
 @require_safe
