@@ -88,6 +88,12 @@ def message_bytes(message_id: UUID | str) -> bytes:
     return bytes(row)
 
 
+def bodies_since(connection_code: str, since: datetime) -> list[bytes]:
+    """Return what a line's bank has sent since a moment, oldest first."""
+    rows = Message.objects.inbound().filter(connection__code=connection_code, created_at__gte=since)
+    return [bytes(body) for body in rows.order_by("id").values_list("body", flat=True)]
+
+
 def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport:
     """Read an archived message of a bank in the dialect of the connection that brought it.
 

@@ -6,7 +6,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,9 @@ import pytest
 from integrations.channels import LineSettings
 from integrations.channels.http import HttpChannel
 from integrations.channels.sftp import SftpChannel
+from integrations.codecs.proof import ProofStatus, prove, prove_pages
 from integrations.codecs.reading import read_message
+from integrations.codecs.records import ParsedMessage, ParsedStatement
 from integrations.sandbox_bank.accounts_file import parse_accounts
 from integrations.sandbox_bank.book import Book
 from integrations.sandbox_bank.engine import Bank
@@ -87,6 +89,12 @@ def step(country: str, amount: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def statements_of(payload: bytes) -> Sequence[ParsedStatement]:
+    message = read_message(payload)
+    assert isinstance(message, ParsedMessage)
+    return message.statements
+
+
 def closed(bank: Bank, country: str) -> list[tuple[str, bytes]]:
     bank.end_of_day(account=NUMBERS[country][0])
     return [
@@ -107,12 +115,9 @@ def test_every_bank_reports_in_its_own_format_and_we_read_it(
     bank.tick()
     ((found, payload),) = closed(bank, country)
     assert found == kind
-    message = read_message(payload)
-    (statement,) = message.statements
+    (statement,) = statements_of(payload)
     assert [entry.amount for entry in statement.entries] == [Decimal("250.25"), Decimal("-0.25")]
-    booked = {balance.kind: balance for balance in statement.balances}
-    assert statement.findings == ()
-    assert booked
+    assert prove(statement).status is ProofStatus.PROVEN
 
 
 def test_a_sheet_has_a_row_for_every_entry(bank: Bank) -> None:
@@ -132,14 +137,13 @@ def test_intraday_reports_come_as_the_bank_does_it(bank: Bank) -> None:
     bank.report(account=NUMBERS["GB"][0], kind="camt.052")
     kind, payload = bank.message(bank.messages(after=0)[-1]["n"])
     assert kind == "MT942"
-    message = read_message(payload)
-    assert message.statements[0].entries[0].amount == 5
+    assert statements_of(payload)[0].entries[0].amount == 5
 
 
 def entries_of(payloads: list[tuple[str, bytes]]) -> list[list[str]]:
     found = []
     for _, payload in payloads:
-        statement = read_message(payload).statements[0]
+        statement = statements_of(payload)[0]
         found.append([str(entry.amount) for entry in statement.entries])
     return found
 
@@ -151,18 +155,19 @@ def three(bank: Bank) -> None:
 
 def test_long_statements_come_in_pages_that_join(bank: Bank) -> None:
     three(bank)
-    pages = [read_message(payload).statements[0] for _, payload in closed(bank, "DE")]
+    pages = [statements_of(payload)[0] for _, payload in closed(bank, "DE")]
     assert [page.page_number for page in pages] == [1, 2]
     assert [page.last_page for page in pages] == [False, True]
     assert [len(page.entries) for page in pages] == [2, 1]
+    assert prove_pages(pages).status is ProofStatus.PROVEN
 
 
 def test_a_wrong_split_shows_one_entry_twice(bank: Bank) -> None:
     bank.add_fault({"kind": "wrong_split", "count": 1})
     three(bank)
-    amounts = [one for page in entries_of(closed(bank, "DE")) for one in page]
-    assert len(amounts) == 4
-    assert len(set(amounts)) == 3
+    pages = [statements_of(payload)[0] for _, payload in closed(bank, "DE")]
+    assert sum(len(page.entries) for page in pages) == 4
+    assert prove_pages(pages).status is ProofStatus.DIFFERS
 
 
 def test_a_restated_day_comes_twice_and_the_second_is_the_book(bank: Bank) -> None:
@@ -308,7 +313,7 @@ def test_files_go_through_the_sftp_door_both_ways(doors: dict[str, str]) -> None
         if files:
             break
     channel.close()
-    assert read_message(files[0].data).statements[0].account is not None
+    assert statements_of(files[0].data)[0].account is not None
     assert asyncssh.import_public_key(doors["sftp_host_key"]).get_algorithm() == "ssh-ed25519"
 
 
