@@ -147,8 +147,12 @@ def close_proposal(*, proposal_id: UUID, outcome: str, reason: str) -> Proposal:
     return proposal
 
 
-def _require_sendable(proposal: Proposal) -> None:
-    """Say before anybody approves what the bank would refuse afterwards."""
+def require_sendable(proposal: Proposal) -> None:
+    """Say before anybody approves what the bank would refuse afterwards.
+
+    Raises:
+        PreflightFailed: the bank would refuse the order; all reasons in words.
+    """
     trial = Transfer(
         proposal=proposal, end_to_end_id=proposal.reference, uetr=uetr(), attempt=proposal.version
     )
@@ -168,7 +172,7 @@ def _require_sendable(proposal: Proposal) -> None:
 def _ask_for_approval(
     proposal: Proposal, break_glass: approval_services.BreakGlass | None = None
 ) -> None:
-    _require_sendable(proposal)
+    require_sendable(proposal)
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
     proposal.save()
