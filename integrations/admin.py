@@ -17,12 +17,13 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from core.api.actor import actor
-from core.changes.admin import GovernedAdmin
+from core.changes.admin import GovernedAdmin, table
 from core.errors import DomainError
 from core.identity.models import User
 from integrations import selectors, services
+from integrations.dialects.checks import explained, help_on
 from integrations.downloads import ROLES_FOR_BYTES
-from integrations.models import BankConnection, LineNote, LineState, Message
+from integrations.models import BankConnection, BankProfile, LineNote, LineState, Message
 
 
 class ReportsRefusals(ModelAdmin):
@@ -94,12 +95,87 @@ class ConnectionForm(forms.ModelForm[BankConnection]):
             "kind",
             "directory",
             "base_url",
+            "profile",
             "connect_timeout_seconds",
             "read_timeout_seconds",
             "rate_per_minute",
             "retries_max",
             "is_active",
         )
+
+
+@admin.register(BankProfile)
+class BankProfileAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
+    """How each bank speaks: two JSON objects, said again in words."""
+
+    list_display = ("code", "name", "is_active", "used_by")
+    list_filter = ("is_active",)
+    search_fields = ("code", "name")
+    fields = (
+        "code",
+        "name",
+        "is_active",
+        "reading",
+        "shown_reading",
+        "reading_keys",
+        "writing",
+        "shown_writing",
+        "writing_keys",
+    )
+    readonly_fields = ("shown_reading", "reading_keys", "shown_writing", "writing_keys")
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BankProfile]:
+        """Fetch the connections with the profiles."""
+        found: QuerySet[BankProfile] = super().get_queryset(request)
+        return found.prefetch_related("connections")
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the code of an existing profile: connections name it."""
+        return (*self.readonly_fields, "code") if obj else tuple(self.readonly_fields)
+
+    @override
+    def save_model(self, request: HttpRequest, obj: BankProfile, form: Any, change: Any) -> None:
+        """Save through the service."""
+        wish = services.ProfileIn(
+            code=obj.code,
+            name=obj.name,
+            reading=obj.reading,
+            writing=obj.writing,
+            is_active=obj.is_active,
+        )
+        obj.pk = services.save_profile(wish=wish).pk
+
+    @admin.display(description="Used by")
+    def used_by(self, obj: BankProfile) -> str:
+        """Name the connections that speak like this."""
+        return ", ".join(sorted(one.code for one in obj.connections.all())) or "–"
+
+    @admin.display(description="Reading, in words")
+    def shown_reading(self, obj: BankProfile) -> SafeString:
+        """Say what the reading side says."""
+        return table(("Key", "Value", "Means"), explained("reading", obj.reading))
+
+    @admin.display(description="Keys of reading")
+    def reading_keys(self, obj: BankProfile) -> SafeString:
+        """Say what the reading side may say."""
+        return _keys("reading")
+
+    @admin.display(description="Writing, in words")
+    def shown_writing(self, obj: BankProfile) -> SafeString:
+        """Say what the writing side says."""
+        return table(("Key", "Value", "Means"), explained("writing", obj.writing))
+
+    @admin.display(description="Keys of writing")
+    def writing_keys(self, obj: BankProfile) -> SafeString:
+        """Say what the writing side may say."""
+        return _keys("writing")
+
+
+def _keys(side: str) -> SafeString:
+    rows = ((one.key, one.takes, one.means) for one in help_on(side))
+    return table(("Key", "Takes", "Means"), rows)
 
 
 @admin.register(BankConnection)
@@ -134,6 +210,7 @@ class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
             rate_per_minute=obj.rate_per_minute,
             retries_max=obj.retries_max,
             is_active=obj.is_active,
+            profile=obj.profile.code if obj.profile else "",
         )
         obj.pk = services.save_connection(wish=wish).pk
 

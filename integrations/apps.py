@@ -12,8 +12,11 @@ class IntegrationsConfig(AppConfig):
         """Wire what other rooms look at."""
         from core import checks, health
         from integrations import changes
+        from integrations.dialects.checks import register_check
+        from integrations.dialects.writing import HELP, parse_writing
         from integrations.registry import bank_apis
 
+        register_check("writing", parse_writing, help=HELP)
         changes.govern_lines()
         checks.required_triggers |= changes.GUARDS
         health.component("bank_apis", bank_apis)

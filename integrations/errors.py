@@ -18,6 +18,12 @@ class ConnectionUnknown(NotFound):
     code = "bank_connection_unknown"
 
 
+class ProfileUnknown(NotFound):
+    """No active bank profile of that code."""
+
+    code = "bank_profile_unknown"
+
+
 class PreflightRefused(Invalid):
     """The bank or the rail would refuse this payment; `context['findings']` says all reasons."""
 

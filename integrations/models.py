@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -13,6 +14,44 @@ from core import clock
 from core.crypto import EncryptedTextField
 from core.tenancy import TenantModel
 from integrations.constants import NAME_CHARS_MAX
+from integrations.dialects.checks import check_profile
+from integrations.dialects.errors import ProfileInvalid
+
+
+class BankProfile(TenantModel):
+    """How one bank speaks, as data: which of the standards' liberties it takes, in and out."""
+
+    code = models.SlugField(max_length=40, help_text="Short name used by connections.")
+    name = models.CharField(max_length=120)
+    reading = models.JSONField(
+        default=dict, blank=True, help_text="How its messages are read; {} follows the standards."
+    )
+    writing = models.JSONField(
+        default=dict, blank=True, help_text="What it wants in our messages; {} is our default."
+    )
+    is_active = models.BooleanField(default=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["code"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="bank_profile_code_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def clean(self) -> None:
+        """Let both sides be looked at by who reads them.
+
+        Raises:
+            ValidationError: with the key that is unknown or cannot be right.
+        """
+        for side in ("reading", "writing"):
+            try:
+                check_profile({side: getattr(self, side)})
+            except ProfileInvalid as problem:
+                raise ValidationError({side: problem.message}) from problem
 
 
 class ConnectionKind(models.TextChoices):
@@ -35,6 +74,14 @@ class BankConnection(TenantModel):
     )
     base_url = models.CharField(max_length=400, blank=True, help_text="HTTP lines: address.")
     secret = EncryptedTextField(blank=True, default="")
+    profile = models.ForeignKey(
+        BankProfile,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="connections",
+        help_text="How this bank speaks; none follows the standards.",
+    )
     connect_timeout_seconds = models.PositiveSmallIntegerField(
         default=5, validators=[MinValueValidator(1), MaxValueValidator(60)]
     )

@@ -11,9 +11,12 @@ from django.db.models import Count
 from core import clock
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
-from integrations.errors import ConnectionUnknown, MessageUnknown
+from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
+from integrations.dialects.writing import STANDARD, Writing, parse_writing
+from integrations.errors import ConnectionUnknown, MessageUnknown, ProfileUnknown
 from integrations.models import (
     BankConnection,
+    BankProfile,
     LineNote,
     LineState,
     Message,
@@ -55,13 +58,46 @@ def message_bytes(message_id: UUID | str) -> bytes:
 
 
 def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport:
-    """Read an archived message of a bank.
+    """Read an archived message of a bank in the dialect of the connection that brought it.
 
     Raises:
         MessageUnknown: there is none.
+        ProfileInvalid: the bank's profile is not understood.
         UnreadableMessage: with the reason in words.
     """
-    return read_message(message_bytes(message_id))
+    return read_message(message_bytes(message_id), dialect=dialect_of(message_id))
+
+
+def dialect_of(message_id: UUID | str) -> Dialect:
+    """Return the dialect of the bank that sent a message; no profile follows the standards.
+
+    Raises:
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    rows = BankProfile.objects.filter(connections__messages__id=message_id)
+    raw = rows.values_list("reading", flat=True).first()
+    return parse_dialect(raw) if raw else PLAIN
+
+
+def writing_of(connection: BankConnection) -> Writing:
+    """Return how orders are written for the bank of a connection; no profile is the standard.
+
+    Raises:
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    raw = connection.profile.writing if connection.profile else {}
+    return parse_writing(raw) if raw else STANDARD
+
+
+def writing_for(connection_code: str) -> Writing:
+    """Return how orders are written that leave by a connection; the standard when there is none.
+
+    Raises:
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    rows = BankConnection.objects.select_related("profile")
+    found = rows.filter(code=connection_code, is_active=True).first()
+    return writing_of(found) if found else STANDARD
 
 
 def payment_message(reference: str) -> Message | None:
@@ -78,6 +114,18 @@ def connection_named(code: str) -> BankConnection:
     found = BankConnection.objects.filter(code=code, is_active=True).first()
     if found is None:
         raise ConnectionUnknown(f"There is no active bank connection {code}.", field="connection")
+    return found
+
+
+def profile_named(code: str) -> BankProfile:
+    """Return an active profile.
+
+    Raises:
+        ProfileUnknown: there is none of that code.
+    """
+    found = BankProfile.objects.filter(code=code, is_active=True).first()
+    if found is None:
+        raise ProfileUnknown(f"There is no active bank profile {code}.", field="profile")
     return found
 
 

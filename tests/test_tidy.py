@@ -213,6 +213,8 @@ SKIPPED: Final = re.compile(r"pytest\.mark\.(?:sk" + r"ip|xf" + r"ail)|pytest\.s
 # Tests over files that are no part of the repository: without the files there is nothing to ask.
 NEED_FOREIGN_FILES: Final = {
     "tests/calendars/test_library.py",
+    "tests/integrations/codecs/test_interbank.py",
+    "tests/integrations/codecs/test_order_corpus.py",
     "tests/integrations/codecs/test_real_files.py",
     "tests/liquidity/test_engine_pattern.py",
     "tests/treasury/bank/test_real_files.py",

@@ -79,6 +79,12 @@ class NumberMismatch(DomainError):
     code = "number_mismatch"
 
 
+class OrderChanged(DomainError):
+    """The order would not leave as it was approved."""
+
+    code = "order_changed"
+
+
 class LimitExceeded(DomainError):
     """More would leave within 24 hours than a limit allows."""
 

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, freezing, movement, position, proposing, tasks, uploading
+from treasury.views import (
+    beneficiaries,
+    freezing,
+    movement,
+    position,
+    proposing,
+    readiness,
+    tasks,
+    uploading,
+)
 
 app_name = "treasury"
 
@@ -18,6 +27,7 @@ urlpatterns = [
     path("proposals/uploads/<uuid:upload_id>", uploading.upload, name="upload"),
     path("proposals/uploads/<uuid:upload_id>/submit", uploading.submit, name="submit-upload"),
     path("proposals/uploads/<uuid:upload_id>/discard", uploading.discard, name="discard-upload"),
+    path("proposals/check", proposing.check_proposal, name="check-proposal"),
     path("proposals/panel", movement.movements_panel, name="movements-panel"),
     path("proposals/<uuid:proposal_id>", movement.proposal_page, name="proposal"),
     path("proposals/<uuid:proposal_id>/instruction", movement.instruction, name="instruction"),
@@ -27,6 +37,8 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/retry", movement.retry, name="retry"),
     path("beneficiaries", beneficiaries.board, name="beneficiaries"),
     path("beneficiaries/new", beneficiaries.new, name="new-beneficiary"),
+    path("beneficiaries/readiness", readiness.page, name="readiness"),
+    path("beneficiaries/readiness.csv", readiness.export, name="readiness-export"),
     path("beneficiaries/<uuid:beneficiary_id>", beneficiaries.page, name="beneficiary"),
     path(
         "beneficiaries/<uuid:beneficiary_id>/change",

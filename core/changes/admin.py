@@ -173,7 +173,7 @@ class ChangeRequestAdmin(ModelAdmin):
     def shown_diff(self, change: ChangeRequest) -> SafeString:
         """Show every field as it was and as it shall be."""
         rows = ((line.row, line.field, line.old, line.new) for line in selectors.lines(change))
-        return _table(("Row", "Field", "Old", "New"), rows)
+        return table(("Row", "Field", "Old", "New"), rows)
 
     @display(description="replayed over the past")
     def shown_preview(self, change: ChangeRequest) -> SafeString | str:
@@ -181,8 +181,8 @@ class ChangeRequestAdmin(ModelAdmin):
         preview = selectors.preview_of(change) if change.is_waiting else None
         if preview is None:
             return selectors.EMPTY
-        table = _table(("Case", "Was", "Would be"), preview.lines) if preview.lines else ""
-        return format_html("<p>{}</p>{}", preview.summary, table)
+        shown = table(("Case", "Was", "Would be"), preview.lines) if preview.lines else ""
+        return format_html("<p>{}</p>{}", preview.summary, shown)
 
     @display(description="approval")
     def shown_approval(self, change: ChangeRequest) -> SafeString | str:
@@ -210,7 +210,8 @@ class ChangeRequestAdmin(ModelAdmin):
         return HttpResponseRedirect(reverse("admin:core_changerequest_change", args=[object_id]))
 
 
-def _table(head: tuple[str, ...], rows: Any) -> SafeString:
+def table(head: tuple[str, ...], rows: Any) -> SafeString:
+    """Return a table for a read-only field."""
     titles = format_html_join("", '<th class="{}">{}</th>', ((_CELL, title) for title in head))
     body = format_html_join(
         "",

@@ -56,6 +56,7 @@ from integrations.codecs.values import (
     read_count,
     read_datetime,
 )
+from integrations.dialects.reading import PLAIN, Dialect
 
 _CONTAINERS: Final = frozenset({"Stmt", "Rpt", "Ntfctn"})
 _AWAITED: Final = ("GrpHdr", "Bal", "TxDtls", "Ntry", *sorted(_CONTAINERS))
@@ -100,9 +101,10 @@ class _OpenStatement:
 
 
 class _CamtReader:
-    def __init__(self, *, kind: MessageKind, version: str) -> None:
+    def __init__(self, *, kind: MessageKind, version: str, dialect: Dialect) -> None:
         self.kind = kind
         self.version = version
+        self.dialect = dialect
         self.findings = Findings()
         self.message_id = ""
         self.created_at: datetime | None = None
@@ -426,10 +428,12 @@ def _too_many(limit: int, what: str, element: Element) -> UnreadableMessage:
     )
 
 
-def read_camt(data: bytes, *, kind: MessageKind, version: str) -> ParsedMessage:
+def read_camt(
+    data: bytes, *, kind: MessageKind, version: str, dialect: Dialect = PLAIN
+) -> ParsedMessage:
     """Read a camt message whose bytes come from `elements.as_utf8`.
 
     Raises:
         UnreadableMessage: not well-formed, without statement, or with an unreadable amount.
     """
-    return _CamtReader(kind=kind, version=version).read(data)
+    return _CamtReader(kind=kind, version=version, dialect=dialect).read(data)

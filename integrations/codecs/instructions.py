@@ -1,4 +1,4 @@
-"""A credit transfer as we order it: checked by `preflight`, written by `pain001`."""
+"""A credit transfer as we order it: checked by `preflight`, written by `orders`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -48,8 +48,24 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegulatoryReport:
+    """What an order tells an authority; `code` is usually the purpose in the authority's list."""
+
+    indicator: str = "DEBT"
+    authority_name: str = ""
+    authority_country: str = ""
+    type: str = ""
+    country: str = ""
+    code: str = ""
+    information: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentInstruction:
-    """One credit transfer; those of one `payment_information_id` share the debit side."""
+    """One credit transfer; those of one `payment_information_id` share the debit side.
+
+    `purpose_is_reported` says that the purpose stands in a regulatory report and nowhere else.
+    """
 
     message_id: str
     payment_information_id: str
@@ -73,3 +89,7 @@ class PaymentInstruction:
     purpose: str | None = None
     remittance: str | None = None
     creditor_reference: str | None = None
+    purpose_is_reported: bool = False
+    regulatory: tuple[RegulatoryReport, ...] = ()
+    note_to_bank: str | None = None
+    execution_zone: str = "UTC"

@@ -40,6 +40,7 @@ from integrations.codecs.values import (
     reference,
     shown,
 )
+from integrations.dialects.reading import PLAIN, DateOrder, Dialect, Reversals
 
 _FIELD_START: Final = re.compile(
     rb"^(?:\{[14]:.{0,400})?:(?:20|25|28C?|60[FM]|61|62[FM]|13D|34F):", re.MULTILINE
@@ -61,7 +62,12 @@ _MOMENT: Final = re.compile(
     r"([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})(?:([+-])([0-9]{2})([0-9]{2}))?",
     re.ASCII,
 )
-_SIGNS: Final = {"C": 1, "D": -1, "RC": -1, "RD": 1, "EC": 1, "ED": -1}
+_PLAIN_SIGNS: Final = {"C": 1, "D": -1, "EC": 1, "ED": -1}
+# The standard marks a reversal with the side of what it takes back; some banks with its own.
+_SIGNS: Final = {
+    Reversals.ORIGINAL: _PLAIN_SIGNS | {"RC": -1, "RD": 1},
+    Reversals.OWN: _PLAIN_SIGNS | {"RC": 1, "RD": -1},
+}
 _BALANCE_CODES: Final = {
     "60F": ("OPBD", None),
     "60M": ("ITBD", Carried.FROM),
@@ -101,15 +107,17 @@ class _Page:
 
 
 class _MtReader:
-    def __init__(self, *, kind: MessageKind) -> None:
+    def __init__(self, *, kind: MessageKind, dialect: Dialect) -> None:
         self.kind = kind
+        self.dialect = dialect
+        self.signs = _SIGNS[dialect.mt_reversals]
         self.findings = Findings()
         self.pages: list[ParsedStatement] = []
         self.page: _Page | None = None
         self.entries_count = 0
 
     def read(self, data: bytes) -> ParsedMessage:
-        for part in parts(decode(data, findings=self.findings)):
+        for part in parts(decode(data, encoding=self.dialect.encoding, findings=self.findings)):
             if isinstance(part, MessageEnd):
                 self._finish_page()
             else:
@@ -189,13 +197,14 @@ class _MtReader:
         self.findings.add(code, message, locator)
 
     def _day(self, text: str, *, locator: str) -> date | None:
-        """Read YYMMDD; years from 80 on belong to the last century."""
-        year = int(text[:2])
+        """Read YYMMDD, or the bank's own order; years from 80 on belong to the last century."""
+        pairs = dict(zip(self.dialect.mt_dates, (text[:2], text[2:4], text[4:6]), strict=True))
+        year = int(pairs["Y"])
         year += 1900 if year >= CENTURY_PIVOT_YEAR else 2000
         return calendar_date(
             year,
-            int(text[2:4]),
-            int(text[4:6]),
+            int(pairs["M"]),
+            int(pairs["D"]),
             note=lambda code, words: self._note(locator, code, words),
         )
 
@@ -253,7 +262,7 @@ class _MtReader:
         code, carried = _BALANCE_CODES[part.tag]
         return ParsedBalance(
             code=code,
-            amount=_SIGNS[match["mark"]] * amount,
+            amount=_PLAIN_SIGNS[match["mark"]] * amount,
             currency=currency,
             on=day,
             carried=carried,
@@ -288,7 +297,7 @@ class _MtReader:
         kind, owner, bank, padded = _split_references(match["rest"])
         extra = [padded, *(line.strip() for line in supplementary)]
         return ParsedEntry(
-            amount=_SIGNS[match["mark"]] * amount,
+            amount=self.signs[match["mark"]] * amount,
             currency=page.currency,
             status=EntryStatus.PDNG if match["mark"].startswith("E") else EntryStatus.BOOK,
             is_reversal=match["mark"].startswith("R"),
@@ -309,6 +318,8 @@ class _MtReader:
         if text is None or not text.strip() or value is None:
             return value
         month, day = int(text[:2]), int(text[2:4])
+        if self.dialect.mt_dates is DateOrder.DAY_FIRST:
+            month, day = day, month
         candidates = [
             candidate
             for year in (value.year, value.year - 1, value.year + 1)
@@ -326,7 +337,8 @@ class _MtReader:
     def _finish_entry(self, page: _Page) -> None:
         """Attach the narrative that followed the last entry."""
         if page.after_entry and page.narrative_lines:
-            page.entries[-1] = _narrated(page.entries[-1], read_narrative(page.narrative_lines))
+            told = read_narrative(page.narrative_lines, style=self.dialect.mt_details)
+            page.entries[-1] = _narrated(page.entries[-1], told)
         page.narrative_lines = []
         page.after_entry = False
 
@@ -457,7 +469,7 @@ def identify_mt(data: bytes) -> MessageKind | None:
     return MessageKind.MT942 if _MT942.search(start) else MessageKind.MT940
 
 
-def read_mt(data: bytes) -> ParsedMessage:
+def read_mt(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage:
     """Read an MT940 or MT942 file with any number of statements.
 
     Raises:
@@ -474,4 +486,4 @@ def read_mt(data: bytes) -> ParsedMessage:
             f"The file has {len(data):,} bytes; of MT940 at most {MT_BYTES_MAX:,} are read.",
             code="message_too_large",
         )
-    return _MtReader(kind=kind).read(data)
+    return _MtReader(kind=kind, dialect=dialect).read(data)

@@ -10,6 +10,7 @@ from typing import Final
 
 from integrations.codecs.camt_entries import join_pieces
 from integrations.codecs.values import reference
+from integrations.dialects.reading import DetailsStyle
 
 _SUBFIELDS: Final = re.compile(r"([0-9]{3})([?>@#+])(?=[0-9]{2})", re.ASCII)
 _KEYWORD: Final = re.compile(
@@ -49,17 +50,24 @@ class Narrative:
     purpose: str | None = None
 
 
-def read_narrative(lines: list[str]) -> Narrative:
-    """Read the lines of field 86 in whichever dialect they are."""
+def read_narrative(lines: list[str], *, style: DetailsStyle = DetailsStyle.AUTO) -> Narrative:
+    """Read the lines of field 86 in the structure that the bank uses, or shows by itself."""
     whole = "".join(lines).strip()
-    subfields = _SUBFIELDS.match(whole)
+    may_have_subfields = style in {DetailsStyle.AUTO, DetailsStyle.SUBFIELDS}
+    subfields = _SUBFIELDS.match(whole) if may_have_subfields else None
     if subfields is not None:
         return _read_subfields(whole, subfields)
-    if len(_SLASHED.findall(whole)) > 0 and whole.startswith("/"):
+    if _is_slashed(whole, style):
         return _read_slashed(whole)
     return Narrative(
         remittance=join_pieces([line for line in lines if line.strip()], piece_chars=_LINE_CHARS)
     )
+
+
+def _is_slashed(whole: str, style: DetailsStyle) -> bool:
+    if style is DetailsStyle.TAGS:
+        return _SLASHED.search(whole) is not None
+    return style is DetailsStyle.AUTO and whole.startswith("/") and bool(_SLASHED.search(whole))
 
 
 def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:

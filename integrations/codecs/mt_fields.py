@@ -49,8 +49,10 @@ class MessageEnd:
     message_type: str = ""
 
 
-def decode(data: bytes, *, findings: Findings) -> str:
-    """Return the text: UTF-8 where it is valid, else the Western European code page."""
+def decode(data: bytes, *, encoding: str = "", findings: Findings) -> str:
+    """Return the text: as the bank's profile says, else UTF-8 where it is valid, else cp1252."""
+    if encoding:
+        return data.decode(encoding, errors="replace").removeprefix("\ufeff")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", errors="replace")
     try:

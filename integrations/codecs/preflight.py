@@ -4,7 +4,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,9 +16,18 @@ from schwifty.exceptions import SchwiftyException
 from core.errors import Invalid
 from core.money import minor_units, smallest_unit
 from integrations.codecs.constants import AMOUNT_INTEGER_DIGITS_MAX
+from integrations.codecs.fitting import fit, fit_party, shaped
 from integrations.codecs.instructions import Agent, Party, PaymentInstruction, PostalAddress
 from integrations.codecs.rails import EEA_COUNTRIES, RAILS, SHARED_COUNTRIES, RailRule
 from integrations.codecs.records import Finding, Severity
+from integrations.dialects.writing import (
+    STANDARD,
+    AccountForm,
+    AddressForm,
+    RailTerms,
+    Writing,
+    purpose_form,
+)
 
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]+", re.ASCII)
 _LEI: Final = re.compile(r"[A-Z0-9]{18}[0-9]{2}", re.ASCII)
@@ -26,7 +35,6 @@ _IFSC: Final = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}", re.ASCII)
 _SORT_CODE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 _ABA: Final = re.compile(r"[0-9]{9}", re.ASCII)
 _TTC: Final = re.compile(r"[A-Z]{3}", re.ASCII)
-_ISO_PURPOSE: Final = re.compile(r"[A-Z]{4}", re.ASCII)
 _CREDITOR_REFERENCE: Final = re.compile(r"RF[0-9]{2}[A-Za-z0-9]{1,21}", re.ASCII)
 _NUMBER: Final = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,34}", re.ASCII)
 _REFERENCE_CHARS_MAX: Final = 35
@@ -34,7 +42,13 @@ _REMITTANCE_CHARS_MAX: Final = 140
 _AMOUNT_DIGITS_MAX: Final = 18
 _ADDRESS_LINES_MAX: Final = 2
 _REPEAT_CHARS_MIN: Final = 3
+_NO_TOWNS: Final = frozenset(
+    {"NOTPROVIDED", "NOT PROVIDED", "UNKNOWN", "N/A", "NA", "NONE", "-", "X", "XX", "XXX", "TBD"}
+)
+_MIXED_TOWN: Final = re.compile(r"[0-9,;/]")
 _CONTROL_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Fifty crore rupees.
+_INDIA_LEI_FROM: Final = Decimal(500_000_000)
 # Money sent to ourselves must arrive whole.
 _OWN_FUNDS_PURPOSES: Final = frozenset({"INTC", "CASH", "TREA", "CORT"})
 _ADDRESS_CHARS_MAX: Final = {
@@ -44,20 +58,71 @@ _ADDRESS_CHARS_MAX: Final = {
 }  # fmt: skip
 
 
-def preflight(instruction: PaymentInstruction, *, rail: str) -> tuple[Finding, ...]:
-    """Return everything that speaks against sending this order over `rail`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An order exactly as it would leave, with everything that speaks against sending it."""
+
+    instruction: PaymentInstruction
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Return what must stop the order."""
+        return tuple(one for one in self.findings if one.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Return what a person should look at."""
+        return tuple(one for one in self.findings if one.severity is Severity.WARNING)
+
+
+def prepare(instruction: PaymentInstruction, *, rail: str, writing: Writing = STANDARD) -> Prepared:
+    """Bring an order into its bank's form and check it.
 
     Severity ERROR must stop the order; WARNING is for a person to look at.
     """
     rule = RAILS.get(rail)
     if rule is None:
         known = ", ".join(RAILS)
-        return (_error("RAIL_UNKNOWN", f"{rail} is not one of {known}.", "rail"),)
-    return tuple(
+        refusal = _error("RAIL_UNKNOWN", f"{rail} is not one of {known}.", "rail")
+        return Prepared(instruction=instruction, findings=(refusal,))
+    terms = writing.terms(rail)
+    fitted = fit(instruction, rail=rail, writing=writing)
+    order = fitted.instruction
+    findings = [
         finding
         for check in (_references, _amount, _dates, _codes, _texts, _parties, _local_rules)
-        for finding in check(instruction, rule)
-    )
+        for finding in check(order, rule)
+    ]
+    findings += _terms(order, rule, terms)
+    findings += _interbank(order, writing)
+    return Prepared(instruction=shaped(order, terms.address), findings=(*findings, *fitted.notes))
+
+
+def preflight(
+    instruction: PaymentInstruction, *, rail: str, writing: Writing = STANDARD
+) -> tuple[Finding, ...]:
+    """Return everything that speaks against sending this order over `rail`."""
+    return prepare(instruction, rail=rail, writing=writing).findings
+
+
+def payee_findings(
+    party: Party, agent: Agent, *, rail: str, writing: Writing = STANDARD
+) -> tuple[Finding, ...]:
+    """Return what speaks against a payee's name, address and bank, whatever is paid there.
+
+    The account number is not looked at: it was checked when it was written down.
+    """
+    rule, terms = RAILS[rail], writing.terms(rail)
+    payee, notes = fit_party(party, "creditor", writing)
+    name_chars_max = min(rule.name_chars_max, terms.name_chars_max)
+    found = [
+        *_name(payee.name, "creditor.name", replace(rule, name_chars_max=name_chars_max)),
+        *_agent(agent, "creditor", iban=None, rule=rule),
+    ]
+    if payee.address is not None:
+        found += _address(payee.address, "creditor.address")
+    return (*found, *notes)
 
 
 def _error(code: str, message: str, locator: str) -> Finding:
@@ -177,8 +242,11 @@ def _codes(instruction: PaymentInstruction, rule: RailRule) -> Iterator[Finding]
         words = f"This rail needs the local instrument: {wanted}."
         yield _error("LOCAL_INSTRUMENT", words, "local_instrument")
     purpose = instruction.purpose
-    if purpose and not (_ISO_PURPOSE.fullmatch(purpose) or _TTC.fullmatch(purpose)):
-        words = f"{purpose!r} is neither an ISO purpose (4 letters) nor a UAE one (3)."
+    if purpose and purpose_form(purpose) is None:
+        words = (
+            f"{purpose!r} is neither an ISO purpose (4 letters) nor one of the UAE (3 letters)"
+            " or India (P or S and 4 digits)."
+        )
         yield _error("PURPOSE_CODE", words, "purpose")
     if instruction.initiating_party_lei:
         yield from _lei(instruction.initiating_party_lei, "initiating_party_lei")
@@ -356,6 +424,12 @@ def _address(address: PostalAddress, locator: str) -> Iterator[Finding]:
             yield _error("ADDRESS_UNSTRUCTURED", words, locator)
         words = "The address has no town; it is needed and cannot be guessed."
         yield _error("ADDRESS_TOWN_REQUIRED", words, f"{locator}.town")
+    elif address.town.strip(" .").upper() in _NO_TOWNS:
+        words = f"“{address.town}” is no town; banks refuse what was filled in for form's sake."
+        yield _error("ADDRESS_TOWN_INVENTED", words, f"{locator}.town")
+    elif _MIXED_TOWN.search(address.town):
+        words = f"“{address.town}” looks like more than a town; post code and country stand apart."
+        yield _warning("ADDRESS_TOWN_MIXED", words, f"{locator}.town")
     if not address.country:
         words = "The address has no country."
         yield _error("ADDRESS_COUNTRY_REQUIRED", words, f"{locator}.country")
@@ -404,6 +478,71 @@ def _address_lengths(address: PostalAddress, locator: str) -> Iterator[Finding]:
         yield from _charset(content, f"{locator}.{field.name}")
 
 
+# What a rail's terms and a bank's format ask for
+
+
+def _terms(instruction: PaymentInstruction, rule: RailRule, terms: RailTerms) -> Iterator[Finding]:
+    yield from _account_form(instruction, terms.account)
+    yield from _address_form(instruction, rule, terms.address)
+    if terms.name_chars_max < rule.name_chars_max:
+        for side, party in (("debtor", instruction.debtor), ("creditor", instruction.creditor)):
+            if terms.name_chars_max < len(party.name) <= rule.name_chars_max:
+                words = (
+                    f"The name has {len(party.name)} characters, this bank takes"
+                    f" {terms.name_chars_max}."
+                )
+                yield _error("NAME_TOO_LONG", words, f"{side}.name")
+    if terms.purpose_required and not instruction.purpose and instruction.currency != "AED":
+        words = "This bank wants a purpose code on this rail."
+        yield _error("PURPOSE_REQUIRED", words, "purpose")
+
+
+def _account_form(instruction: PaymentInstruction, form: AccountForm) -> Iterator[Finding]:
+    iban, system = instruction.creditor.iban, instruction.creditor_agent.clearing_system
+    if form is AccountForm.IBAN and iban is None:
+        yield _error("IBAN_MISSING", "This rail needs an IBAN.", "creditor.iban")
+    elif form is AccountForm.UAE_IBAN and iban is not None and not iban.startswith("AE"):
+        yield _error("IBAN_NOT_UAE", "This rail pays to IBANs of the UAE only.", "creditor.iban")
+    elif form is AccountForm.ABA and system != "USABA":
+        words = "The ABA number of the receiver's bank is missing (nine digits)."
+        yield _error("ABA_REQUIRED", words, "creditor_agent.clearing_member")
+    elif form is AccountForm.SORT_CODE and system != "GBDSC":
+        words = "The sort code of the receiver's bank is missing (six digits)."
+        yield _error("SORT_CODE_REQUIRED", words, "creditor_agent.clearing_member")
+    elif form is AccountForm.IFSC and system != "INFSC" and instruction.currency != "INR":
+        words = "The IFSC of the receiver's branch is missing."
+        yield _error("IFSC_REQUIRED", words, "creditor_agent.clearing_member")
+
+
+def _address_form(
+    instruction: PaymentInstruction, rule: RailRule, form: AddressForm
+) -> Iterator[Finding]:
+    ends = rule.unstructured_until
+    if form is AddressForm.UNSTRUCTURED and ends and instruction.execution_date >= ends:
+        words = (
+            f"This bank's profile asks for unstructured addresses; the rail refuses them since"
+            f" {ends:%d %B %Y}. Change the profile to structured or hybrid."
+        )
+        yield _error("ADDRESS_UNSTRUCTURED", words, "creditor.address")
+    if form is AddressForm.STRUCTURED:
+        for side, party in (("debtor", instruction.debtor), ("creditor", instruction.creditor)):
+            if party.address is not None and party.address.lines:
+                words = "This bank takes no free address lines."
+                yield _error("ADDRESS_LINES_REFUSED", words, f"{side}.address.lines")
+
+
+def _interbank(instruction: PaymentInstruction, writing: Writing) -> Iterator[Finding]:
+    if not writing.format.is_interbank:
+        return
+    if instruction.charge_bearer == "SLEV":
+        words = f"{writing.format} knows charges DEBT, SHAR and CRED, not SLEV."
+        yield _error("CHARGE_BEARER", words, "charge_bearer")
+    for side in ("debtor", "creditor"):
+        if not getattr(instruction, f"{side}_agent").bic:
+            words = f"{writing.format} goes between banks: the BIC of the {side}'s bank is missing."
+            yield _error("AGENT_BIC_REQUIRED", words, f"{side}_agent.bic")
+
+
 # Rules of single countries
 
 
@@ -431,3 +570,6 @@ def _india(instruction: PaymentInstruction) -> Iterator[Finding]:
     if not instruction.creditor.number:
         words = "India has no IBAN: the account number is needed."
         yield _error("ACCOUNT_MISSING", words, "creditor.number")
+    if instruction.amount >= _INDIA_LEI_FROM and not instruction.debtor.lei:
+        words = f"From {_INDIA_LEI_FROM:,} INR the sender's LEI is expected."
+        yield _warning("LEI_EXPECTED", words, "debtor.lei")

@@ -4,6 +4,7 @@ Cut-offs and calendars live elsewhere; these are the limits on the content of a 
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -11,8 +12,16 @@ _ANY_BEARER: Final = frozenset({"DEBT", "SHAR", "CRED"})
 _SEPA_CAP: Final = Decimal("999999999.99")
 
 
+# From these days on an address needs its town and country apart.
+_CORRESPONDENTS_STRUCTURED: Final = date(2026, 11, 14)
+_SEPA_STRUCTURED: Final = date(2026, 11, 15)
+_FEDWIRE_STRUCTURED: Final = date(2026, 11, 16)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RailRule:
+    """What a rail allows; `unstructured_until` is the first day without free-form addresses."""
+
     zone: str
     currency: str | None = None
     amount_min: Decimal | None = None
@@ -24,6 +33,7 @@ class RailRule:
     needs_ibans: bool = False
     needs_creditor_town: bool = False
     is_sepa: bool = False
+    unstructured_until: date | None = None
 
 
 def _sepa(*, zone: str, local_instrument: str | None) -> RailRule:
@@ -38,6 +48,7 @@ def _sepa(*, zone: str, local_instrument: str | None) -> RailRule:
         local_instrument=local_instrument,
         needs_ibans=True,
         is_sepa=True,
+        unstructured_until=_SEPA_STRUCTURED,
     )
 
 
@@ -45,13 +56,28 @@ RAILS: Final[dict[str, RailRule]] = {
     # Inside one bank the date is the account's own; the westernmost centre is the latest to turn.
     "BOOK": RailRule(zone="America/New_York"),
     "FEDWIRE": RailRule(
-        zone="America/New_York", currency="USD", amount_max=Decimal("9999999999.99")
+        zone="America/New_York",
+        currency="USD",
+        amount_max=Decimal("9999999999.99"),
+        unstructured_until=_FEDWIRE_STRUCTURED,
     ),
-    "CHAPS": RailRule(zone="Europe/London", currency="GBP", needs_creditor_town=True),
-    "T2": RailRule(zone="Europe/Berlin", currency="EUR", needs_creditor_town=True),
+    "CHAPS": RailRule(
+        zone="Europe/London",
+        currency="GBP",
+        needs_creditor_town=True,
+        unstructured_until=_CORRESPONDENTS_STRUCTURED,
+    ),
+    "T2": RailRule(
+        zone="Europe/Berlin",
+        currency="EUR",
+        needs_creditor_town=True,
+        unstructured_until=_CORRESPONDENTS_STRUCTURED,
+    ),
     "SEPA_SCT": _sepa(zone="Europe/Berlin", local_instrument=None),
     "SEPA_INST": _sepa(zone="UTC", local_instrument="INST"),
-    "SWIFT_GPI": RailRule(zone="UTC", needs_creditor_town=True),
+    "SWIFT_GPI": RailRule(
+        zone="UTC", needs_creditor_town=True, unstructured_until=_CORRESPONDENTS_STRUCTURED
+    ),
     "UAEFTS": RailRule(zone="Asia/Dubai", currency="AED"),
     "RTGS_IN": RailRule(zone="Asia/Kolkata", currency="INR", amount_min=Decimal(200_000)),
     "NEFT": RailRule(zone="Asia/Kolkata", currency="INR"),

@@ -12,6 +12,7 @@ from integrations.codecs.mt940 import identify_mt, read_mt
 from integrations.codecs.pacs002 import read_pacs002
 from integrations.codecs.pain002 import read_pain002
 from integrations.codecs.records import MessageKind, ParsedMessage, StatusReport
+from integrations.dialects.reading import PLAIN, Dialect
 
 _KINDS: Final = {
     "BkToCstmrAcctRpt": MessageKind.CAMT052,
@@ -42,8 +43,8 @@ def identify(data: bytes) -> MessageKind | None:
         return None
 
 
-def read_message(data: bytes) -> ParsedMessage | StatusReport:
-    """Read a bank's message, whatever its kind.
+def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | StatusReport:
+    """Read a bank's message, whatever its kind, in the dialect of the bank.
 
     Raises:
         UnreadableMessage: with a reason in words; nothing else is raised for any bytes.
@@ -56,14 +57,14 @@ def read_message(data: bytes) -> ParsedMessage | StatusReport:
             code="message_too_large",
         )
     if not looks_like_xml(data):
-        return read_mt(data)
+        return read_mt(data, dialect=dialect)
     plain = as_utf8(data)
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
     if kind is MessageKind.PACS002:
         return read_pacs002(plain, version=version)
-    return read_camt(plain, kind=kind, version=version)
+    return read_camt(plain, kind=kind, version=version, dialect=dialect)
 
 
 def looks_like_xml(data: bytes) -> bool:

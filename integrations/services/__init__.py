@@ -18,7 +18,8 @@ from integrations.services.lines import (
     request_probe,
     save_connection,
 )
-from integrations.services.queueing import queue_payment, withdraw_payment
+from integrations.services.profiles import ProfileIn, save_profile, use_profile
+from integrations.services.queueing import order_bytes, queue_payment, withdraw_payment
 
 __all__ = [
     "ROLES_FOR_LINES",
@@ -27,6 +28,7 @@ __all__ = [
     "ConnectionIn",
     "DispatchReport",
     "EnquiryReport",
+    "ProfileIn",
     "archive_inbound",
     "collect_inbound",
     "confirm_sent",
@@ -34,12 +36,15 @@ __all__ = [
     "enquire_unknown",
     "mark_handled",
     "message_bytes",
+    "order_bytes",
     "probe_requested",
     "queue_payment",
     "read_archived",
     "request_probe",
     "save_connection",
+    "save_profile",
     "set_aside",
     "try_again",
+    "use_profile",
     "withdraw_payment",
 ]

@@ -12,6 +12,7 @@ from core import clock, events
 from core.errors import Forbidden
 from core.identity.models import User
 from core.tenancy import bound
+from integrations import selectors
 from integrations.channels import LineSettings, Unreachable, opened
 from integrations.constants import FOLDER_CALL_SECONDS, NOTES_PER_LINE_MAX, REASON_CHARS_MAX
 from integrations.engine.line import Admission, Line, admit, after_failure, after_success
@@ -46,6 +47,7 @@ class ConnectionIn:
     rate_per_minute: int = 600
     retries_max: int = 20
     is_active: bool = True
+    profile: str = ""
 
 
 @transaction.atomic
@@ -54,6 +56,7 @@ def save_connection(*, wish: ConnectionIn) -> BankConnection:
 
     Raises:
         LineMisconfigured: the address does not fit the kind, or would send secrets in the clear.
+        ProfileUnknown: no active profile has the code that is named.
     """
     check_address(kind=wish.kind, directory=wish.directory, base_url=wish.base_url)
     found = BankConnection.objects.select_for_update().filter(code=wish.code).first()
@@ -72,6 +75,7 @@ def save_connection(*, wish: ConnectionIn) -> BankConnection:
         setattr(connection, name, getattr(wish, name))
     if wish.secret:
         connection.secret = wish.secret
+    connection.profile = selectors.profile_named(wish.profile) if wish.profile else None
     connection.save()
     return connection
 

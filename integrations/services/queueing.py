@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -11,10 +12,10 @@ from django.db.models import Max
 from core import clock, events
 from integrations import selectors
 from integrations.codecs.instructions import PaymentInstruction
-from integrations.codecs.pain001 import validate_schema, write_pain001
-from integrations.codecs.preflight import preflight
-from integrations.codecs.records import Severity
+from integrations.codecs.orders import KINDS, prepare, write_order
+from integrations.codecs.schemas import validate_schema
 from integrations.constants import PAIN001_KIND
+from integrations.dialects.writing import STANDARD, Writing
 from integrations.errors import MessageStateRefused, PaymentAlreadyQueued, PreflightRefused
 from integrations.events import PaymentRefused
 from integrations.models import LIVE_STATES, Direction, Message, MessageState
@@ -29,11 +30,13 @@ def queue_payment(
     rail: str,
     connection_code: str,
     not_after: datetime | None = None,
+    require: Callable[[bytes], None] | None = None,
 ) -> Message:
-    """Check a payment, write its pain.001 and queue it, in the caller's transaction.
+    """Check a payment, write its order and queue it, in the caller's transaction.
 
     The same order again returns the message queued first. After a refusal a new message with a
     new message id may carry the same end-to-end reference. Past `not_after` it is not sent.
+    `require` looks at the bytes last, and may refuse them.
 
     Raises:
         PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
@@ -41,9 +44,12 @@ def queue_payment(
         ConnectionUnknown: no active connection has this code.
         PaymentAlreadyQueued: another order with this reference is under way or was sent.
     """
-    body = _checked_bytes(instruction, rail)
-    digest = hashlib.sha256(body).hexdigest()
     connection = selectors.connection_named(connection_code)
+    writing = selectors.writing_of(connection)
+    body = order_bytes(instruction, rail=rail, writing=writing)
+    if require is not None:
+        require(body)
+    digest = hashlib.sha256(body).hexdigest()
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
@@ -58,8 +64,8 @@ def queue_payment(
     return Message.objects.create(
         direction=Direction.OUT,
         connection=connection,
-        kind=PAIN001_KIND,
-        name=file_name(instruction.message_id, digest),
+        kind=KINDS[writing.format],
+        name=file_name(instruction.message_id, digest, KINDS[writing.format]),
         body=body,
         sha256=digest,
         size_bytes=len(body),
@@ -73,26 +79,29 @@ def queue_payment(
     )
 
 
-def _checked_bytes(instruction: PaymentInstruction, rail: str) -> bytes:
-    """Return the bytes of an order that neither preflight nor schema object to."""
-    errors = [
-        finding
-        for finding in preflight(instruction, rail=rail)
-        if finding.severity is Severity.ERROR
-    ]
-    if errors:
-        raise PreflightRefused(errors)
-    body = write_pain001([instruction])
+def order_bytes(
+    instruction: PaymentInstruction, *, rail: str, writing: Writing = STANDARD
+) -> bytes:
+    """Return the bytes of an order that neither preflight nor schema object to.
+
+    Raises:
+        PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
+        UnwritableMessage: it cannot be expressed at all.
+    """
+    prepared = prepare(instruction, rail=rail, writing=writing)
+    if prepared.errors:
+        raise PreflightRefused(prepared.errors)
+    body = write_order([prepared.instruction], writing=writing)
     objections = validate_schema(body)
     if objections:
         raise PreflightRefused(objections)
     return body
 
 
-def file_name(message_reference: str, digest: str) -> str:
+def file_name(message_reference: str, digest: str, kind: str = PAIN001_KIND) -> str:
     """Return the name under which a message is handed over; names of two messages never meet."""
     plain = _FILE_NAME_CHARS.sub("-", message_reference).lstrip(".-") or "order"
-    return f"{plain}_{digest[:12]}.pain.001.xml"
+    return f"{plain}_{digest[:12]}.{kind}.xml"
 
 
 @transaction.atomic

@@ -374,9 +374,18 @@ def _furniture(slug: str, mark: str, folder: Path) -> str:
     calendars.install_rails()
     approvals.install_default_rules()
     code = f"line-{slug}"
+    profile = lines.save_profile(
+        wish=lines.ProfileIn(
+            code=f"profile-{slug}", name=f"{mark} profile", reading={"accounts": {mark: mark}}
+        )
+    )
     lines.save_connection(
         wish=lines.ConnectionIn(
-            code=code, name=f"{mark} line", kind="FOLDER", directory=str(folder)
+            code=code,
+            name=f"{mark} line",
+            kind="FOLDER",
+            directory=str(folder),
+            profile=profile.code,
         )
     )
     rates.record_usd_rate(

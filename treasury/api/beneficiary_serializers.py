@@ -20,7 +20,7 @@ class TypedInIn(serializers.Serializer[Any]):
     post_code = serializers.CharField(max_length=16, required=False, allow_blank=True)
     town = serializers.CharField(max_length=35)
     country = serializers.CharField(max_length=2)
-    payment_purpose = serializers.CharField(max_length=4, required=False, allow_blank=True)
+    payment_purpose = serializers.CharField(max_length=5, required=False, allow_blank=True)
 
 
 class BeneficiaryIn(TypedInIn):
@@ -40,3 +40,42 @@ class BeneficiaryOut(serializers.ModelSerializer[Beneficiary]):
             "payment_purpose", "state", "is_typed_in", "is_verified", "verified_by", "created_at",
             "changed_at", "changed_by",
         ]  # fmt: skip
+
+
+class ReadinessRuleOut(serializers.Serializer[Any]):
+    """A rule that some beneficiaries break, in the words of the first of them."""
+
+    code = serializers.CharField()
+    words = serializers.CharField()
+    severity = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class ReadinessFindingOut(serializers.Serializer[Any]):
+    """What a bank would say of one field."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    locator = serializers.CharField()
+    severity = serializers.CharField()
+
+
+class ReadinessRowOut(serializers.Serializer[Any]):
+    """One beneficiary that is not simply ready."""
+
+    beneficiary = serializers.UUIDField(source="beneficiary.pk")
+    name = serializers.CharField(source="beneficiary.name")
+    rail = serializers.CharField()
+    state = serializers.CharField()
+    findings = ReadinessFindingOut(many=True)
+
+
+class ReadinessOut(serializers.Serializer[Any]):
+    """How many beneficiaries could be paid today, and the first thousand to correct."""
+
+    total = serializers.IntegerField()
+    payable = serializers.IntegerField()
+    percent = serializers.IntegerField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    rules = ReadinessRuleOut(many=True)
+    rows = ReadinessRowOut(many=True)

@@ -7,6 +7,11 @@ from treasury.api import beneficiary_views as views
 urlpatterns = [
     path("beneficiaries", views.BeneficiaryList.as_view(), name="beneficiaries"),
     path(
+        "beneficiaries/readiness",
+        views.BeneficiaryReadiness.as_view(),
+        name="beneficiary-readiness",
+    ),
+    path(
         "beneficiaries/<uuid:beneficiary_id>",
         views.BeneficiaryDetail.as_view(),
         name="beneficiary",

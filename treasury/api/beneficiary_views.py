@@ -12,11 +12,13 @@ from rest_framework.views import APIView
 
 from core.api.actor import HasRole, actor
 from core.idempotency import once
-from treasury.api.beneficiary_serializers import BeneficiaryIn, BeneficiaryOut
+from treasury.api.beneficiary_serializers import BeneficiaryIn, BeneficiaryOut, ReadinessOut
 from treasury.models import Beneficiary
 from treasury.selectors import beneficiaries as reads
+from treasury.selectors.readiness import STATES, readiness
 from treasury.services import beneficiaries
 
+READINESS_ROWS_MAX = 1_000
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -143,3 +145,30 @@ class BeneficiaryUnblock(APIView):
             return Response(BeneficiaryOut(done).data)
 
         return once(request, unblock)
+
+
+class BeneficiaryReadiness(APIView):
+    """Say how many beneficiaries could be paid today."""
+
+    @extend_schema(
+        responses=ReadinessOut,
+        parameters=[
+            OpenApiParameter("state", enum=STATES),
+            OpenApiParameter("rule"),
+            OpenApiParameter("country"),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Return score, broken rules, and the beneficiaries that fit the filters."""
+        found = readiness()
+        wanted = {name: request.query_params.get(name, "") for name in ("state", "rule", "country")}
+        rows = [row for row in found.chosen(**wanted) if wanted["state"] or row.findings]
+        answer = {
+            "total": found.total,
+            "payable": found.payable,
+            "percent": found.percent,
+            "counts": found.counts,
+            "rules": found.rules,
+            "rows": rows[:READINESS_ROWS_MAX],
+        }
+        return Response(ReadinessOut(answer).data)

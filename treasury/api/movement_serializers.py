@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from approvals.services import BreakGlassReason
 from core.api.fields import AmountField
+from integrations.codecs.records import Severity as FindingSeverity
 from treasury.api.beneficiary_serializers import TypedInIn
 from treasury.models import (
     PrefundingRequest,
@@ -16,6 +17,7 @@ from treasury.models import (
     TransferStatus,
 )
 from treasury.selectors import controls
+from treasury.services.preflighting import flags_of_the_bank
 
 
 class ProposalIn(serializers.Serializer[Any]):
@@ -107,7 +109,27 @@ class ProposalDetailOut(ProposalOut):
     @extend_schema_field(PaymentFlagOut(many=True))
     def get_flags(self, proposal: Proposal) -> Any:
         """Return what its checkers should know."""
-        return PaymentFlagOut(controls.flags_of(proposal), many=True).data
+        found = (*controls.flags_of(proposal), *flags_of_the_bank(proposal=proposal))
+        return PaymentFlagOut(found, many=True).data
+
+
+class PreflightFindingOut(serializers.Serializer[Any]):
+    """One thing that a bank would refuse or change; `locator` names the field."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    locator = serializers.CharField()
+    severity = serializers.ChoiceField(choices=[one.value for one in FindingSeverity])
+
+
+class PreflightOut(serializers.Serializer[Any]):
+    """How a payment would travel, and everything that speaks against it."""
+
+    is_sendable = serializers.BooleanField()
+    rail = serializers.CharField()
+    value_date = serializers.DateField(allow_null=True)
+    cutoff_at = serializers.DateTimeField(allow_null=True)
+    findings = PreflightFindingOut(many=True)
 
 
 class TransferStatusOut(serializers.ModelSerializer[TransferStatus]):

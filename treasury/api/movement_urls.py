@@ -7,6 +7,7 @@ from treasury.api.evidence_views import TransferEvidence
 
 urlpatterns = [
     path("proposals", views.ProposalList.as_view(), name="proposals"),
+    path("proposals/preflight", views.ProposalPreflight.as_view(), name="proposal-preflight"),
     path("proposals/<uuid:proposal_id>", views.ProposalDetail.as_view(), name="proposal"),
     path(
         "proposals/<uuid:proposal_id>/submit",

@@ -16,6 +16,7 @@ from core.idempotency import once
 from treasury.api.movement_serializers import (
     MovementReasonIn,
     NewProposalIn,
+    PreflightOut,
     PrefundingOut,
     ProposalDetailOut,
     ProposalIn,
@@ -26,7 +27,7 @@ from treasury.api.movement_serializers import (
 )
 from treasury.models import PrefundingRequest, Proposal, Transfer
 from treasury.selectors import movement as reads
-from treasury.services import prefunding, proposals, transfers
+from treasury.services import preflighting, prefunding, proposals, transfers
 from treasury.services.beneficiaries import BeneficiaryIn
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -92,6 +93,20 @@ class ProposalList(ListAPIView[Proposal]):
                 proposal_id=made.pk, actor=maker, break_glass=_break_glass(given)
             )
         return Response(ProposalOut(reads.proposal(made.pk)).data, status=201)
+
+
+class ProposalPreflight(APIView):
+    """Check terms without proposing anything."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = proposals.MAKERS
+
+    @extend_schema(request=ProposalIn, responses=PreflightOut)
+    def post(self, request: Request) -> Response:
+        """Say what the bank would refuse or change; nothing is stored."""
+        given = ProposalIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(PreflightOut(preflighting.look_at(draft=_draft(given))).data)
 
 
 class ProposalDetail(RetrieveAPIView[Proposal]):

@@ -11,7 +11,8 @@ _LEI: Final = re.compile(r"[A-Z0-9]{18}[0-9]{2}", re.ASCII)
 US_NUMBER: Final = re.compile(r"[0-9]{4,17}", re.ASCII)
 IN_NUMBER: Final = re.compile(r"[0-9]{9,18}", re.ASCII)
 LOCAL_NUMBER: Final = re.compile(r"[A-Z0-9]{1,34}", re.ASCII)
-PAYMENT_PURPOSE: Final = re.compile(r"[A-Z]{3,4}", re.ASCII)
+# Of ISO, of the UAE, or of the Reserve Bank of India.
+PAYMENT_PURPOSE: Final = re.compile(r"[A-Z]{3,4}|[PS][0-9]{4}", re.ASCII)
 
 
 def compact(number: str) -> str:

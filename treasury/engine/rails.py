@@ -1,4 +1,4 @@
-"""Which rail carries a transfer between own accounts, and what its payment order says. Pure."""
+"""Which rail carries a transfer, and how soon it is confirmed there. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,31 +10,26 @@ BOOK: Final = "BOOK"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RailProfile:
-    """What a payment order says on a rail, and how long its confirmation may take.
+    """How long a confirmation may take on a rail.
 
     `sla_minutes` None means: until the end of the desk's day.
     """
 
-    service_level: str
-    charge_bearer: str
     sla_minutes: int | None
-    local_instrument: str = ""
 
 
 # Confirmation times: requirements S0-34..38. A book transfer at one bank is booked within minutes.
 PROFILES: Final = {
-    BOOK: RailProfile(service_level="SDVA", charge_bearer="SHAR", sla_minutes=30),
-    "FEDWIRE": RailProfile(service_level="URGP", charge_bearer="DEBT", sla_minutes=30),
-    "CHAPS": RailProfile(service_level="URGP", charge_bearer="DEBT", sla_minutes=120),
-    "T2": RailProfile(service_level="URGP", charge_bearer="DEBT", sla_minutes=240),
-    "SEPA_SCT": RailProfile(service_level="SEPA", charge_bearer="SLEV", sla_minutes=240),
-    "SEPA_INST": RailProfile(
-        service_level="SEPA", charge_bearer="SLEV", sla_minutes=240, local_instrument="INST"
-    ),
-    "SWIFT_GPI": RailProfile(service_level="G001", charge_bearer="DEBT", sla_minutes=480),
-    "UAEFTS": RailProfile(service_level="URGP", charge_bearer="DEBT", sla_minutes=480),
-    "RTGS_IN": RailProfile(service_level="URGP", charge_bearer="DEBT", sla_minutes=480),
-    "INR_DESK": RailProfile(service_level="URGP", charge_bearer="DEBT", sla_minutes=None),
+    BOOK: RailProfile(sla_minutes=30),
+    "FEDWIRE": RailProfile(sla_minutes=30),
+    "CHAPS": RailProfile(sla_minutes=120),
+    "T2": RailProfile(sla_minutes=240),
+    "SEPA_SCT": RailProfile(sla_minutes=240),
+    "SEPA_INST": RailProfile(sla_minutes=240),
+    "SWIFT_GPI": RailProfile(sla_minutes=480),
+    "UAEFTS": RailProfile(sla_minutes=480),
+    "RTGS_IN": RailProfile(sla_minutes=480),
+    "INR_DESK": RailProfile(sla_minutes=None),
 }
 _RTGS: Final = {
     "USD": "FEDWIRE",

@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import controls
+from treasury.guards import controls, sealing
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -52,6 +52,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
                 'creditor_country', b.country, 'payment_purpose', b.payment_purpose)
               FROM treasury_beneficiary b WHERE b.id = p.beneficiary_id)
         END
+        -- What was proposed before orders were sealed keeps the content that people approved.
+        || CASE WHEN p.order_seal = '' THEN '{}' ELSE jsonb_build_object('order', p.order_seal) END
       FROM treasury_bankaccount d JOIN treasury_bank db ON db.id = d.bank_id
      WHERE d.id = p.debit_account_id
 $$;
@@ -253,28 +255,12 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_transfer
     FOR EACH ROW EXECUTE FUNCTION treasury_guard_transfer();
 """
 
-OUTBOUND = """
-CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
-BEGIN
-    IF NEW.direction = 'OUT' AND NOT EXISTS (
-        SELECT 1 FROM treasury_transfer t JOIN treasury_proposal p ON p.id = t.proposal_id
-         WHERE t.end_to_end_id = NEW.reference AND p.state = 'EXECUTING') THEN
-        RAISE EXCEPTION 'payment % belongs to no approved transfer', NEW.reference
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-
-DROP TRIGGER IF EXISTS guard_payment ON integrations_message;
-CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
-    FOR EACH ROW EXECUTE FUNCTION treasury_guard_outbound();
-"""
-
 # The first migration runs today's text before the columns exist that later ones add.
 _BODIES_ARE_CHECKED_LATER = "SET LOCAL check_function_bodies = false;"
 MOVEMENT = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + TRANSFER
 BENEFICIARIES = _BODIES_ARE_CHECKED_LATER + CONTENT + BENEFICIARY + PROPOSAL
+OUTBOUND = _BODIES_ARE_CHECKED_LATER + sealing.OUTBOUND
+SEALING = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + OUTBOUND
 STATUS = PROPOSAL
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 TRIGGERS = {
@@ -283,6 +269,6 @@ TRIGGERS = {
     "treasury_uploadedproposal.append_only",
     "treasury_transfer.guard",
     "treasury_transferstatus.append_only",
-    "integrations_message.guard_payment",
     *controls.TRIGGERS,
+    *sealing.TRIGGERS,
 }

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0012_personal_text'),
-        ('treasury', '0100_four_eyes'),
+        ('treasury', '0120_sealed_orders'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

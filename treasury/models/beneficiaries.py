@@ -34,7 +34,9 @@ class Beneficiary(TenantModel):
     town = models.CharField(max_length=35)
     country = models.CharField(max_length=2)
     payment_purpose = models.CharField(
-        max_length=4, blank=True, help_text="Purpose code that its payments carry, like SUPP."
+        max_length=5,
+        blank=True,
+        help_text="Purpose code that its payments carry, like SUPP; FIS (UAE); P1301 (India).",
     )
     state = models.CharField(
         max_length=7, choices=BeneficiaryState, default=BeneficiaryState.ACTIVE

@@ -67,6 +67,12 @@ class Proposal(FSMModelMixin, TenantModel):
     maker_label = models.CharField(max_length=80)
     why = models.TextField(help_text="What a checker should know.")
     content_hash = models.CharField(max_length=64, editable=False, default="")
+    order_seal = models.CharField(
+        max_length=64,
+        editable=False,
+        default="",
+        help_text="Digest of the order as submitted; only an order of this digest can leave.",
+    )
     usd_equivalent = models.DecimalField(max_digits=20, decimal_places=4, null=True)
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)

@@ -199,7 +199,8 @@ def _check_texts(given: BeneficiaryIn) -> None:
         raise Invalid("Write the country as two capital letters.", field="country")
     if given.payment_purpose and not PAYMENT_PURPOSE.fullmatch(given.payment_purpose):
         raise Invalid(
-            "A purpose has four capital letters, in the UAE three.", field="payment_purpose"
+            "A purpose has four capital letters, in the UAE three; India's is like P1301.",
+            field="payment_purpose",
         )
 
 

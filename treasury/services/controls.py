@@ -9,6 +9,7 @@ from approvals.services import Flag
 from treasury.errors import LimitExceeded
 from treasury.models import Proposal
 from treasury.selectors import controls as reads
+from treasury.services.preflighting import flags_of_the_bank
 
 _SCOPE_WORDS: Final = {
     "beneficiary": "to this beneficiary",
@@ -51,7 +52,7 @@ def flags_for_checkers(proposal: Proposal) -> tuple[Flag, ...]:
             words=flag.words,
             severity="ack" if flag.severity == "ack" else "info",
         )
-        for flag in reads.flags_of(proposal)
+        for flag in (*reads.flags_of(proposal), *flags_of_the_bank(proposal=proposal))
     )
 
 

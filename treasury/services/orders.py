@@ -1,16 +1,71 @@
 """Turn an approved transfer into the payment order that its bank receives."""
 
+from typing import Final
+
 from core import clock
 from core.crypto import blind_index
-from integrations.codecs.pain001 import Agent, Party, PaymentInstruction, PostalAddress
+from integrations.codecs.instructions import Agent, Party, PaymentInstruction
+from integrations.codecs.orders import Prepared, prepare, write_order
+from integrations.dialects.writing import RailTerms, Writing
+from integrations.selectors import writing_for
 from treasury.engine.numbers import comparable
-from treasury.engine.rails import profile
-from treasury.errors import NumberMismatch
-from treasury.models import BankAccount, Beneficiary, LegalEntity, Proposal, Transfer
+from treasury.errors import NumberMismatch, OrderChanged
+from treasury.models import BankAccount, Beneficiary, Proposal, Transfer
+from treasury.selectors.payees import address_of, agent_of
+from treasury.selectors.sealing import order_seal
 
-_CLEARING_SYSTEMS = {"US": "USABA", "GB": "GBDSC", "IN": "INFSC"}
-# The UAE wants its own three-letter code: OAT, a transfer between the customer's own accounts.
-_PURPOSES = {"UAEFTS": "OAT"}
+# Replaced at sending; shown so that the rest of the message can be checked before.
+UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
+
+
+def writing_of(account: BankAccount) -> Writing:
+    """Return how the bank of an account wants its orders."""
+    return writing_for(account.bank.connection)
+
+
+def trial_of(proposal: Proposal) -> Transfer:
+    """Return the transfer as it would be made; nothing is stored."""
+    return Transfer(
+        proposal=proposal, end_to_end_id=proposal.reference, uetr=UETR_TO_COME, attempt=1
+    )
+
+
+def prepared(transfer: Transfer) -> Prepared:
+    """Return the order as its bank will read it, with everything that speaks against it."""
+    proposal = transfer.proposal
+    return prepare(
+        instruction_for(transfer),
+        rail=proposal.rail,
+        writing=writing_of(proposal.debit_account),
+    )
+
+
+def bytes_of(transfer: Transfer, order: Prepared) -> bytes:
+    """Return the bytes of a prepared order."""
+    writing = writing_of(transfer.proposal.debit_account)
+    return write_order([order.instruction], writing=writing)
+
+
+def seal_of(transfer: Transfer, body: bytes) -> str:
+    """Return the seal of an order's bytes."""
+    return order_seal(body=body, message_reference=message_reference(transfer), uetr=transfer.uetr)
+
+
+def require_as_approved(transfer: Transfer, body: bytes) -> None:
+    """Refuse bytes that are not the order people agreed to; the database asks the same.
+
+    Raises:
+        OrderChanged: a company, an account or the bank's profile changed since.
+    """
+    approved = transfer.proposal.order_seal
+    if not approved:
+        raise OrderChanged("It was approved before orders were sealed: propose it anew.")
+    if seal_of(transfer, body) != approved:
+        raise OrderChanged(
+            "The order is not the one that was approved: a company, an account or the bank's"
+            " profile changed since. Propose it anew.",
+            proposal=transfer.proposal.reference,
+        )
 
 
 def message_reference(transfer: Transfer) -> str:
@@ -26,7 +81,7 @@ def instruction_for(transfer: Transfer) -> PaymentInstruction:
     """
     proposal = transfer.proposal
     debit = proposal.debit_account
-    terms = profile(proposal.rail)
+    terms = writing_of(debit).terms(proposal.rail)
     reference = message_reference(transfer)
     return PaymentInstruction(
         message_id=reference,
@@ -45,18 +100,18 @@ def instruction_for(transfer: Transfer) -> PaymentInstruction:
         creditor=_creditor(proposal),
         creditor_agent=_creditor_agent(proposal),
         charge_bearer=proposal.charge_bearer,
-        service_level=terms.service_level,
+        service_level=terms.service_level or None,
         local_instrument=terms.local_instrument or None,
-        category_purpose=None if proposal.beneficiary else "CASH",
-        purpose=_purpose(proposal),
+        category_purpose=None if proposal.beneficiary else terms.own_category or None,
+        purpose=_purpose(proposal, terms),
         remittance=f"{transfer.end_to_end_id} {proposal.get_purpose_display()}",
     )
 
 
-def _purpose(proposal: Proposal) -> str | None:
+def _purpose(proposal: Proposal, terms: RailTerms) -> str | None:
     if proposal.beneficiary:
         return proposal.beneficiary.payment_purpose or None
-    return _PURPOSES.get(proposal.rail, "INTC")
+    return terms.own_purpose or None
 
 
 def _creditor(proposal: Proposal) -> Party:
@@ -66,7 +121,7 @@ def _creditor(proposal: Proposal) -> Party:
     number = _approved_number(somebody)
     return Party(
         name=somebody.name,
-        address=_address(somebody),
+        address=address_of(somebody),
         iban=number if somebody.is_iban else None,
         number=None if somebody.is_iban else number,
         account_currency=somebody.currency,
@@ -77,7 +132,7 @@ def _creditor_agent(proposal: Proposal) -> Agent:
     somebody = proposal.beneficiary
     if somebody is None:
         return _agent(_own_target(proposal))
-    return _agent_of(somebody.bank_bic, somebody.bank_country, somebody.clearing_code)
+    return agent_of(somebody.bank_bic, somebody.bank_country, somebody.clearing_code)
 
 
 def _own_target(proposal: Proposal) -> BankAccount:
@@ -97,7 +152,7 @@ def _party(account: BankAccount) -> Party:
     number = _approved_number(account)
     return Party(
         name=account.entity.name,
-        address=_address(account.entity),
+        address=address_of(account.entity),
         iban=number if account.is_iban else None,
         number=None if account.is_iban else number,
         account_currency=account.currency,
@@ -105,24 +160,5 @@ def _party(account: BankAccount) -> Party:
     )
 
 
-def _address(owner: LegalEntity | Beneficiary) -> PostalAddress:
-    return PostalAddress(
-        street=owner.street,
-        building_number=owner.building_number,
-        post_code=owner.post_code,
-        town=owner.town,
-        country=owner.country,
-    )
-
-
 def _agent(account: BankAccount) -> Agent:
-    return _agent_of(account.bank.bic, account.bank.country, account.clearing_code)
-
-
-def _agent_of(bic: str, country: str, clearing_code: str) -> Agent:
-    system = _CLEARING_SYSTEMS.get(country) if clearing_code else None
-    return Agent(
-        bic=bic,
-        clearing_system=system,
-        clearing_member=clearing_code or None if system else None,
-    )
+    return agent_of(account.bank.bic, account.bank.country, account.clearing_code)

@@ -10,19 +10,16 @@ from core import clock
 from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.identity.roles import DEALER, INTEGRATION, TREASURY_MAKER, TREASURY_MANAGER
-from core.ids import uetr
 from core.money import Money
-from integrations.codecs.pain001 import preflight
-from integrations.codecs.records import Severity
 from treasury.constants import PROPOSAL_SUBJECT
-from treasury.errors import CutoffPassed, NotTheMaker, PreflightFailed
-from treasury.models import Proposal, ProposalState, Transfer
+from treasury.errors import CutoffPassed, NotTheMaker
+from treasury.models import Proposal, ProposalState
 from treasury.selectors import controls as control_reads
 from treasury.selectors import movement as reads
 from treasury.selectors.accounts import usd_equivalent
 from treasury.services import controls
 from treasury.services.news import tell_status
-from treasury.services.orders import instruction_for
+from treasury.services.preflighting import seal_for_approval
 from treasury.services.references import next_reference
 from treasury.services.terms import ProposalIn, require_payable, routed
 
@@ -82,6 +79,8 @@ def submit_proposal(
     _require_time(proposal)
     require_payable(proposal.beneficiary)
     before = proposal.state
+    proposal.order_seal = seal_for_approval(proposal=proposal)
+    Proposal.objects.filter(pk=proposal.pk).update(order_seal=proposal.order_seal)
     proposal.submit(at=clock.now())
     _ask_for_approval(proposal, break_glass)
     tell_status(proposal=proposal, from_state=before)
@@ -95,6 +94,7 @@ def amend_proposal(*, proposal_id: UUID, draft: ProposalIn, actor: User) -> Prop
     Raises:
         NotTheMaker: somebody else's proposal.
         CutoffPassed: the new terms cannot land.
+        PreflightFailed: the bank would refuse the order; all reasons in words.
         LimitExceeded: too much would leave within 24 hours.
     """
     proposal = _locked(proposal_id)
@@ -102,6 +102,7 @@ def amend_proposal(*, proposal_id: UUID, draft: ProposalIn, actor: User) -> Prop
     for name, value in routed(draft).items():
         setattr(proposal, name, value)
     _require_time(proposal)
+    proposal.order_seal = seal_for_approval(proposal=proposal)
     proposal.amend(at=clock.now())
     _ask_for_approval(proposal)
     tell_status(proposal=proposal, from_state=ProposalState.PENDING, reason="amended")
@@ -147,32 +148,9 @@ def close_proposal(*, proposal_id: UUID, outcome: str, reason: str) -> Proposal:
     return proposal
 
 
-def require_sendable(proposal: Proposal) -> None:
-    """Say before anybody approves what the bank would refuse afterwards.
-
-    Raises:
-        PreflightFailed: the bank would refuse the order; all reasons in words.
-    """
-    trial = Transfer(
-        proposal=proposal, end_to_end_id=proposal.reference, uetr=uetr(), attempt=proposal.version
-    )
-    errors = [
-        finding
-        for finding in preflight(instruction_for(trial), rail=proposal.rail)
-        if finding.severity is Severity.ERROR
-    ]
-    if errors:
-        raise PreflightFailed(
-            " ".join(finding.message for finding in errors),
-            field="amount" if "AMOUNT" in errors[0].code else "proposal",
-            findings=[{"code": one.code, "message": one.message} for one in errors],
-        )
-
-
 def _ask_for_approval(
     proposal: Proposal, break_glass: approval_services.BreakGlass | None = None
 ) -> None:
-    require_sendable(proposal)
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
     proposal.save()

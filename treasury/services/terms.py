@@ -14,6 +14,7 @@ from treasury.models import BankAccount, Beneficiary, BeneficiaryState, Purpose
 from treasury.selectors import beneficiaries
 from treasury.selectors import movement as reads
 from treasury.services.beneficiaries import BeneficiaryIn, type_in_beneficiary
+from treasury.services.orders import writing_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,8 @@ def routed(draft: ProposalIn) -> dict[str, object]:
     _check_amount(draft, debit)
     credit, somebody = _payee(draft, debit)
     rail = draft.rail or _rail(debit, credit, somebody)
-    terms = profile(rail)
+    profile(rail)
+    terms = writing_of(debit).terms(rail)
     window = reads.window_for(rail=rail, account=debit, now=clock.now())
     if draft.value_date is not None and draft.value_date != window.value_date:
         raise Invalid(

@@ -5,6 +5,7 @@ transaction, the outcome commits here again.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -283,6 +284,7 @@ def _start_attempt(proposal: Proposal) -> bool:
                 rail=proposal.rail,
                 connection_code=proposal.debit_account.bank.connection,
                 not_after=proposal.cutoff_at,
+                require=partial(orders.require_as_approved, held),
             )
     except DomainError as refusal:
         mark_failed(reference=held.end_to_end_id, reason=refusal.message, reason_code="PREFLIGHT")

@@ -10,11 +10,11 @@ from core import clock
 from core.crypto import blind_index
 from core.errors import DomainError
 from core.money import parse_amount
-from integrations.codecs.records import AccountRef
+from integrations.codecs.records import AccountRef, Severity
 from treasury.engine.numbers import comparable
 from treasury.models import BankAccount, Beneficiary, Proposal, Purpose
 from treasury.selectors import accounts, beneficiaries, controls
-from treasury.services import proposals
+from treasury.services.preflighting import findings_of
 from treasury.services.terms import ProposalIn, routed
 from treasury.uploads.records import CELL_CHARS_MAX, Row, RowFinding
 
@@ -132,5 +132,7 @@ def _tried(checked: CheckedRow) -> tuple[str, ...]:
         created_at=clock.now(),
         **routed(checked.draft),
     )
-    proposals.require_sendable(trial)
+    errors = [one for one in findings_of(proposal=trial) if one.severity is Severity.ERROR]
+    if errors:
+        raise _Problem(errors[0].locator, " ".join(one.message for one in errors))
     return controls.twins_of(trial)

@@ -42,7 +42,7 @@ class BeneficiaryForm(forms.Form):
     post_code = forms.CharField(max_length=16, required=False)
     town = forms.CharField(max_length=35)
     country = forms.CharField(max_length=2)
-    payment_purpose = forms.CharField(max_length=4, required=False)
+    payment_purpose = forms.CharField(max_length=5, required=False)
 
 
 @require_safe

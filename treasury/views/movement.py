@@ -16,13 +16,14 @@ from core.audit.refusals import tell
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from integrations import selectors as lines
-from integrations.codecs.pain001 import write_pain001
 from integrations.downloads import ROLES_FOR_BYTES
+from treasury.engine.flags import Flag
 from treasury.evidence import READERS
 from treasury.models import Proposal, ProposalState, Transfer
 from treasury.selectors import controls, movement
 from treasury.services import orders, proposals, transfers
 from treasury.services.freezing import STOPPERS
+from treasury.services.preflighting import flags_of_the_bank
 from treasury.views.layout import laid_out
 from treasury.views.timeline import story
 
@@ -36,8 +37,7 @@ OPEN_STATES: Final = (
     ProposalState.SENT,
     ProposalState.CONFIRMED,
 )
-# Replaced at sending; shown so that the rest of the message can be checked before.
-UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
+UNSENT_STATES: Final = (ProposalState.DRAFT, ProposalState.PENDING, ProposalState.APPROVED)
 
 
 def _shown(request: HttpRequest, states: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
         "proposal": found,
         "transfer": transfer,
         "story": story(found),
-        "flags": controls.flags_of(found) if found.state in OPEN_STATES else (),
+        "flags": _flags(found),
         "may_submit": found.state == ProposalState.DRAFT and found.maker_id == person.pk,
         "may_amend": found.state == ProposalState.PENDING and found.maker_id == person.pk,
         "may_withdraw": _may_withdraw(found, person),
@@ -123,9 +123,16 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
     }
 
 
+def _flags(found: Proposal) -> tuple[Flag, ...]:
+    """Return what to look at, and before it leaves what the bank would say."""
+    if found.state not in OPEN_STATES:
+        return ()
+    bank = flags_of_the_bank(proposal=found) if found.state in UNSENT_STATES else ()
+    return (*controls.flags_of(found), *bank)
+
+
 def _may_withdraw(found: Proposal, person: User) -> bool:
-    early = (ProposalState.DRAFT, ProposalState.PENDING, ProposalState.APPROVED)
-    return found.state in early and found.maker_id == person.pk
+    return found.state in UNSENT_STATES and found.maker_id == person.pk
 
 
 @require_safe
@@ -149,7 +156,8 @@ def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
     if transfer is not None and transfer.message_id:
         body, is_archived = lines.message_bytes(transfer.message_id), True
     else:
-        body, is_archived = write_pain001([orders.instruction_for(_draft(found, transfer))]), False
+        trial = _draft(found, transfer)
+        body, is_archived = orders.bytes_of(trial, orders.prepared(trial)), False
     context = {"text": laid_out(body.decode("utf-8", "replace")), "is_archived": is_archived}
     return render(request, "treasury/instruction.html", context)
 
@@ -160,7 +168,7 @@ def _draft(found: Proposal, transfer: Transfer | None) -> Transfer:
         transfer.proposal = found
         transfer.attempt += 1
         return transfer
-    return Transfer(proposal=found, end_to_end_id=found.reference, uetr=UETR_TO_COME, attempt=1)
+    return orders.trial_of(found)
 
 
 @require_POST

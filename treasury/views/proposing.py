@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.policies import BREAK_GLASS_PER_DAY_MAX, BREAK_GLASS_USD_MAX
 from approvals.services import BreakGlass, BreakGlassReason
@@ -20,11 +20,13 @@ from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from core.ids import uuid7
 from core.money import parse_amount
+from integrations.codecs.records import Finding, Severity
 from treasury.errors import NotTheMaker
 from treasury.models import Proposal, ProposalState
 from treasury.selectors import accounts, beneficiaries, movement
 from treasury.services import proposals
 from treasury.services.beneficiaries import BeneficiaryIn
+from treasury.services.preflighting import Look, look_at
 
 SENT_FORMS: Final = "sent_proposal_forms"
 TYPED_FIELDS: Final = (
@@ -65,7 +67,7 @@ class ProposalForm(forms.Form):
     post_code = forms.CharField(max_length=16, required=False)
     town = forms.CharField(max_length=35, required=False)
     country = forms.CharField(max_length=2, required=False)
-    payment_purpose = forms.CharField(max_length=4, required=False)
+    payment_purpose = forms.CharField(max_length=5, required=False)
     incident = forms.CharField(max_length=60, required=False)
     glass_reason = forms.ChoiceField(choices=GLASS_REASONS, required=False)
     glass_words = forms.CharField(max_length=500, required=False)
@@ -85,7 +87,7 @@ def new_proposal(request: HttpRequest) -> HttpResponse:
         try:
             made = _propose(request, person)
         except DomainError as refusal:
-            errors[str(refusal.context.get("field", "form"))] = refusal.message
+            errors[_field(refusal)] = refusal.message
             refuse(request, refusal)
         else:
             request.session[SENT_FORMS] = {form_id: str(made.pk)}
@@ -114,13 +116,40 @@ def amend_proposal(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
                 proposal_id=proposal_id, draft=_draft(_given(request)), actor=person
             )
         except DomainError as refusal:
-            errors[str(refusal.context.get("field", "form"))] = refusal.message
+            errors[_field(refusal)] = refusal.message
             refuse(request, refusal)
         else:
             words = f"{done.reference} is now version {done.version}; it waits for its checkers."
             messages.success(request, words)
             return redirect("treasury:proposal", proposal_id=proposal_id)
     return _form(request, errors, given, found)
+
+
+@require_POST
+@login_required
+def check_proposal(request: HttpRequest) -> HttpResponse:
+    """Say what the bank would refuse of what stands in the form; nothing is stored."""
+    _maker(request)
+    try:
+        look = look_at(draft=_draft(_given(request)))
+    except DomainError as refusal:
+        look = Look(findings=(_finding(refusal),))
+    return render(request, "treasury/preflight.html", {"look": look})
+
+
+def _finding(refusal: DomainError) -> Finding:
+    return Finding(
+        code=refusal.code,
+        message=refusal.message,
+        locator=str(refusal.context.get("field", "")),
+        severity=Severity.ERROR,
+    )
+
+
+def _field(refusal: DomainError) -> str:
+    """Return the field of the form that a refusal speaks about."""
+    field = str(refusal.context.get("field", "form"))
+    return field if field in ProposalForm.base_fields else "form"
 
 
 def _form(

@@ -82,6 +82,16 @@ STATIC = [
         "UPDATE integrations_bankconnection SET secret = 'v1:other'",
     ),
     _governed(
+        "let a bank's debits be read as credits",
+        "integrations_bankprofile",
+        'UPDATE integrations_bankprofile SET reading = \'{"mt_reversals": "own"}\'',
+    ),
+    _governed(
+        "let a line speak another dialect",
+        "integrations_bankconnection",
+        "UPDATE integrations_bankconnection SET profile_id = NULL",
+    ),
+    _governed(
         "confirm a holiday",
         "calendars_holiday",
         "UPDATE calendars_holiday SET status = 'CANCELLED', decided_by_id = %(clerk)s,"

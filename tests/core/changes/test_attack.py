@@ -67,9 +67,14 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
             house = furnished(tenant.id)
             account2 = _second_account(house)
             bank2 = static.create_bank(bic="BNPAFRPP", name="Spare Bank")
+            lines.save_profile(wish=lines.ProfileIn(code="house", name="House bank"))
             lines.save_connection(
                 wish=lines.ConnectionIn(
-                    code="line", name="Line", kind="HTTP", base_url="https://bank.example"
+                    code="line",
+                    name="Line",
+                    kind="HTTP",
+                    base_url="https://bank.example",
+                    profile="house",
                 )
             )
             gone = make_user("gone", "treasury_checker")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import Invalid
 from core.money import smallest_unit
+from integrations.dialects.writing import RAIL_TERMS
 from treasury.engine.prefunding import (
     Need,
     Source,
@@ -136,4 +137,5 @@ def test_each_currency_has_its_rail_and_one_bank_needs_none() -> None:
 
 
 def test_charges_never_shorten_a_prefunding() -> None:
-    assert "CRED" not in {terms.charge_bearer for terms in PROFILES.values()}
+    assert set(PROFILES) <= set(RAIL_TERMS)
+    assert "CRED" not in {terms.charge_bearer for terms in RAIL_TERMS.values()}

@@ -19,7 +19,8 @@ from integrations.registry import sending_is_stopped
 from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
 from tests.treasury.movement.conftest import House, approve, guard_replaced, propose, sql
-from tests.treasury.movement.test_guards import NEW_TRANSFER, OUTBOUND
+from tests.treasury.movement.test_guards import NEW_TRANSFER
+from tests.treasury.movement.test_sealing import FORGED, GIVE_UP, body
 from treasury.errors import NotFrozen, OutflowsFrozen
 from treasury.models import Freeze, FreezeState, Proposal, ProposalState, Transfer
 from treasury.services import freezing, transfers
@@ -242,9 +243,12 @@ def _start(house: House, tenant: Tenant, maker: User, checker: User) -> str:
 
 def _queue(house: House, tenant: Tenant, maker: User, checker: User) -> str:
     proposal = _approved(house, tenant, maker, checker)
-    sql("UPDATE treasury_proposal SET state = 'EXECUTING' WHERE id = %(id)s", id=proposal.pk)
+    assert transfers.execute(proposal_id=proposal.pk)
+    sql(GIVE_UP, reference=proposal.reference)
     _stop(tenant, maker)
-    return _filled(OUTBOUND, reference=proposal.reference)
+    first, second = (f"{proposal.reference}-{attempt}" for attempt in (1, 2))
+    again = FORGED.format(body=body((f">{first}<", f">{second}<")))
+    return _filled(again, reference=proposal.reference, message=second)
 
 
 def _send(house: House, tenant: Tenant, maker: User, checker: User) -> str:

@@ -1,0 +1,73 @@
+"""What was approved is what is sent: the order's bytes are bound to what people agreed to.
+
+The seal is the digest of the order's bytes with four things taken out that belong to the single
+attempt: its message reference, its time, the UETR. Those are compared with their own rows. The
+seal is part of what checkers approve, and it is asked for again when a sender takes the message.
+"""
+
+_PATH = "SET search_path = pg_catalog, public, pg_temp"
+
+SEAL = f"""
+CREATE OR REPLACE FUNCTION treasury_order_seal(body bytea, message_reference text, uetr text)
+RETURNS text LANGUAGE sql IMMUTABLE {_PATH} AS $$
+    SELECT encode(sha256(convert_to(
+        replace(replace(
+            regexp_replace(
+                convert_from(body, 'UTF8'),
+                '<(CreDtTm|CreDt)>[0-9TZ:-]{{20}}</\\1>', '<\\1/>', 'g'),
+            '>' || message_reference || '<', '>{{message}}<'),
+            '>' || uetr || '<', '>{{uetr}}<'),
+        'UTF8')), 'hex')
+$$;
+
+-- Read from the bytes themselves: nobody has to believe that the seal was made of the right order.
+CREATE OR REPLACE FUNCTION treasury_order_amount(body bytea) RETURNS text
+LANGUAGE sql IMMUTABLE {_PATH} AS $$
+    SELECT string_agg(found[1] || ' ' || trim_scale(found[2]::numeric), ', ')
+      FROM regexp_matches(
+        convert_from(body, 'UTF8'),
+        '<(?:InstdAmt|IntrBkSttlmAmt) Ccy="([A-Z]{{3}})">([0-9.]+)</', 'g') AS found
+$$;
+"""
+
+OUTBOUND = f"""
+{SEAL}
+CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    p treasury_proposal;
+    sent_as text;
+BEGIN
+    IF NEW.direction <> 'OUT' THEN
+        RETURN NEW;
+    END IF;
+    SELECT q.* INTO p FROM treasury_proposal q JOIN treasury_transfer t ON t.proposal_id = q.id
+     WHERE t.end_to_end_id = NEW.reference;
+    IF NOT FOUND OR (TG_OP = 'INSERT' AND p.state <> 'EXECUTING') THEN
+        RAISE EXCEPTION 'payment % belongs to no approved transfer', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT t.uetr INTO sent_as FROM treasury_transfer t WHERE t.proposal_id = p.id;
+    IF p.order_seal = ''
+       OR treasury_order_seal(NEW.body, NEW.message_reference, sent_as) <> p.order_seal THEN
+        RAISE EXCEPTION 'payment % is not the order that was approved', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF treasury_order_amount(NEW.body)
+       IS DISTINCT FROM p.currency || ' ' || trim_scale(p.amount) THEN
+        RAISE EXCEPTION 'payment % does not say the approved amount', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard_payment ON integrations_message;
+CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_outbound();
+DROP TRIGGER IF EXISTS guard_seal ON integrations_message;
+CREATE TRIGGER guard_seal BEFORE UPDATE OF state ON integrations_message
+    FOR EACH ROW WHEN (NEW.state = 'SENDING' AND OLD.state <> 'SENDING')
+    EXECUTE FUNCTION treasury_guard_outbound();
+"""
+
+TRIGGERS = {"integrations_message.guard_payment", "integrations_message.guard_seal"}
