@@ -46,6 +46,7 @@ NO_ADMIN: Final = {
     "treasury.TransferStatus": "shown with its transfer",
     "treasury.ReferenceCounter": "the next number; nothing to look at",
     "treasury.SuppressedShortfall": "shown with its prefunding",
+    "treasury.UploadedProposal": "shown with its upload",
     "liquidity.ForecastLine": "shown with its forecast",
 }
 

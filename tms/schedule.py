@@ -28,6 +28,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "resolve unknown outcomes": {"task": "integrations.enquire", "schedule": 5.0},
     "collect bank messages": {"task": "integrations.collect", "schedule": 5.0},
     "start approved transfers": {"task": "treasury.execute", "schedule": 2.0},
+    "submit uploads": {"task": "treasury.uploads", "schedule": 3.0},
     "forecast": {"task": "liquidity.forecast", "schedule": 900.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "keep the demo fresh": {"task": "demo.keep_fresh", "schedule": 3600.0},

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.tenancy import bound, tenant_ids
-from treasury.services import flows, ingest, sla, transfers
+from treasury.services import flows, ingest, sla, transfers, uploading
 
 
 @shared_task(name="treasury.execute", ignore_result=True)
@@ -30,3 +30,10 @@ def tidy() -> None:
         with bound(tenant, actor="system:treasury.tidy"):
             ingest.quarantine_overdue_pages(now=clock.now())
             flows.mark_stale(now=clock.now())
+
+
+@shared_task(name="treasury.uploads", ignore_result=True)
+def submit_uploads() -> None:
+    """Go on with uploads that wait to be submitted."""
+    for tenant in tenant_ids():
+        uploading.work_off(tenant=tenant)

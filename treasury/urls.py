@@ -11,6 +11,7 @@ from treasury.views import (
     proposing,
     readiness,
     tasks,
+    uploading,
 )
 
 app_name = "treasury"
@@ -25,6 +26,11 @@ urlpatterns = [
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
     path("proposals", movement.proposal_board, name="proposals"),
     path("proposals/new", proposing.new_proposal, name="new-proposal"),
+    path("proposals/uploads", uploading.uploads, name="uploads"),
+    path("proposals/uploads/template.csv", uploading.template, name="upload-template"),
+    path("proposals/uploads/<uuid:upload_id>", uploading.upload, name="upload"),
+    path("proposals/uploads/<uuid:upload_id>/submit", uploading.submit, name="submit-upload"),
+    path("proposals/uploads/<uuid:upload_id>/discard", uploading.discard, name="discard-upload"),
     path("proposals/check", proposing.check_proposal, name="check-proposal"),
     path("proposals/panel", movement.movements_panel, name="movements-panel"),
     path("proposals/<uuid:proposal_id>", movement.proposal_page, name="proposal"),

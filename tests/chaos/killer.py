@@ -16,10 +16,11 @@ from tests.chaos.live import LiveSystem
 
 TICK_SECONDS: Final = 0.05
 STARTING_TOO: Final = 0.2  # how often a part that is only starting is killed as well
-# After so many kills the system must get something done before it is killed again: blows that
-# fall while nobody works prove nothing.
+# Blows that fall while nobody works prove nothing, and neither does work that is done before or
+# after all of them: volleys are spread over the load, each due when its share of it is done.
 VOLLEY: Final = 5
-BREATH_SECONDS_MAX: Final = 30.0
+SPREAD: Final = 0.95
+BREATH_SECONDS_MAX: Final = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,18 +35,22 @@ class Kill:
 
 @dataclass(slots=True, kw_only=True)
 class Killer:
-    """Kills what it was given, each name as often as it says, with pauses drawn by `rng`."""
+    """Kills what it was given, each name as often as it says, with pauses drawn by `rng`.
+
+    `progress` says how much of the load is done, as a share from 0 to 1.
+    """
 
     system: LiveSystem
     rng: random.Random
     pause_seconds: tuple[float, float]
-    progress: Callable[[], int]
+    progress: Callable[[], float]
     kills: list[Kill] = field(default_factory=list)
 
     def rampage(self, victims: Mapping[str, int], *, seconds_max: float) -> None:
         """Kill until every name has had its share, or the time is over."""
         left = [name for name, times in victims.items() for _ in range(times)]
         self.rng.shuffle(left)
+        total = len(left)
         deadline = time.monotonic() + seconds_max
         next_at = time.monotonic()
         while left and time.monotonic() < deadline:
@@ -55,14 +60,18 @@ class Killer:
                 if name is not None and self._kill(name):
                     left.remove(name)
                     if len(self.kills) % VOLLEY == 0:
-                        self._let_work()
+                        self._let_work(SPREAD * len(self.kills) / total, deadline)
                     next_at = time.monotonic() + self.rng.uniform(*self.pause_seconds)
             threading.Event().wait(TICK_SECONDS)
 
-    def _let_work(self) -> None:
-        """Hold back until the load has got somewhere, or long enough."""
-        before, deadline = self.progress(), time.monotonic() + BREATH_SECONDS_MAX
-        while self.progress() == before and time.monotonic() < deadline:
+    def _let_work(self, share: float, deadline: float) -> None:
+        """Hold back until this share of the load is done, or nothing moves any more."""
+        best, moved_at = self.progress(), time.monotonic()
+        while self.progress() < share and time.monotonic() < deadline:
+            if self.progress() > best:
+                best, moved_at = self.progress(), time.monotonic()
+            if time.monotonic() - moved_at > BREATH_SECONDS_MAX:
+                return
             self.watch()
             threading.Event().wait(TICK_SECONDS)
 

@@ -17,12 +17,14 @@ PAUSE_SECONDS: Final = 0.15
 UNAVAILABLE: Final = 503
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
-# Debit, credit and the smallest amount that the rail between them moves.
+# Debit, credit and the smallest amount that the rail between them moves; as much comes as goes, so
+# that no account runs dry however long the load lasts.
 ROUTES: Final = (
     ("near", "home", 1_000),
     ("home", "near", 1_000),
     ("near", "home", 1_000),
-    ("far", "home", 200_000),
+    ("home", "near", 1_000),
+    ("far", "near", 200_000),
     ("near", "far", 200_000),
 )
 
@@ -48,9 +50,9 @@ class Journal:
     oddities: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def progress(self) -> int:
-        """Return how much got done: proposals acknowledged and decisions taken."""
-        return len(self.acknowledged) + len(self.approved)
+    def progress(self, count: int) -> float:
+        """Return the share of `count` proposals that is acknowledged, approvals keeping pace."""
+        return min(len(self.acknowledged), len(self.approved)) / count
 
 
 def wishes(*, count: int, accounts: dict[str, str], rng: random.Random) -> list[Wish]:
@@ -130,19 +132,20 @@ def make(person: Person, mine: Sequence[Wish]) -> None:
                     person.journal.oddities.append(f"{answer.status_code} {answer.text[:300]}")
 
 
-def check(person: Person, *, done: threading.Event) -> None:
-    """Approve whatever waits for this checker, until `done` and nothing waits any more."""
+def check(person: Person, *, done: threading.Event, part: int = 0, parts: int = 1) -> None:
+    """Approve a part of what waits for this checker, until `done` and nothing waits any more."""
     with person:
         while time.monotonic() < person.until:
             ended_before = done.is_set()
             page = person.insist("GET", "/approvals?state=PENDING&waiting_for_me=true")
             if page is None:
                 return
-            waiting = page.json()["results"]
+            results = page.json()["results"]
+            waiting = [one for one in results if int(one["id"][-4:], 16) % parts == part]
             for request in waiting:
                 _approve(person, request)
             if not waiting:
-                if ended_before:
+                if ended_before and not results:
                     return
                 threading.Event().wait(PAUSE_SECONDS * 2)
 
@@ -197,9 +200,15 @@ class Load:
 
 
 def load_on(
-    system: LiveSystem, *, count: int, rng: random.Random, seconds_max: float, makers: int = 3
+    system: LiveSystem,
+    *,
+    count: int,
+    rng: random.Random,
+    seconds_max: float,
+    makers: int = 3,
+    hands: int = 1,
 ) -> Load:
-    """Prepare a load of `count` proposals by `makers` threads and two checkers."""
+    """Prepare a load of `count` proposals by `makers` threads and two checkers with `hands`."""
     journal, made = Journal(), threading.Event()
     until = time.monotonic() + seconds_max
     drawn = wishes(count=count, accounts=dict(system.facts["accounts"]), rng=rng)
@@ -208,13 +217,16 @@ def load_on(
         person = Person(system, journal, name="maker", until=until)
         return threading.Thread(target=make, args=(person, share), daemon=True)
 
-    def checker(name: str) -> threading.Thread:
+    def checker(name: str, part: int) -> threading.Thread:
         person = Person(system, journal, name=name, until=until)
-        return threading.Thread(target=check, args=(person,), kwargs={"done": made}, daemon=True)
+        share = {"done": made, "part": part, "parts": hands}
+        return threading.Thread(target=check, args=(person,), kwargs=share, daemon=True)
 
     return Load(
         journal=journal,
         makers=[maker(drawn[part::makers]) for part in range(makers)],
-        checkers=[checker("checker-one"), checker("checker-two")],
+        checkers=[
+            checker(name, part) for name in ("checker-one", "checker-two") for part in range(hands)
+        ],
         made=made,
     )

@@ -50,6 +50,7 @@ from treasury.services import (
     static,
     tasks,
     transfers,
+    uploading,
 )
 
 # A Tuesday morning in London; New York is asleep, Mumbai is at work.
@@ -270,6 +271,12 @@ def _movements(
         draft = propose(people, accounts, f"{mark} draft")
         pending = propose(people, accounts, f"{mark} pending")
         proposals.submit_proposal(proposal_id=pending.pk, actor=maker)
+        file = (
+            "from_account,to_account,amount,currency,why\n"
+            f"{accounts['collection'].number},{accounts['payout'].number},10.00,"
+            f"{accounts['payout'].currency},{mark} file\n"
+        )
+        upload = uploading.upload_file(name=f"{mark}.csv", data=file.encode(), maker=maker)
         paid = propose(people, accounts, f"{mark} paid")
         proposals.submit_proposal(proposal_id=paid.pk, actor=maker)
     decided = approve(tenant, paid, people["treasury_checker"])
@@ -300,6 +307,7 @@ def _movements(
             "transfer": str(transfer.pk),
             "uetr": transfer.uetr,
             "task": str(task.pk),
+            "upload": str(upload.pk),
             "payment": str(transfer.message_id),
         }
 

@@ -32,6 +32,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "delegation_id": "delegation",
         "task_id": "task",
         "uetr": "uetr",
+        "upload_id": "upload",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

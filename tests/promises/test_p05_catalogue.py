@@ -218,6 +218,7 @@ APPEND_ONLY = {
     "core_policyversion": {"SELECT", "INSERT"},
     "treasury_transferstatus": {"SELECT", "INSERT"},
     "treasury_entryobservation": {"SELECT", "INSERT"},
+    "treasury_uploadedproposal": {"SELECT", "INSERT"},
 }
 ALLOWED = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

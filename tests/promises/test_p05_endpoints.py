@@ -70,6 +70,7 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "bank-messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
     "proposals/<uuid:proposal_id>/instruction": ROLES_FOR_BYTES,
     "proposals/new": MAKERS,
+    "proposals/uploads": MAKERS,
     "proposals/<uuid:proposal_id>/amend": (TREASURY_MAKER,),
     "beneficiaries/new": KEEPERS,
     "beneficiaries/<uuid:beneficiary_id>/change": KEEPERS,

@@ -23,6 +23,7 @@ EMPTY = {
     "integrations_linesample": "born with the first call of a line",
     "integrations_linenote": "born with the first trouble of a line",
     "treasury_transferstatus": "born with the first answer of a bank",
+    "treasury_uploadedproposal": "born with a submitted file; tests/treasury/movement/test_uploads",
 }
 
 

@@ -5,6 +5,7 @@ within an aggregate is the drain's own promise (tests/core/test_events.py); here
 shuffled, so that the effects alone have to be idempotent.
 """
 
+import os
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -38,7 +39,7 @@ from treasury.models import (
 )
 from treasury.services import proposals, transfers
 
-SEEDS: Final = 24
+SEEDS: Final = int(os.environ.get("TMS_DAY_SEEDS", "24"))  # the promise in full: 200
 DELIVERIES_MAX: Final = 5
 
 

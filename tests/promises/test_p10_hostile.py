@@ -5,6 +5,7 @@ stack stands behind each request: middleware, authentication, parser, serializer
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -27,7 +28,7 @@ from tests.promises.realm import machine
 from treasury.api import webhook
 from treasury.services import ingest
 
-EXAMPLES: Final = 60
+EXAMPLES: Final = int(os.environ.get("TMS_HOSTILE_EXAMPLES", "60"))
 CPU_SECONDS_MAX: Final = 2.0
 QUIET: Final = settings(
     max_examples=EXAMPLES,

@@ -7,4 +7,5 @@ from treasury.admin import (  # noqa: F401 - importing registers
     statements,
     static,
     tasks,
+    uploading,
 )

@@ -8,4 +8,5 @@ urlpatterns = [
     path("", include("treasury.api.freezing_urls")),
     path("", include("treasury.api.balances_urls")),
     path("", include("treasury.api.tracking_urls")),
+    path("", include("treasury.api.uploading_urls")),
 ]

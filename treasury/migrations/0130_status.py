@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                 ('made_count', models.PositiveIntegerField(default=0)),
                 ('problem', models.TextField(blank=True, help_text='Why nothing of it was proposed.')),
                 ('submitted_at', models.DateTimeField(null=True)),
+                ('discarded_at', models.DateTimeField(null=True)),
             ],
             options={
                 'ordering': ['-id'],
@@ -175,6 +176,10 @@ class Migration(migrations.Migration):
             model_name='uploadedproposal',
             name='upload',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='made', to='treasury.proposalupload'),
+        ),
+        migrations.AddConstraint(
+            model_name='proposalupload',
+            constraint=models.UniqueConstraint(condition=models.Q(('submitted_at__isnull', False)), fields=('tenant', 'sha256'), name='upload_submitted_once'),
         ),
         migrations.AddConstraint(
             model_name='proposalupload',

@@ -38,12 +38,18 @@ class ProposalUpload(TenantModel):
     made_count = models.PositiveIntegerField(default=0)
     problem = models.TextField(blank=True, help_text="Why nothing of it was proposed.")
     submitted_at = models.DateTimeField(null=True)
+    discarded_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "maker", "sha256"], name="upload_once_per_maker"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "sha256"],
+                condition=Q(submitted_at__isnull=False),
+                name="upload_submitted_once",
             ),
             models.CheckConstraint(
                 name="upload_submitted_has_no_errors",
@@ -53,6 +59,19 @@ class ProposalUpload(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def stands(self) -> str:
+        """Return where it stands, in words."""
+        if self.submitted_at is not None:
+            return "submitted"
+        if self.discarded_at is not None:
+            return "discarded"
+        if self.errors_count or not self.rows_count:
+            return "has errors"
+        if self.problem:
+            return "refused"
+        return "being submitted" if self.queued_at is not None else "ready"
 
 
 class UploadedProposal(TenantModel):

@@ -84,11 +84,16 @@ def flags_of(proposal: Proposal) -> tuple[Flag, ...]:
             cools_until=cools_until(proposal.pk),
             changed_by=editor.display_name if editor else "",
             cutoff_at=proposal.cutoff_at,
-            twins=tuple(_twins(proposal).values_list("reference", flat=True)),
+            twins=twins_of(proposal),
             usd=proposal.usd_equivalent,
             usd_together=rule_usd(proposal.pk) if proposal.submitted_at else Decimal(0),
         )
     )
+
+
+def twins_of(proposal: Proposal) -> tuple[str, ...]:
+    """Return the references of live payments that look the same, days apart at most."""
+    return tuple(_twins(proposal).values_list("reference", flat=True))
 
 
 def _payee(proposal: Proposal) -> Payee | None:

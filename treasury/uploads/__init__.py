@@ -1,0 +1,1 @@
+"""Files of proposals: read into rows, each problem with its row number."""
