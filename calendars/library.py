@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 import holidays as public_holidays
 
@@ -194,7 +195,8 @@ def _annual_closing(year: int) -> DocumentedDay:
     )
 
 
-def _library_year(spec: CalendarSpec, year: int) -> dict[date, str]:
+@lru_cache(maxsize=256)
+def _library_year(spec: CalendarSpec, year: int) -> Mapping[date, str]:
     if spec.source is Source.FINANCIAL:
         found = public_holidays.financial_holidays(spec.library_code, years=year, language="en_US")
     else:

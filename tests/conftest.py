@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connection, connections
 from psycopg.conninfo import make_conninfo
@@ -22,6 +23,11 @@ from core.tenancy import Tenant, bound
 from tests import template
 from tms.run.config import APP_ROLE, runtime
 from tms.run.roles import prepare_database
+
+# Argon2id is slow on purpose; here it is the same algorithm with little to chew on.
+Argon2PasswordHasher.time_cost = 1
+Argon2PasswordHasher.memory_cost = 1_024
+Argon2PasswordHasher.parallelism = 1
 
 TEMPLATE = "tms_test_template"
 DEADLOCKS_MAX = 10

@@ -218,7 +218,9 @@ def shown_in(folder: Path) -> Iterator[Shown]:
         yield (read_mt940 if path.suffix == ".sta" else read_camt)(path.read_bytes())
 
 
-def test_a_year_of_statements_adds_up_and_chains(past: tuple[Path, list[Account]]) -> None:
+def test_a_year_of_statements_adds_up_and_chains(
+    past: tuple[Path, list[Account]], uncounted: None
+) -> None:
     shown = list(shown_in(past[0]))
     assert len(shown) > 3_000
     assert_proven(shown)

@@ -18,7 +18,7 @@ from core.events.models import Delivery, DeliveryState, OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.conftest import make_user
-from tests.treasury.movement.conftest import TUESDAY, House, build_house, put_balance
+from tests.treasury.movement.conftest import NEAR_YEARS, TUESDAY, House, build_house, put_balance
 from treasury.models import PrefundingRequest, Proposal, SuppressedShortfall
 from treasury.services import prefunding
 from treasury.services.prefunding import Shortfall
@@ -152,7 +152,7 @@ def test_workers_with_different_events_race_for_one_prefunding(
     key = "prefunding_once_per_currency_and_day"
     with clock.frozen(TUESDAY), bound(committed_tenant):
         make_user("checker", "treasury_checker")
-        house = build_house(tmp_path)
+        house = build_house(tmp_path, years=NEAR_YEARS)
     if not guarded:
         owner_connection.execute(f"ALTER TABLE treasury_prefundingrequest DROP CONSTRAINT {key}")
     gate = threading.Barrier(WORKERS)
