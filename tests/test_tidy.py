@@ -40,6 +40,8 @@ NO_ADMIN: Final = {
     "core.AuditLink": "shown with the entries on the desk's audit page",
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",
+    "treasury.DailyBalance": "derived by the database; shown as the position",
+    "treasury.DayMovement": "derived by the database; shown as the position",
     "treasury.StatementBalance": "shown with its statement",
     "treasury.EntryObservation": "shown with its statement",
     "treasury.TransferStatus": "shown with its transfer",

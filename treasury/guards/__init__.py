@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import controls
+from treasury.guards import controls, days
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -274,6 +274,7 @@ _BODIES_ARE_CHECKED_LATER = "SET LOCAL check_function_bodies = false;"
 MOVEMENT = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + TRANSFER
 BENEFICIARIES = _BODIES_ARE_CHECKED_LATER + CONTENT + BENEFICIARY + PROPOSAL
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
+DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
@@ -281,4 +282,5 @@ TRIGGERS = {
     "treasury_transferstatus.append_only",
     "integrations_message.guard_payment",
     *controls.TRIGGERS,
+    *days.TRIGGERS,
 }

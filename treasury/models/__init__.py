@@ -2,6 +2,7 @@
 
 from treasury.constants import BeneficiaryState, FreezeState, ProposalState
 from treasury.models.beneficiaries import Beneficiary
+from treasury.models.days import DailyBalance, DayMovement
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
 from treasury.models.freezing import Freeze
 from treasury.models.movement import (
@@ -35,11 +36,37 @@ from treasury.models.static import (
 )
 
 __all__ = [
-    "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
-    "BookingStatus", "ChargeBearer",
-    "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze",
-    "FreezeState", "IntradayMode",
-    "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "Purpose",
-    "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
-    "SuppressedShortfall", "Transfer", "TransferStatus", "UsdRate",
+    "AccountKind",
+    "Bank",
+    "BankAccount",
+    "BankEntry",
+    "Beneficiary",
+    "BeneficiaryState",
+    "BookingStatus",
+    "ChargeBearer",
+    "DailyBalance",
+    "DayMovement",
+    "EntryObservation",
+    "EntryState",
+    "ExpectedFlow",
+    "FlowSource",
+    "FlowState",
+    "Freeze",
+    "FreezeState",
+    "IntradayMode",
+    "LegalEntity",
+    "PrefundingRequest",
+    "Proof",
+    "Proposal",
+    "ProposalState",
+    "Purpose",
+    "ReferenceCounter",
+    "Statement",
+    "StatementBalance",
+    "StatementSource",
+    "StatementState",
+    "SuppressedShortfall",
+    "Transfer",
+    "TransferStatus",
+    "UsdRate",
 ]  # fmt: skip
