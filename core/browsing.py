@@ -54,9 +54,7 @@ class Slice[M: Model]:
     is_first: bool
 
 
-def listed[M: Model](
-    request: HttpRequest, listing: Listing[M], **more: object
-) -> HttpResponse:
+def listed[M: Model](request: HttpRequest, listing: Listing[M], **more: object) -> HttpResponse:
     """Answer with a page of the list, with its rows alone (htmx), or with its CSV (`?as=csv`).
 
     A filter that cannot be right is named at its field, and the list stays empty until it is.
@@ -145,9 +143,7 @@ def _descending(by: tuple[str, ...]) -> list[str]:
     return [f"-{name}" for name in by]
 
 
-def _rows_behind[M: Model](
-    rows: QuerySet[M], by: tuple[str, ...], after: str
-) -> QuerySet[M]:
+def _rows_behind[M: Model](rows: QuerySet[M], by: tuple[str, ...], after: str) -> QuerySet[M]:
     try:
         return rows.filter(_behind(by, _read_cursor(after, by)))
     except (ValueError, TypeError, ValidationError):

@@ -41,6 +41,8 @@ NO_ADMIN: Final = {
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",
     "integrations.LineSample": "shown as pictures on the connectivity page",
+    "treasury.DailyBalance": "derived by the database; shown as the position",
+    "treasury.DayMovement": "derived by the database; shown as the position",
     "treasury.StatementBalance": "shown with its statement",
     "treasury.EntryObservation": "shown with its statement",
     "treasury.TransferStatus": "shown with its transfer",

@@ -219,6 +219,8 @@ APPEND_ONLY = {
     "treasury_transferstatus": {"SELECT", "INSERT"},
     "treasury_entryobservation": {"SELECT", "INSERT"},
     "treasury_uploadedproposal": {"SELECT", "INSERT"},
+    "treasury_daymovement": {"SELECT"},
+    "treasury_dailybalance": {"SELECT"},
 }
 ALLOWED = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
@@ -311,6 +313,9 @@ DEFINERS = {
     "core_recovery_prove": "a proof that opens a session only, for an unused code",
     "core_step_up_counts": "yes or no about one proof of the bound tenant",
     "core_step_up_use": "marks one proof of the bound tenant as used",
+    "treasury_move_days": "adds to the sums per day; only the trigger on entries may call it",
+    "treasury_keep_days": "keeps the sums per day that nobody else may write",
+    "treasury_rebuild_days": "adds the bound tenant's sums up anew; answers their number",
     "core_audit_refused": "codes and ids of the caller's own refused attempts, bounded per minute",
     "core_erase_person": "removes names of a person who left and has a pseudonym already",
 }

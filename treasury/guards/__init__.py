@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import controls, sealing
+from treasury.guards import controls, days, sealing
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -263,6 +263,7 @@ OUTBOUND = _BODIES_ARE_CHECKED_LATER + sealing.OUTBOUND
 SEALING = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + OUTBOUND
 STATUS = PROPOSAL
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
+DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
@@ -271,4 +272,5 @@ TRIGGERS = {
     "treasury_transferstatus.append_only",
     *controls.TRIGGERS,
     *sealing.TRIGGERS,
+    *days.TRIGGERS,
 }

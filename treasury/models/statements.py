@@ -214,6 +214,11 @@ class BankEntry(TenantModel):
                 name="entry_by_end_to_end_id",
             ),
             models.Index(fields=["tenant", "statement"], name="entry_by_statement"),
+            models.Index(
+                fields=["tenant", "account", "value_date"],
+                condition=Q(status="PDNG"),
+                name="entry_pending",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -83,12 +83,39 @@ SELECT e.id, e.amount FROM treasury_bankentry e
  WHERE kept.state = 'MERGED' OR kept.account_id <> e.account_id OR kept.amount <> e.amount
 """
 
+# The sums per day say what their entries say, no more and no less.
+DAYS: Final = """
+SELECT account_id, sum(kept) - sum(counted) FROM (
+    SELECT account_id, booking_date, value_date, sum(amount) AS counted, 0 AS kept,
+           count(*) AS entries
+      FROM treasury_bankentry WHERE state = 'COUNTED' AND status = 'BOOK' GROUP BY 1, 2, 3
+     UNION ALL
+    SELECT account_id, booking_date, value_date, 0, amount, -entries_count
+      FROM treasury_daymovement) both_ways
+ GROUP BY account_id, booking_date, value_date
+HAVING sum(kept) <> sum(counted) OR sum(entries) <> 0
+"""
+
+DAILY: Final = """
+SELECT account_id, balance - running FROM (
+    SELECT d.account_id, d.balance, d.booked, coalesce(sum(m.amount), 0) AS amount,
+           sum(coalesce(sum(m.amount), 0)) OVER (
+               PARTITION BY d.account_id ORDER BY d.value_date) AS running
+      FROM treasury_dailybalance d
+      LEFT JOIN treasury_daymovement m
+        ON m.account_id = d.account_id AND m.value_date = d.value_date
+     GROUP BY d.account_id, d.value_date, d.balance, d.booked) days
+ WHERE balance <> running OR booked <> amount
+"""
+
 _CHECKS: Final = (
     ("statement_does_not_add_up", _STATEMENTS, "A proven statement is {} off its entries."),
     ("position_is_not_the_sum", _CHAINS, "An account is {} off its counted entries."),
     ("entry_was_never_seen", _UNSEEN, "An entry of {} counts, but no posted statement shows it."),
     ("flow_without_entry", _FLOWS, "A flow of {} is matched to an entry that does not count."),
     ("entry_joined_wrongly", _MERGED, "An entry of {} is joined to another that it cannot be."),
+    ("day_is_not_its_entries", DAYS, "The sums of a day are {} off its entries."),
+    ("daily_balance_is_not_the_sum", DAILY, "A daily balance is {} off the days before it."),
 )  # fmt: skip
 
 

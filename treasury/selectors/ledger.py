@@ -31,29 +31,49 @@ SELECT a.id, x.code, x.amount, x.credit_line_included, x.on_date, x.as_of, x.sta
 """
 
 # What a balance contains: a closing one its whole day, an opening one the days before, an interim
-# one what the bank had announced by then or lists in the same report.
+# one what the bank had announced by then or lists in the same report. Days are read as sums; only
+# the day of an interim balance, and what is pending, is read entry by entry.
 _MOVED: Final = """
 WITH base AS (
     SELECT * FROM unnest(%(accounts)s::uuid[], %(codes)s::text[], %(days)s::date[],
                          %(instants)s::timestamptz[], %(statements)s::uuid[])
                AS base(account_id, code, on_date, as_of, statement_id)
+), moved AS (
+    SELECT m.account_id, m.value_date, false AS is_pending, m.amount,
+           base.code LIKE 'CL%%' AND m.booking_date <= base.on_date AS in_base
+      FROM base JOIN treasury_daymovement m ON m.account_id = base.account_id
+       AND m.booking_date >= coalesce(base.on_date, '-infinity')
+     WHERE base.code IS NULL OR base.code NOT LIKE 'IT%%' OR m.booking_date > base.on_date
+     UNION ALL
+    SELECT m.account_id, m.value_date, false, m.amount, true
+      FROM base JOIN treasury_daymovement m ON m.account_id = base.account_id
+       AND m.value_date >= %(start)s
+     WHERE m.booking_date < base.on_date
+     UNION ALL
+    SELECT e.account_id, e.value_date, false, e.amount,
+           e.announced_at <= base.as_of
+           OR EXISTS (SELECT 1 FROM treasury_entryobservation o
+                       WHERE o.entry_id = e.id AND o.statement_id = base.statement_id)
+      FROM base JOIN treasury_bankentry e ON e.account_id = base.account_id
+       AND e.booking_date = base.on_date
+     WHERE base.code LIKE 'IT%%' AND e.state = 'COUNTED' AND e.status = 'BOOK'
+     UNION ALL
+    SELECT e.account_id, e.value_date, true, e.amount, false
+      FROM base JOIN treasury_bankentry e ON e.account_id = base.account_id
+     WHERE e.state = 'COUNTED' AND e.status = 'PDNG'
+       AND (e.booking_date >= coalesce(base.on_date, '-infinity') OR e.value_date >= %(start)s)
+       AND e.value_date >= coalesce(base.on_date, '-infinity'::date) - %(patience)s::int
 )
-SELECT e.account_id, e.value_date, e.status <> 'BOOK' AS is_pending,
-       CASE WHEN base.on_date IS NULL OR e.status <> 'BOOK' THEN false
-            WHEN base.code LIKE 'CL%%' THEN e.booking_date <= base.on_date
-            WHEN base.code LIKE 'OP%%' THEN e.booking_date < base.on_date
-            ELSE e.booking_date < base.on_date
-                 OR (e.booking_date = base.on_date AND (
-                     e.announced_at <= base.as_of
-                     OR EXISTS (SELECT 1 FROM treasury_entryobservation o
-                                 WHERE o.entry_id = e.id AND o.statement_id = base.statement_id)))
-       END AS in_base, sum(e.amount)
-  FROM base JOIN treasury_bankentry e ON e.account_id = base.account_id
- WHERE e.state = 'COUNTED' AND e.status IN ('BOOK', 'PDNG')
-   AND (e.booking_date >= coalesce(base.on_date, '-infinity') OR e.value_date >= %(start)s)
-   AND (e.status = 'BOOK'
-        OR e.value_date >= coalesce(base.on_date, '-infinity'::date) - %(patience)s::int)
- GROUP BY 1, 2, 3, 4
+SELECT account_id, value_date, is_pending, coalesce(in_base, false), sum(amount)
+  FROM moved GROUP BY 1, 2, 3, 4
+"""
+
+# An account's newest day up to the wanted one: one index probe each, nothing is added up.
+_BALANCES: Final = """
+SELECT a.id, x.balance FROM treasury_bankaccount a CROSS JOIN LATERAL (
+       SELECT d.balance FROM treasury_dailybalance d
+        WHERE d.account_id = a.id AND d.value_date <= %(on)s
+        ORDER BY d.value_date DESC LIMIT 1) x
 """
 
 _AWAITED: Final = """
@@ -126,6 +146,16 @@ def movements(
                 Moved(value_date=value_date, in_base=in_base, is_pending=is_pending, amount=amount)
             )
     return moved
+
+
+def booked_sums(*, on: date) -> dict[UUID, Decimal]:
+    """Return what all entries of each account with a value date up to `on` come to.
+
+    This is what the entries say by themselves, without any balance that a bank stated.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BALANCES, {"on": on})
+        return dict(cursor.fetchall())
 
 
 def awaited(

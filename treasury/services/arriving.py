@@ -22,10 +22,10 @@ _WORDS: Final = {True: "true", False: "false"}
 
 
 def insert(
+    *,
     account: BankAccount,
     statement: Statement,
     sightings: Sequence[Sighting],
-    *,
     twins: Counter[str],
     now: datetime,
 ) -> list[str]:
@@ -42,8 +42,8 @@ def insert(
     locators = [one.locator for one in sightings]
     held = statement.state != StatementState.POSTED
     rows.insert_columns(
-        BankEntry,
-        {"id": entries, "status": status, "locator": locators, **_facts(sightings, twins)},
+        model=BankEntry,
+        columns={"id": entries, "status": status, "locator": locators, **_facts(sightings, twins)},
         same={
             "tenant": statement.tenant_id,
             "account": account.pk,
@@ -56,8 +56,8 @@ def insert(
         },
     )
     rows.insert_columns(
-        EntryObservation,
-        {"id": observations, "entry": entries, "status": status, "locator": locators},
+        model=EntryObservation,
+        columns={"id": observations, "entry": entries, "status": status, "locator": locators},
         same={"tenant": statement.tenant_id, "statement": statement.pk},
     )
     return entries

@@ -119,7 +119,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
     A sighting whose amount no known entry nearby has is of a new entry, whatever its marks: the
     amount must agree at every rung. Such are written as columns; the others climb the ladder.
     """
-    known = resembling.find(account, [sheet.facts.sightings for sheet in sheets])
+    known = resembling.find(account=account, pages=[sheet.facts.sightings for sheet in sheets])
     shown, posted = [], Posted()
     twins: Counter[str] = Counter()
     touched: list[UUID | str] = []
@@ -131,7 +131,9 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
                 shown.append((sheet, one))
             else:
                 unseen.append(one)
-        ids = arriving.insert(account, sheet.row, unseen, twins=twins, now=now)
+        ids = arriving.insert(
+            account=account, statement=sheet.row, sightings=unseen, twins=twins, now=now
+        )
         posted.unseen += len(ids)
         touched.extend(
             pk

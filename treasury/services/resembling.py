@@ -62,17 +62,17 @@ class Known:
         return frozenset(entry.amount for entry in self.entries)
 
 
-def find(account: BankAccount, pages: Sequence[Sequence[Sighting]]) -> Known:
+def find(*, account: BankAccount, pages: Sequence[Sequence[Sighting]]) -> Known:
     """Return what is known that the sightings of one statement, page by page, could be of."""
     sightings = [one for page in pages for one in page]
     if not sightings:
         return Known()
     if len(sightings) < SIGHTINGS_MANY:
-        return look_around(account, sightings)
+        return look_around(account=account, sightings=sightings)
     return _resembling(account, sightings)
 
 
-def look_around(account: BankAccount, sightings: Sequence[Sighting]) -> Known:
+def look_around(*, account: BankAccount, sightings: Sequence[Sighting]) -> Known:
     """Return every entry around the days of the sightings, and those of the same UETR."""
     near = _near(_window(sightings))
     uetrs = [one.marks.uetr for one in sightings if one.marks.uetr]

@@ -38,12 +38,12 @@ def insert(rows: Sequence[models.Model]) -> None:
 
 
 def insert_columns(
-    model: type[models.Model], columns: Mapping[str, Sequence[str]], *, same: Mapping[str, Any]
+    *, model: type[models.Model], columns: Mapping[str, Sequence[str]], same: Mapping[str, Any]
 ) -> None:
     """Insert rows that are given as one list of texts per field; `same` holds for all of them.
 
-    No object is made per row, and the server reads the texts. The walls and
-    triggers see the rows as they see any.
+    No object is made per row, and the server reads the texts. The walls and triggers see the rows
+    as they see any.
     """
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
     fixed: list[Any] = [model._meta.get_field(name) for name in same]

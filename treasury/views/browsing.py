@@ -60,9 +60,7 @@ class EntryFilter(_AccountFilter):
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         error_messages={"invalid": "Write the amount as 1234.56."},
     )
-    reference = forms.CharField(
-        label="End-to-end id, UETR or reference", max_length=TEXT_CHARS_MAX
-    )
+    reference = forms.CharField(label="End-to-end id, UETR or reference", max_length=TEXT_CHARS_MAX)
     state = _choices("State", EntryState)
     statement = forms.UUIDField(widget=forms.HiddenInput())
 

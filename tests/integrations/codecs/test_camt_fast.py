@@ -137,13 +137,10 @@ def test_mutated_files_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
         assert fast == slow, bytes(data)
 
 
-@pytest.mark.skipif(
-    not CAMT_FILES, reason="The collection of real files is not beside the project."
-)
-def test_files_of_real_banks_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in CAMT_FILES:
-        fast, slow = both(path.read_bytes(), monkeypatch)
-        assert fast == slow, path.name
+@pytest.mark.parametrize("path", CAMT_FILES, ids=lambda path: path.name)
+def test_files_of_real_banks_come_out_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, slow = both(path.read_bytes(), monkeypatch)
+    assert fast == slow
 
 
 def test_ever_new_shapes_cost_no_more_than_the_generic_way() -> None:

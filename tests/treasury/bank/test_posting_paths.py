@@ -31,7 +31,7 @@ def look_at_each(*, account: BankAccount, sheets: list[Sheet], now: datetime) ->
     shown = [(sheet, one) for sheet in sheets for one in sheet.facts.sightings]
     posted, touched = Posted(), list[UUID]()
     if shown:
-        known = resembling.look_around(account, [one for _, one in shown])
+        known = resembling.look_around(account=account, sightings=[one for _, one in shown])
         book = posting._Book(known)
         touched = posting._climb(posted, account, shown, book, now=now)
     start, end = posting._speaks_for(sheets)
@@ -117,7 +117,7 @@ def test_the_comparison_notices_a_path_that_overlooks_what_is_known(
 ) -> None:
     first = camt("054", S(id="N1", entries=(E(amount="5.00", e2e="E1"),)))
     arrive(first)
-    monkeypatch.setattr(resembling, "find", lambda _account, _pages: resembling.Known())
+    monkeypatch.setattr(resembling, "find", lambda **_: resembling.Known())
     arrive(camt("053", day_statement(E(amount="5.00", ref="R1"))))
     assert BankEntry.objects.filter(account=account).count() == 2, "overlooked, as it was made to"
 

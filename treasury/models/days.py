@@ -1,0 +1,57 @@
+"""Sums of entries per day: derived, kept by the database in the transaction that moves an entry."""
+
+from django.db import models
+
+from core.tenancy import TenantModel
+from treasury.models.static import BankAccount
+
+
+class DayMovement(TenantModel):
+    """What counts of an account's booked entries of one booking day and one value day."""
+
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    booking_date = models.DateField()
+    value_date = models.DateField()
+    amount = models.DecimalField(max_digits=24, decimal_places=4)
+    entries_count = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "account", "booking_date", "value_date"], name="day_movement_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "account", "value_date"], name="day_movement_by_value")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booking_date} {self.value_date} {self.amount}"
+
+
+class DailyBalance(TenantModel):
+    """An account's value-dated day: what counts on it, and the sum of all days up to it.
+
+    `balance` starts from nothing: a stated balance adds what was there before our first entry.
+    """
+
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    value_date = models.DateField()
+    booked = models.DecimalField(max_digits=24, decimal_places=4)
+    balance = models.DecimalField(max_digits=24, decimal_places=4)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "account", "value_date"],
+                include=["balance"],
+                name="daily_balance_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value_date} {self.balance}"
