@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -22,6 +22,7 @@ from django.shortcuts import render
 
 from core.errors import Invalid
 
+M = TypeVar("M", bound=Model)
 PAGE_ROWS: Final = 50
 EXPORT_ROWS_MAX: Final = 50_000
 CURSOR_CHARS_MAX: Final = 400
@@ -30,7 +31,7 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing[M: Model]:
+class Listing(Generic[M]):
     """One list: what it is asked with, how it is read and shown, and what its CSV holds.
 
     `rows` turns the cleaned answers of `form` into a queryset and the keys that order it, each
@@ -46,7 +47,7 @@ class Listing[M: Model]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice[M: Model]:
+class Slice(Generic[M]):
     """One page of a list; `older` is where the next one begins, empty on the last."""
 
     rows: list[M]
@@ -54,7 +55,7 @@ class Slice[M: Model]:
     is_first: bool
 
 
-def listed[M: Model](request: HttpRequest, listing: Listing[M], **more: object) -> HttpResponse:
+def listed(request: HttpRequest, listing: Listing[M], **more: object) -> HttpResponse:
     """Answer with a page of the list, with its rows alone (htmx), or with its CSV (`?as=csv`).
 
     A filter that cannot be right is named at its field, and the list stays empty until it is.
@@ -78,7 +79,7 @@ def listed[M: Model](request: HttpRequest, listing: Listing[M], **more: object) 
     return render(request, listing.page if whole else listing.table, context)
 
 
-def slice_of[M: Model](
+def slice_of(
     rows: QuerySet[M], *, by: tuple[str, ...], after: str = "", size: int = PAGE_ROWS
 ) -> Slice[M]:
     """Return the `size` rows that follow the cursor `after` in descending order of `by`.
@@ -93,7 +94,7 @@ def slice_of[M: Model](
     return Slice(rows=found[:size], older=older, is_first=not after)
 
 
-def as_csv[M: Model](
+def as_csv(
     rows: QuerySet[M], columns: Mapping[str, Callable[[M], object]], *, name: str
 ) -> HttpResponse:
     """Return the rows as CSV; no cell can begin a formula.
@@ -143,7 +144,7 @@ def _descending(by: tuple[str, ...]) -> list[str]:
     return [f"-{name}" for name in by]
 
 
-def _rows_behind[M: Model](rows: QuerySet[M], by: tuple[str, ...], after: str) -> QuerySet[M]:
+def _rows_behind(rows: QuerySet[M], by: tuple[str, ...], after: str) -> QuerySet[M]:
     try:
         return rows.filter(_behind(by, _read_cursor(after, by)))
     except (ValueError, TypeError, ValidationError):

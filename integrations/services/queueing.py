@@ -57,7 +57,6 @@ def queue_payment(
     if require is not None:
         require(body)
     digest = hashlib.sha256(body).hexdigest()
-    connection = selectors.connection_named(connection_code)
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:

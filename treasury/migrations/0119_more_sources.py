@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('treasury', '0110_fewer_keys'),
+        ('treasury', '0111_days'),
     ]
 
     operations = [

@@ -127,7 +127,7 @@ def _statements(asked: Mapping[str, Any]) -> tuple[QuerySet[Statement], tuple[st
     return _period(rows, asked, day="statement_date"), ("statement_date", "id")
 
 
-ENTRIES: Final = Listing[BankEntry](
+ENTRIES: Final = Listing(
     name="entries",
     form=EntryFilter,
     rows=_entries,
@@ -154,7 +154,7 @@ ENTRIES: Final = Listing[BankEntry](
         "id": lambda row: row.pk,
     },
 )
-STATEMENTS: Final = Listing[Statement](
+STATEMENTS: Final = Listing(
     name="statements",
     form=StatementFilter,
     rows=_statements,
