@@ -68,11 +68,13 @@ def listed(request: HttpRequest, listing: Listing[M], **more: object) -> HttpRes
         return as_csv(rows.order_by(*_descending(by)), listing.columns, name=listing.name)
     asked = request.GET.copy()
     after = "".join(asked.pop("after", []))
+    found = slice_of(rows, by=by, after=after)
     context = {
         "form": form,
-        "slice": slice_of(rows, by=by, after=after),
+        "slice": found,
+        "rows": found.rows,
         "asked": asked.urlencode(),
-        "is_filtered": any(form.cleaned_data.values()),
+        "is_filtered": any(form.cleaned_data[field.name] for field in form.visible_fields()),
         **more,
     }
     whole = request.headers.get("HX-Request") != "true"

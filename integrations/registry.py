@@ -1,7 +1,9 @@
 """Where this room meets others: its part of `/health`, who stops the sending, who pays."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError
 
@@ -9,8 +11,29 @@ from core.tenancy import bound, tenant_ids
 from integrations import selectors
 from integrations.engine.routes import Gap, Sender
 
+_readers: list[Callable[[UUID, str], Iterable["Use"]]] = []
 _stops: list[Callable[[], bool]] = []
 _senders: list[Callable[[], Iterable[Sender]]] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What a higher room made of a message, and where that can be seen."""
+
+    title: str
+    words: str
+    url: str
+
+
+def register_reader(uses: Callable[[UUID, str], Iterable[Use]]) -> None:
+    """Let a higher room say what became of a message, by its id and its end-to-end id."""
+    if uses not in _readers:
+        _readers.append(uses)
+
+
+def uses_of(message_id: UUID, reference: str) -> list[Use]:
+    """Return what the rooms above made of a message."""
+    return [use for uses in _readers for use in uses(message_id, reference)]
 
 
 def register_senders(senders: Callable[[], Iterable[Sender]]) -> None:

@@ -3,12 +3,14 @@
 from django.urls import path
 
 from integrations import views
-from integrations.pages import mapping, quarantine
+from integrations.pages import mapping, messages, quarantine
 
 app_name = "integrations"
 urlpatterns = [
     path("connections/", views.connectivity, name="connections"),
     path("connections/<slug:code>/test", views.probe, name="probe"),
+    path("bank-messages", messages.message_list, name="messages"),
+    path("bank-messages/<uuid:message_id>", messages.message_page, name="message"),
     path("bank-messages/<uuid:message_id>/again", views.try_again, name="try-again"),
     path("bank-messages/<uuid:message_id>/content", views.content, name="content"),
     path("quarantine", quarantine.board, name="quarantine"),

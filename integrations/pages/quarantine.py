@@ -1,7 +1,5 @@
 """The quarantine: what banks sent and could not be used, why, and the way to try again."""
 
-import csv
-import io
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core import clock
 from core.api.actor import actor
 from core.audit.refusals import tell
+from core.browsing import csv_answer
 from core.errors import DomainError
 from integrations import selectors, services
 from integrations.downloads import ROLES_FOR_BYTES
@@ -50,15 +49,9 @@ def board(request: HttpRequest) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest) -> HttpResponse:
     """Send the list as CSV, with the same filters."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(HEAD)
-    for row in selectors.set_aside(_filter(request))[:EXPORT_ROWS_MAX]:
-        writer.writerow([_harmless(cell) for cell in _cells(row)])
-    answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
-    name = f"quarantine-{clock.now():%Y%m%d-%H%M%S}.csv"
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    found = selectors.set_aside(_filter(request))[:EXPORT_ROWS_MAX]
+    name = f"quarantine-{clock.now():%Y%m%d-%H%M%S}"
+    return csv_answer(HEAD, (_cells(row) for row in found), name=name)
 
 
 @login_required
@@ -89,12 +82,6 @@ def _before(request: HttpRequest) -> UUID | None:
 
 def _cells(row: Message) -> tuple[object, ...]:
     return (
-        row.pk, f"{row.created_at:%Y-%m-%dT%H:%M:%SZ}", row.connection.code, row.kind, row.name,
+        row.pk, row.created_at, row.connection.code, row.kind, row.name,
         row.size_bytes, row.sha256, row.seen_count, row.reason,
     )  # fmt: skip
-
-
-def _harmless(cell: object) -> str:
-    """Return text that no spreadsheet takes for a formula: names of files are the bank's."""
-    text = str(cell)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t"} else text

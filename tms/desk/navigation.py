@@ -60,6 +60,14 @@ ENTRIES: Final = (
     ),
     Entry(
         heading="Cash",
+        title="Statements",
+        url_name="treasury:statements",
+        icon="file",
+        keys="g m",
+    ),
+    Entry(heading="Cash", title="Entries", url_name="treasury:entries", icon="list", keys="g j"),
+    Entry(
+        heading="Cash",
         title="Forecasts",
         url_name="liquidity:forecasts",
         icon="chart",
@@ -114,7 +122,20 @@ ENTRIES: Final = (
         icon="plug",
         keys="g b",
     ),
-    Entry(heading="Control", title="Quarantine", url_name="integrations:quarantine", icon="ban"),
+    Entry(
+        heading="Control",
+        title="Messages",
+        url_name="integrations:messages",
+        icon="file",
+        keys="g x",
+    ),
+    Entry(
+        heading="Control",
+        title="Quarantine",
+        url_name="integrations:quarantine",
+        icon="ban",
+        keys="g q",
+    ),
     Entry(
         heading="Control",
         title="Authority",

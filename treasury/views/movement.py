@@ -1,11 +1,13 @@
 """Boards of proposals and transfers, one proposal in full, and what its people may do with it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -13,21 +15,23 @@ from django.views.decorators.http import require_POST, require_safe
 from core import clock
 from core.api.actor import actor
 from core.audit.refusals import tell
+from core.browsing import FilterForm, Listing, day_field, listed
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from integrations import selectors as lines
 from integrations.downloads import ROLES_FOR_BYTES
+from integrations.pages.layout import laid_out
 from treasury.engine.flags import Flag
 from treasury.evidence import READERS
-from treasury.models import Proposal, ProposalState, Transfer
+from treasury.models import BankAccount, Proposal, ProposalState, Transfer
 from treasury.selectors import controls, movement
 from treasury.services import orders, proposals, transfers
 from treasury.services.freezing import STOPPERS
 from treasury.services.preflighting import flags_of_the_bank
-from treasury.views.layout import laid_out
 from treasury.views.timeline import story
 
 LISTED_MAX: Final = 100
+REFERENCE_CHARS_MAX: Final = 40
 PANEL_MAX: Final = 8
 OPEN_STATES: Final = (
     ProposalState.DRAFT,
@@ -40,48 +44,135 @@ OPEN_STATES: Final = (
 UNSENT_STATES: Final = (ProposalState.DRAFT, ProposalState.PENDING, ProposalState.APPROVED)
 
 
-def _shown(request: HttpRequest, states: str) -> dict[str, Any]:
-    show = request.GET.get("show")
-    return {"show": show if show in ("closed", "all") else states}
+class PaymentFilter(FilterForm):
+    """Questions to proposals and transfers: their tab, and what is looked for."""
+
+    show = forms.CharField(max_length=REFERENCE_CHARS_MAX, widget=forms.HiddenInput())
+    account = forms.ModelChoiceField(
+        label="From account",
+        queryset=BankAccount.objects.none(),
+        empty_label="all",
+        error_messages={"invalid_choice": "There is no such account; choose one of the list."},
+    )
+    rail = forms.CharField(label="Rail", max_length=REFERENCE_CHARS_MAX)
+    since = day_field("Value date from")
+    until = day_field("to")
+    reference = forms.CharField(label="Reference or UETR", max_length=REFERENCE_CHARS_MAX)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accounts = BankAccount.objects.order_by("currency", "label")
+        self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
+
+
+def _asked_for(asked: Mapping[str, Any], *, to: str = "") -> dict[str, Any]:
+    """Return the conditions of a filter on proposals; `to` leads from a row to its proposal."""
+    found = {
+        f"{to}debit_account": asked["account"],
+        f"{to}rail": asked["rail"].upper(),
+        f"{to}value_date__gte": asked["since"],
+        f"{to}value_date__lte": asked["until"],
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _tab(show: str) -> str:
+    return show if show in ("closed", "all") else "open"
 
 
 def _proposals(show: str) -> QuerySet[Proposal]:
     rows = movement.proposals()
-    if show == "open":
-        return rows.filter(state__in=OPEN_STATES)
-    return rows.exclude(state__in=OPEN_STATES) if show == "closed" else rows
+    if show == "all":
+        return rows
+    is_open = Q(state__in=OPEN_STATES)
+    return rows.filter(~is_open if show == "closed" else is_open)
 
 
-def _transfers(show: str) -> QuerySet[Transfer]:
+def _found_proposals(asked: Mapping[str, Any]) -> tuple[QuerySet[Proposal], tuple[str, ...]]:
+    rows = _proposals(_tab(asked["show"])).filter(**_asked_for(asked))
+    if text := asked["reference"]:
+        rows = rows.filter(Q(reference=text.upper()) | Q(transfer__uetr=text.lower()))
+    return rows, ("id",)
+
+
+def _found_transfers(asked: Mapping[str, Any]) -> tuple[QuerySet[Transfer], tuple[str, ...]]:
     rows = movement.transfers()
-    if show == "open":
-        return rows.filter(proposal__state__in=OPEN_STATES)
-    return rows.exclude(proposal__state__in=OPEN_STATES) if show == "closed" else rows
+    show = _tab(asked["show"])
+    if show != "all":
+        is_open = Q(proposal__state__in=OPEN_STATES)
+        rows = rows.filter(~is_open if show == "closed" else is_open)
+    rows = rows.filter(**_asked_for(asked, to="proposal__"))
+    if text := asked["reference"]:
+        rows = rows.filter(Q(end_to_end_id=text.upper()) | Q(uetr=text.lower()))
+    return rows, ("id",)
+
+
+PROPOSALS: Final = Listing(
+    name="proposals",
+    form=PaymentFilter,
+    rows=_found_proposals,
+    page="treasury/proposals.html",
+    table="treasury/proposals_table.html",
+    columns={
+        "reference": lambda row: row.reference,
+        "state": lambda row: row.state,
+        "amount": lambda row: row.amount,
+        "currency": lambda row: row.currency,
+        "from": lambda row: row.debit_account.label,
+        "to": lambda row: row.payee,
+        "rail": lambda row: row.rail,
+        "value_date": lambda row: row.value_date,
+        "cutoff_at": lambda row: row.cutoff_at,
+        "purpose": lambda row: row.purpose,
+        "maker": lambda row: row.maker_label,
+        "id": lambda row: row.pk,
+    },
+)
+TRANSFERS: Final = Listing(
+    name="transfers",
+    form=PaymentFilter,
+    rows=_found_transfers,
+    page="treasury/transfers.html",
+    table="treasury/transfers_table.html",
+    columns={
+        "end_to_end_id": lambda row: row.end_to_end_id,
+        "uetr": lambda row: row.uetr,
+        "state": lambda row: row.proposal.state,
+        "amount": lambda row: row.proposal.amount,
+        "currency": lambda row: row.proposal.currency,
+        "from": lambda row: row.proposal.debit_account.label,
+        "to": lambda row: row.proposal.payee,
+        "rail": lambda row: row.proposal.rail,
+        "value_date": lambda row: row.proposal.value_date,
+        "sent_at": lambda row: row.sent_at,
+        "bank_status": lambda row: row.bank_status,
+        "reason_code": lambda row: row.reason_code,
+        "confirmed_at": lambda row: row.confirmed_at,
+        "id": lambda row: row.pk,
+    },
+)
 
 
 @require_safe
 @login_required
 def proposal_board(request: HttpRequest) -> HttpResponse:
-    """List proposals; those that still can change stand first."""
-    context = _shown(request, "open")
-    context["rows"] = _proposals(context["show"])[:LISTED_MAX]
-    context["may_propose"] = actor(request).has_role(*proposals.MAKERS)
-    context["may_stop"] = actor(request).has_role(*STOPPERS)
-    whole = request.headers.get("HX-Request") != "true"
-    page = "treasury/proposals.html" if whole else "treasury/proposals_table.html"
-    return render(request, page, context)
+    """List proposals, newest first; open ones unless asked otherwise."""
+    person = actor(request)
+    return listed(
+        request,
+        PROPOSALS,
+        show=_tab(request.GET.get("show", "")),
+        may_propose=person.has_role(*proposals.MAKERS),
+        may_stop=person.has_role(*STOPPERS),
+    )
 
 
 @require_safe
 @login_required
 def transfer_board(request: HttpRequest) -> HttpResponse:
     """List transfers with what the banks said about them."""
-    context = _shown(request, "open")
-    context["rows"] = _transfers(context["show"])[:LISTED_MAX]
-    context["may_stop"] = actor(request).has_role(*STOPPERS)
-    whole = request.headers.get("HX-Request") != "true"
-    page = "treasury/transfers.html" if whole else "treasury/transfers_table.html"
-    return render(request, page, context)
+    may_stop = actor(request).has_role(*STOPPERS)
+    return listed(request, TRANSFERS, show=_tab(request.GET.get("show", "")), may_stop=may_stop)
 
 
 @require_safe

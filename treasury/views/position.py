@@ -20,11 +20,11 @@ from core.api.actor import actor
 from core.errors import Invalid
 from integrations import selectors as lines
 from integrations.downloads import ROLES_FOR_BYTES
+from integrations.pages.layout import laid_out
 from treasury.engine.positions import PositionDay
 from treasury.models import BankEntry, EntryState
 from treasury.selectors import accounts, flows, positions, statements
 from treasury.selectors.positions import AccountPosition, CurrencyTotal
-from treasury.views.layout import laid_out
 
 ENTRIES_MAX: Final = 40
 STATEMENTS_MAX: Final = 12

@@ -1,6 +1,5 @@
 """The task list on the desk, and the way of one payment."""
 
-import csv
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.api.actor import actor
 from core.audit.refusals import tell
+from core.browsing import csv_answer
 from core.errors import DomainError
 from treasury.models import Task
 from treasury.selectors import movement, tracking
@@ -57,18 +57,8 @@ def task_list(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponse:
     """Hand the listed tasks out as CSV; no cell can begin a formula."""
     rows, show, _ = _asked(request)
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="tasks-{show}.csv"'
-    out = csv.writer(answer)
-    out.writerow(COLUMNS)
-    for task in rows[:EXPORT_ROWS_MAX]:
-        out.writerow([_cell(getattr(task, name)) for name in COLUMNS])
-    return answer
-
-
-def _cell(value: object) -> str:
-    words = "" if value is None else str(value)
-    return f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t", "\r") else words
+    lines = ([getattr(task, name) for name in COLUMNS] for task in rows[:EXPORT_ROWS_MAX])
+    return csv_answer(COLUMNS, lines, name=f"tasks-{show}")
 
 
 @require_safe

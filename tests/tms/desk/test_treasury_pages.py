@@ -13,12 +13,12 @@ from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant
 from integrations import services as lines
+from integrations.pages.layout import laid_out
 from tests.conftest import MakeUser
 from tests.tms.desk.conftest import SignedIn
 from tests.treasury.movement.conftest import House, approve, propose, put_balance
 from treasury.models import Proposal, ProposalState, Statement, Transfer
 from treasury.services import transfers
-from treasury.views.layout import laid_out
 
 FRAGMENT = {"HX-Request": "true"}
 
