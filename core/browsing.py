@@ -16,9 +16,11 @@ from typing import Any, Final, Generic, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import cached_property
 
 from core.errors import Invalid
 
@@ -26,6 +28,7 @@ M = TypeVar("M", bound=Model)
 PAGE_ROWS: Final = 50
 EXPORT_ROWS_MAX: Final = 50_000
 CURSOR_CHARS_MAX: Final = 400
+COUNTED_MAX: Final = 10_000
 # What a spreadsheet would take for a formula.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -62,7 +65,7 @@ def listed(request: HttpRequest, listing: Listing[M], **more: object) -> HttpRes
     """
     form = listing.form(request.GET)
     if not form.is_valid():
-        return render(request, listing.page, {"form": form, "slice": None, **more}, status=400)
+        return render(request, listing.page, {"form": form, "slice": None, **more}, status=422)
     rows, by = listing.rows(form.cleaned_data)
     if request.GET.get("as") == "csv":
         return as_csv(rows.order_by(*_descending(by)), listing.columns, name=listing.name)
@@ -176,6 +179,18 @@ def _read_cursor(text: str, by: tuple[str, ...]) -> list[Any]:
     if len(values) != len(by) or not all(isinstance(value, str) for value in values):
         raise ValueError(text)
     return list(values)
+
+
+class BoundedPaginator(Paginator[Any]):
+    """A paginator that stops counting where nobody turns pages any more."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows there are, but at most 10,000."""
+        rows = self.object_list
+        if isinstance(rows, QuerySet):
+            return rows.order_by()[:COUNTED_MAX].count()
+        return len(rows)
 
 
 class FilterForm(forms.Form):

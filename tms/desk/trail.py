@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from approvals import selectors as approvals
 from core.audit.models import AuditEntry, AuditLink, PersonalText
+from core.browsing import cell
 from core.identity.models import User
 from integrations import selectors as lines
 from treasury.selectors import movement
@@ -29,8 +30,6 @@ CSV_HEADS: Final = (
     "entry", "at", "who", "actor", "on behalf of", "what", "action", "table", "row", "field",
     "before", "after", "reason", "request", "database role", "link",
 )  # fmt: skip
-# What a spreadsheet would take for a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,9 +222,5 @@ def as_csv(found: Sequence[Line]) -> str:
                 line.action, line.table, line.row, change.field, change.before, change.after,
                 line.reason, line.request, line.database_role, line.link or "",
             )  # fmt: skip
-            writer.writerow([_safe(str(cell)) for cell in cells])
+            writer.writerow([cell(value) for value in cells])
     return out.getvalue()
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

@@ -1,6 +1,5 @@
 """Statements, entries and expected flows in the admin: every figure, its source and its bytes."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
@@ -11,10 +10,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import RangeNumericFilter
 from unfold.decorators import action, display
 
-from core.admin import ReadOnlyAdmin
+from core.admin import LongListAdmin, ReadOnlyAdmin
 from core.api.actor import actor
 from core.errors import DomainError
 from core.identity.roles import TREASURY_MAKER, TREASURY_MANAGER
@@ -128,7 +126,7 @@ class FlagFilter(admin.SimpleListFilter):
 
 
 @admin.register(Statement)
-class StatementAdmin(ReadOnlyAdmin):
+class StatementAdmin(LongListAdmin):
     """Statements as they arrived, with their proof, flags and bytes."""
 
     list_display = (
@@ -137,11 +135,10 @@ class StatementAdmin(ReadOnlyAdmin):
         "shown_bytes",
     )  # fmt: skip
     list_filter = ("state", "proof", FlagFilter, "source", "account")
-    search_fields = ("statement_ref", "account__label")
+    search_fields = ("=statement_ref",)
+    search_help_text = "The statement's reference, in full."
     list_select_related = ("account",)
-    date_hierarchy = "statement_date"
     inlines = (BalanceInline, SightingInline)
-    show_full_result_count = False
     readonly_fields = ("shown_bytes",)
 
     @display(description="state", label=_STATE_LABELS)
@@ -166,20 +163,18 @@ class StatementAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BankEntry)
-class BankEntryAdmin(ReadOnlyAdmin):
+class BankEntryAdmin(LongListAdmin):
     """Entries: one per movement, with every sighting of it."""
 
     list_display = (
         "value_date", "booking_date", "account", "amount", "status", "shown_state", "best_source",
         "end_to_end_id", "counterparty", "shown_bytes",
     )  # fmt: skip
-    list_filter = ("state", "status", "best_source", ("amount", RangeNumericFilter), "account")
-    search_fields = ("end_to_end_id", "uetr", "bank_reference")
-    search_help_text = "End-to-end id, UETR, bank reference, or an exact amount."
+    list_filter = ("state", "status", "account")
+    search_fields = ("=end_to_end_id", "=uetr")
+    search_help_text = "End-to-end id or UETR, in full; amounts and words are searched on the desk."
     list_select_related = ("account", "statement")
-    date_hierarchy = "value_date"
     inlines = (SightingInline,)
-    show_full_result_count = False
     readonly_fields = ("shown_bytes",)
 
     @display(description="state", label=_STATE_LABELS)
@@ -191,19 +186,6 @@ class BankEntryAdmin(ReadOnlyAdmin):
     def shown_bytes(self, entry: BankEntry) -> SafeString | str:
         """Link to the place in the message."""
         return link_to_bytes(entry.statement.message_id, entry.locator)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[BankEntry], search_term: str
-    ) -> tuple[QuerySet[BankEntry], bool]:
-        """Search references, and amounts where a number was typed."""
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
-        try:
-            amount = Decimal(search_term.replace(",", ""))
-        except InvalidOperation:
-            return found, may_repeat
-        if amount.is_finite():
-            found = found | queryset.filter(amount__in=(amount, -amount))
-        return found, may_repeat
 
 
 class FlowForm(forms.ModelForm[ExpectedFlow]):

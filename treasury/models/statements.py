@@ -200,6 +200,16 @@ class BankEntry(TenantModel):
             models.Index(fields=["tenant", "account", "value_date"], name="entry_by_value_date"),
             models.Index(fields=["tenant", "-value_date", "-id"], name="entry_newest"),
             models.Index(
+                fields=["tenant", "state", "-value_date", "-id"],
+                condition=~Q(state="COUNTED"),
+                name="entry_not_counted",
+            ),
+            models.Index(
+                fields=["tenant", "status", "-value_date", "-id"],
+                condition=~Q(status="BOOK"),
+                name="entry_not_booked",
+            ),
+            models.Index(
                 fields=["tenant", "account", "booking_date"], name="entry_by_booking_date"
             ),
             models.Index(fields=["tenant", "uetr"], condition=~Q(uetr=""), name="entry_by_uetr"),
