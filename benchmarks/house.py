@@ -72,6 +72,12 @@ def _person(name: str, role: str) -> User:
     )
 
 
+def auditor(house: House) -> User:
+    """Make a person who may look at everything and change nothing."""
+    with bound(house.tenant, actor=ACTOR):
+        return _person("auditor", "auditor")
+
+
 def make_bank(bic: str, name: str) -> Bank:
     """Make a bank whose payments leave by the folder line."""
     return static.create_bank(bic=bic, name=name, connection=LINE)

@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.measure import Report, as_json, as_text, machine  # noqa: E402
 
-NAMES = ("parsing", "ingesting", "positions", "movement", "decisions", "audit")
+NAMES = ("parsing", "ingesting", "positions", "pages", "movement", "decisions", "audit")
 _WITHOUT_DATABASE = {"parsing"}
 
 

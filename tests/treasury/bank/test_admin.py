@@ -87,8 +87,8 @@ def test_an_account_number_is_never_shown(books: BankAccount, keeper: Client) ->
     assert IBAN not in keeper.get(address).content.decode()
 
 
-def test_entries_are_found_by_reference_and_amount(books: BankAccount, keeper: Client) -> None:
-    for term, expected in (("E2E-77", 1), ("4.50", 1), ("9", 1), ("nothing", 0)):
+def test_entries_are_found_by_their_references(books: BankAccount, keeper: Client) -> None:
+    for term, expected in (("E2E-77", 1), ("E2E-7", 0), ("nothing", 0)):
         answer = page(keeper, "bankentry_changelist", q=term)
         assert answer.context["cl"].result_count == expected, term
 
