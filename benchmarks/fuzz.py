@@ -23,7 +23,8 @@ from tests.integrations.codecs.fuzzing import case, targets
 
 READ_SECONDS_MAX = 2.0
 MEMORY_MB_MAX = 200.0
-SILENCE_SECONDS_MAX = 60.0
+# Generous: on a busy machine a niced child may wait long for its turn.
+SILENCE_SECONDS_MAX = 300.0
 FAILURES_MAX = 20
 
 
@@ -57,7 +58,7 @@ def beat(name, count, seed, keep, pipe):
             _keep(keep, name, number, data, why)
         if len(failures) >= FAILURES_MAX:
             break
-        if number % 1000 == 0:
+        if number % 100 == 0:
             pipe.send(("beat", number))
     grown = peak_mb() - before
     if grown > MEMORY_MB_MAX:

@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from core import clock
 from integrations.codecs import verbatim
 from integrations.codecs.reading import read_message
-from integrations.codecs.records import ParsedMessage, StatusReport
+from integrations.codecs.records import Finding, ParsedMessage, StatusReport
 from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
 from integrations.errors import ConnectionUnknown, MessageUnknown, ProfileUnknown
 from integrations.models import (
@@ -77,6 +77,21 @@ def written_at(message_id: UUID | str, *, locator: str) -> tuple[tuple[str, str]
     """
     data = message_bytes(message_id)
     return verbatim.written_at(data, locator=locator, dialect=dialect_of(message_id))
+
+
+def remarks_at(message_id: UUID | str, *, locator: str) -> tuple[Finding, ...]:
+    """Return what was remarked while the entry at a place was read.
+
+    Raises:
+        MessageUnknown: there is none.
+        UnreadableMessage: the message cannot be read.
+    """
+    found = read_archived(message_id).findings
+    _, mark, entry = locator.partition(", entry ")
+    tail = f"{mark}{entry}"
+    return tuple(
+        one for one in found if one.locator == locator or (mark and one.locator.endswith(tail))
+    )
 
 
 def dialect_of(message_id: UUID | str) -> Dialect:

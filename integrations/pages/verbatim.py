@@ -25,7 +25,14 @@ def written(request: HttpRequest, message_id: UUID) -> HttpResponse:
     problem = ""
     try:
         lines = selectors.written_at(message_id, locator=locator)
+        remarks = selectors.remarks_at(message_id, locator=locator) if lines else ()
     except UnreadableMessage as refusal:
-        lines, problem = (), refusal.message
-    context = {"message": message, "locator": locator, "lines": lines, "problem": problem}
+        lines, remarks, problem = (), (), refusal.message
+    context = {
+        "message": message,
+        "locator": locator,
+        "lines": lines,
+        "remarks": remarks,
+        "problem": problem,
+    }
     return render(request, "integrations/written.html", context)
