@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from core import clock
+from integrations.codecs import verbatim
 from integrations.codecs.rails import RAILS
 from integrations.codecs.reading import read_message
-from integrations.codecs.records import ParsedMessage, StatusReport
+from integrations.codecs.records import Finding, ParsedMessage, StatusReport
 from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
 from integrations.dialects.writing import STANDARD, Writing, parse_writing
 from integrations.engine.health import Bar, Sample, gathered, picture
@@ -103,6 +104,32 @@ def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport:
         UnreadableMessage: with the reason in words.
     """
     return read_message(message_bytes(message_id), dialect=dialect_of(message_id))
+
+
+def written_at(message_id: UUID | str, *, locator: str) -> tuple[tuple[str, str], ...]:
+    """Return everything that an archived message says about the entry at a place in it.
+
+    Raises:
+        MessageUnknown: there is none.
+        UnreadableMessage: the message cannot be read that far.
+    """
+    data = message_bytes(message_id)
+    return verbatim.written_at(data, locator=locator, dialect=dialect_of(message_id))
+
+
+def remarks_at(message_id: UUID | str, *, locator: str) -> tuple[Finding, ...]:
+    """Return what was remarked while the entry at a place was read.
+
+    Raises:
+        MessageUnknown: there is none.
+        UnreadableMessage: the message cannot be read.
+    """
+    found = read_archived(message_id).findings
+    _, mark, entry = locator.partition(", entry ")
+    tail = f"{mark}{entry}"
+    return tuple(
+        one for one in found if one.locator == locator or (mark and one.locator.endswith(tail))
+    )
 
 
 def dialect_of(message_id: UUID | str) -> Dialect:

@@ -13,8 +13,8 @@ from core.errors import Invalid
 from core.money import minor_units
 from integrations.codecs.bai2_funds import Availability, next_weekdays, read_funds
 from integrations.codecs.bai2_records import Record, read_units, records
-from integrations.codecs.bai2_text import told_by
-from integrations.codecs.bai2_types import BALANCES, TOTAL_CREDITS, TOTAL_DEBITS, side_of
+from integrations.codecs.bai2_text import return_reason, told_by
+from integrations.codecs.bai2_types import BALANCES, RETURNS, TOTAL_CREDITS, TOTAL_DEBITS, side_of
 from integrations.codecs.constants import (
     BALANCES_MAX,
     ENTRIES_MAX,
@@ -250,6 +250,7 @@ class _Bai2Reader:
                 counterparty_account=told.counterparty_account,
                 counterparty_bic=told.counterparty_bic,
                 remittance=told.remittance,
+                return_reason=return_reason(told, code=code) if code in RETURNS else None,
             )
         )
 

@@ -7,6 +7,8 @@ from typing import Final
 from integrations.codecs.values import reference
 
 _TAGGED: Final = re.compile(r"([A-Z]{4}): ?(.*)", re.ASCII)
+# Return reasons of ACH entries, as they stand in the text: R01 and the like.
+_RETURN_REASON: Final = re.compile(r"\bR[0-9]{2}\b", re.ASCII)
 _KNOWN: Final = frozenset(
     {"EREF", "REMI", "CRNM", "DBNM", "CACT", "DACT", "CBIC", "DBIC", "CABA", "DABA", "CREF", "IDNM"}
 )
@@ -21,6 +23,12 @@ class Told:
     counterparty_name: str = ""
     counterparty_account: str = ""
     counterparty_bic: str | None = None
+
+
+def return_reason(told: Told, *, code: str) -> str:
+    """Return why an item came back: the reason in its text, else its type code."""
+    found = _RETURN_REASON.search(told.remittance)
+    return found.group() if found else code
 
 
 def told_by(lines: list[str], *, is_credit: bool) -> Told:

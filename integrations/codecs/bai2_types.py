@@ -21,6 +21,8 @@ TOTAL_CREDITS: Final = "100"
 TOTAL_DEBITS: Final = "400"
 # Text about the account, without money.
 NOT_MONETARY: Final = "890"
+# Items that came back: deposited items, checks, ACH entries and wires.
+RETURNS: Final = frozenset({"255", "257", "266", "555", "557"})
 _LOAN_CREDITS: Final = frozenset({"720", "721", "722", "723", "724", "725", "726", "727", "728"})
 _LOAN_DEBITS: Final = frozenset({"760"})
 

@@ -453,26 +453,41 @@ def _read_dates(
 
 
 def _check_details(batch: Batch, *, amount: Decimal, currency: str, findings: Findings) -> None:
-    """Report a batch whose parts are not all there, or do not sum to the entry."""
+    """Report a batch whose parts are not all there, or do not sum to the entry, with the gap."""
     details = batch.details
+    if batch.total is not None and abs(batch.total) != abs(amount):
+        findings.add(
+            "batch_total_differs",
+            f"The batch totals {batch.total}, the entry is {amount} {currency}:"
+            f" a gap of {abs(amount) - abs(batch.total)}.",
+            batch.locator,
+        )
     if len(details) < 2:  # noqa: PLR2004 - a single transaction may be net of charges
         return
     locator = details[0].locator
     if batch.count is not None and batch.count != len(details):
         findings.add(
             "batch_incomplete",
-            f"The batch states {batch.count} transactions, {len(details)} are listed.",
+            f"The batch states {batch.count} transactions, {len(details)} are listed:"
+            f" {_listed(details, currency)} of {amount} {currency}.",
             locator,
         )
         return
-    amounts = [detail.amount for detail in details if detail.currency == currency]
-    parts = sum((part for part in amounts if part is not None), Decimal(0))
-    if len(amounts) == len(details) and parts != amount:
+    parts = _listed(details, currency)
+    in_one_currency = all(detail.currency == currency for detail in details)
+    if in_one_currency and parts != amount:
         findings.add(
             "details_do_not_sum",
-            f"The transactions of the batch sum to {parts}, the entry is {amount} {currency}.",
+            f"The transactions of the batch sum to {parts}, the entry is {amount} {currency}:"
+            f" a gap of {amount - parts}.",
             locator,
         )
+
+
+def _listed(details: list[ParsedDetail], currency: str) -> Decimal:
+    """Return the sum of the parts that are in the entry's currency."""
+    amounts = (one.amount for one in details if one.currency == currency)
+    return sum((part for part in amounts if part is not None), Decimal(0))
 
 
 def _siblings(element: Element, name: str) -> list[Element]:

@@ -56,7 +56,7 @@ _BALANCE: Final = re.compile(
     r"(?P<mark>[CD])(?P<day>[0-9]{6})(?P<currency>[A-Z]{3})?(?P<amount>[0-9]{1,40}(?:,[0-9]{0,20})?)",
     re.ASCII,
 )
-_FLOOR: Final = re.compile(r"([A-Z]{3})[CD]?[0-9]{1,40}(?:,[0-9]{0,20})?", re.ASCII)
+_FLOOR: Final = re.compile(r"([A-Z]{3})[CD]?([0-9]{1,40}(?:,[0-9]{0,20})?)", re.ASCII)
 _SUM: Final = re.compile(r"([0-9]{1,9})([A-Z]{3})([0-9]{1,40}(?:,[0-9]{0,20})?)", re.ASCII)
 _MOMENT: Final = re.compile(
     r"([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})(?:([+-])([0-9]{2})([0-9]{2}))?",
@@ -78,6 +78,8 @@ _BALANCE_CODES: Final = {
 }
 _OWNER_REFERENCE_CHARS: Final = 16
 _TYPE_CHARS: Final = 4
+# The type of a movement that brings a payment back, whatever its narrative says.
+_RETURNED_ITEM: Final = "RTI"
 
 
 @dataclass(slots=True)
@@ -177,12 +179,21 @@ class _MtReader:
         elif part.tag in _BALANCE_CODES:
             self._take_balance(page, part)
         elif part.tag == "34F":
-            floor = _FLOOR.match(part.value)
-            page.floor_currency = floor.group(1) if floor else page.floor_currency
+            self._take_floor(page, part)
         elif part.tag.startswith("13"):
             page.created_at = self._read_moment(part)
         elif part.tag in {"90C", "90D"}:
             page.sums[part.tag] = part
+
+    def _take_floor(self, page: _Page, part: Field) -> None:
+        """Note below which amount movements are left out."""
+        floor = _FLOOR.match(part.value)
+        if floor is None:
+            return
+        page.floor_currency = floor.group(1)
+        if floor.group(2).strip("0,"):
+            words = f"Movements below {floor.group(2)} {floor.group(1)} are not reported."
+            self._note(part.locator, "floor_limit", words)
 
     def _take_balance(self, page: _Page, part: Field) -> None:
         if len(page.balances) >= BALANCES_MAX:
@@ -306,6 +317,7 @@ class _MtReader:
             bank_reference=reference(bank),
             instruction_id=reference(owner),
             transaction_code=f"PRTRY:{kind}" if kind else None,
+            return_reason=_RETURNED_ITEM if kind[1:] == _RETURNED_ITEM else None,
             additional_info=" ".join(piece for piece in extra if piece),
             locator=part.locator,
         )
@@ -437,7 +449,7 @@ def _narrated(entry: ParsedEntry, told: Narrative) -> ParsedEntry:
         counterparty_account=told.counterparty_account,
         counterparty_bic=told.counterparty_bank,
         remittance=told.remittance,
-        return_reason=told.return_reason,
+        return_reason=told.return_reason or entry.return_reason,
         additional_info=" ".join(piece for piece in extra if piece),
     )
 

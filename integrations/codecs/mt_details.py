@@ -27,6 +27,8 @@ _UETR: Final = re.compile(
 _ACCOUNT: Final = re.compile(r"[A-Z0-9 ./-]{4,40}", re.ASCII)
 _LINE_CHARS: Final = 65
 _SUBFIELD_CHARS: Final = 27
+# Business codes of returned direct debits (108, 109) and credit transfers (159).
+_RETURN_CODES: Final = frozenset({"108", "109", "159"})
 _REFERENCES: Final = ("EREF", "KREF", "MREF")
 _REFERENCE_CHARS_MAX: Final = 35
 _FURTHER_PURPOSE: Final = "60"
@@ -96,8 +98,14 @@ def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
         end_to_end_id=reference(keywords.get("EREF")),
         customer_reference=reference(keywords.get("KREF")),
         mandate_id=reference(keywords.get("MREF")),
+        return_reason=_return_reason(start.group(1), texts.get("34", "").strip()),
         purpose=keywords.get("PURP"),
     )
+
+
+def _return_reason(business_code: str, extension: str) -> str | None:
+    """Return why a payment came back: the extension of the text key, on returns only."""
+    return (extension or business_code) if business_code in _RETURN_CODES else None
 
 
 def _read_purpose(purpose: list[tuple[str, str]]) -> tuple[str, dict[str, str]]:

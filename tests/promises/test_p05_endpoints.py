@@ -28,6 +28,7 @@ from core.identity.roles import (
 )
 from core.tenancy import bound
 from integrations.downloads import ROLES_FOR_BYTES
+from integrations.services.mapping import ROLES_FOR_MAPPING
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
@@ -69,6 +70,9 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "api/v1/messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
     "bank-messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
     "proposals/<uuid:proposal_id>/instruction": ROLES_FOR_BYTES,
+    "bank-messages/<uuid:message_id>/entry": ROLES_FOR_BYTES,
+    "bank-messages/<uuid:message_id>/mapping": ROLES_FOR_MAPPING,
+    "mapping": ROLES_FOR_MAPPING,
     "proposals/new": MAKERS,
     "proposals/uploads": MAKERS,
     "proposals/<uuid:proposal_id>/amend": (TREASURY_MAKER,),

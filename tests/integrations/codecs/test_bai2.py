@@ -203,3 +203,12 @@ def test_what_cannot_be_read_is_refused_with_its_line(account: str, code: str) -
     with pytest.raises(UnreadableMessage) as refusal:
         read(file(account, total=0))
     assert refusal.value.code == code
+
+
+def test_a_return_says_why() -> None:
+    account = (
+        '03,7,,/\n16,557,100,,,,ACH Return,Reason: "R02"/\n16,555,100,,,,Deposit back/\n'
+        "16,195,100,,,,See R02/\n49,300,5/"
+    )
+    reasons = [entry.return_reason for entry in one(account, 300).entries]
+    assert reasons == ["R02", "555", None]

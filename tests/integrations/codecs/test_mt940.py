@@ -327,14 +327,15 @@ def test_an_intraday_report_is_checked_against_its_sums() -> None:
     assert identify(data) is MessageKind.MT942
     found = read(data)
     (report,) = found.statements
-    assert found.findings == ()
+    assert [one.code for one in found.findings] == ["floor_limit"]
     assert report.created_at == datetime(
         2026, 11, 20, 15, 30, tzinfo=timezone(timedelta(hours=5, minutes=30))
     )
     assert [one.amount for one in report.entries] == [150, -120]
     assert report.currency == "USD"
     assert prove(report).status is ProofStatus.NO_BALANCES
-    assert codes(data.replace(b":90C:1", b":90C:2")) == ["sum_differs"]
+    differing = data.replace(b":90C:1", b":90C:2")
+    assert codes(differing) == ["floor_limit", "sum_differs"]
 
 
 @pytest.mark.parametrize(

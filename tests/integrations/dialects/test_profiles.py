@@ -1,5 +1,6 @@
 """A bank's dialect is data: kept as JSON, understood key by key, in force for its connection."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from core.tenancy import Tenant
 from integrations import selectors, services
 from integrations.changes import write_connection, write_profile
-from integrations.codecs.records import ParsedMessage
+from integrations.codecs.reading import read_message
+from integrations.codecs.records import ParsedEntry, ParsedMessage
 from integrations.dialects.checks import explained, help_on, register_check
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.reading import PLAIN, DetailsStyle, Reversals, Side, parse_dialect
@@ -128,6 +130,70 @@ def test_a_message_is_read_in_the_dialect_of_its_connection(line: BankConnection
     assert isinstance(told, ParsedMessage)
     assert str(plain.statements[0].entries[0].amount) == "-25.00"
     assert str(told.statements[0].entries[0].amount) == "25.00"
+
+
+def _first_entry(*lines: str, **reading: Any) -> ParsedEntry:
+    page = [":20:R1", ":25:12345678", ":28C:1/1", ":60F:C261101EUR100,00", *lines, "-"]
+    found = read_message("\r\n".join(page).encode(), dialect=parse_dialect(reading))
+    assert isinstance(found, ParsedMessage)
+    return found.statements[0].entries[0]
+
+
+def test_dates_may_have_another_order() -> None:
+    line = ":61:0511261105C25,00NTRFNONREF"
+    day_first = [":20:R1", ":25:1", ":60F:C011126EUR1,00", line.replace("1105", "0511")]
+    found = read_message(
+        "\r\n".join(day_first).encode(), dialect=parse_dialect({"mt_dates": "DMY"})
+    )
+    assert isinstance(found, ParsedMessage)
+    entry = found.statements[0].entries[0]
+    assert (entry.value_date, entry.booking_date) == (date(2026, 11, 5), date(2026, 11, 5))
+    assert found.statements[0].balances[0].on == date(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("style", "remittance"),
+    [
+        ("auto", "a/REMI/Rent"),
+        ("tags", "Rent"),
+        ("subfields", "a/REMI/Rent"),
+        ("text", "a/REMI/Rent"),
+    ],
+)
+def test_the_structure_of_field_86_may_be_named(style: str, remittance: str) -> None:
+    lines = (":61:2611011101C25,00NTRFNONREF", ":86:a/REMI/Rent")
+    assert _first_entry(*lines, mt_details=style).remittance == remittance
+
+
+def test_plain_text_that_looks_like_subfields_stays_text() -> None:
+    lines = (":61:2611011101C25,00NTRFNONREF", ":86:166?20EREF+7")
+    assert _first_entry(*lines).end_to_end_id == "7"
+    assert _first_entry(*lines, mt_details="text").end_to_end_id is None
+
+
+@pytest.mark.parametrize(
+    ("type_code", "narrative", "reason"),
+    [
+        ("NRTI", "back", "RTI"),
+        ("NTRF", "159?00RETURN?34914?20EREF+7", "914"),
+        ("NTRF", "109?00RETURN?20EREF+7", "109"),
+        ("NTRF", "166?00PAYMENT?34914?20EREF+7", None),
+        ("NRTI", "/RTRN/AC04/REMI/x", "AC04"),
+    ],
+)
+def test_returns_are_told_by_their_codes(
+    type_code: str, narrative: str, reason: str | None
+) -> None:
+    lines = (f":61:2611011101C25,00{type_code}NONREF", f":86:{narrative}")
+    assert _first_entry(*lines).return_reason == reason
+
+
+def test_what_an_intraday_report_leaves_out_is_said() -> None:
+    report = ":20:R\r\n:25:1\r\n:34F:EUR1000,\r\n:13D:2611011200+0100\r\n"
+    found = read_message(report.encode())
+    assert isinstance(found, ParsedMessage)
+    assert [one.code for one in found.findings] == ["floor_limit"]
+    assert read_message(report.replace("1000,", "0,").encode()).findings == ()
 
 
 def test_a_connection_takes_no_profile_that_is_unknown_or_out_of_use(line: BankConnection) -> None:
