@@ -35,3 +35,5 @@ BURST_SHARE: Final = 10
 NOTES_PER_LINE_MAX: Final = 200
 UNKNOWN_KIND: Final = "UNKNOWN"
 PAIN001_KIND: Final = "pain.001"
+# What the database calls its refusal of bytes that nobody approved.
+SEAL_CONSTRAINT: Final = "order_seal"

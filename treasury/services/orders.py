@@ -33,11 +33,8 @@ def trial_of(proposal: Proposal) -> Transfer:
 def prepared(transfer: Transfer) -> Prepared:
     """Return the order as its bank will read it, with everything that speaks against it."""
     proposal = transfer.proposal
-    return prepare(
-        instruction_for(transfer),
-        rail=proposal.rail,
-        writing=writing_of(proposal.debit_account),
-    )
+    writing = writing_of(proposal.debit_account)
+    return prepare(instruction_for(transfer, writing=writing), rail=proposal.rail, writing=writing)
 
 
 def bytes_of(transfer: Transfer, order: Prepared) -> bytes:
@@ -73,7 +70,7 @@ def message_reference(transfer: Transfer) -> str:
     return f"{transfer.end_to_end_id}-{transfer.attempt}"
 
 
-def instruction_for(transfer: Transfer) -> PaymentInstruction:
+def instruction_for(transfer: Transfer, *, writing: Writing | None = None) -> PaymentInstruction:
     """Return the order for `transfer`; the same attempt always gives the same references.
 
     Raises:
@@ -81,7 +78,7 @@ def instruction_for(transfer: Transfer) -> PaymentInstruction:
     """
     proposal = transfer.proposal
     debit = proposal.debit_account
-    terms = writing_of(debit).terms(proposal.rail)
+    terms = (writing or writing_of(debit)).terms(proposal.rail)
     reference = message_reference(transfer)
     return PaymentInstruction(
         message_id=reference,
