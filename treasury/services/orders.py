@@ -37,18 +37,18 @@ def prepared(transfer: Transfer) -> Prepared:
     return prepare(instruction_for(transfer, writing=writing), rail=proposal.rail, writing=writing)
 
 
-def bytes_of(transfer: Transfer, order: Prepared) -> bytes:
+def bytes_of(transfer: Transfer, *, order: Prepared) -> bytes:
     """Return the bytes of a prepared order."""
     writing = writing_of(transfer.proposal.debit_account)
     return write_order([order.instruction], writing=writing)
 
 
-def seal_of(transfer: Transfer, body: bytes) -> str:
+def seal_of(transfer: Transfer, *, body: bytes) -> str:
     """Return the seal of an order's bytes."""
     return order_seal(body=body, message_reference=message_reference(transfer), uetr=transfer.uetr)
 
 
-def require_as_approved(transfer: Transfer, body: bytes) -> None:
+def require_as_approved(body: bytes, *, transfer: Transfer) -> None:
     """Refuse bytes that are not the order people agreed to; the database asks the same.
 
     Raises:
@@ -57,7 +57,7 @@ def require_as_approved(transfer: Transfer, body: bytes) -> None:
     approved = transfer.proposal.order_seal
     if not approved:
         raise OrderChanged("It was approved before orders were sealed: propose it anew.")
-    if seal_of(transfer, body) != approved:
+    if seal_of(transfer, body=body) != approved:
         raise OrderChanged(
             "The order is not the one that was approved: a company, an account or the bank's"
             " profile changed since. Propose it anew.",

@@ -157,7 +157,7 @@ def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
         body, is_archived = lines.message_bytes(transfer.message_id), True
     else:
         trial = _draft(found, transfer)
-        body, is_archived = orders.bytes_of(trial, orders.prepared(trial)), False
+        body, is_archived = orders.bytes_of(trial, order=orders.prepared(trial)), False
     context = {
         "text": laid_out(body.decode("utf-8", "replace")),
         "is_archived": is_archived,
