@@ -43,3 +43,5 @@ NOTES_PER_LINE_MAX: Final = 200
 SAMPLES_KEPT_DAYS: Final = 7
 UNKNOWN_KIND: Final = "UNKNOWN"
 PAIN001_KIND: Final = "pain.001"
+# What the database calls its refusal of bytes that nobody approved.
+SEAL_CONSTRAINT: Final = "order_seal"

@@ -14,7 +14,6 @@ ALL_RAILS: Final = "*"
 NAME_CHARS_MAX: Final = 140
 RULES_MAX: Final = 10
 LINES_MAX: Final = 10
-ORDERS_PER_FILE_MAX: Final = 1_000
 _BIC: Final = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z0-9]{1,35}", re.ASCII)
@@ -207,7 +206,6 @@ class Writing:
     business_header: bool = False
     sender_bic: str = ""
     note_to_bank: str = ""
-    orders_per_file_max: int = 1
     rails: Mapping[str, RailTerms] = field(default_factory=lambda: RAIL_TERMS)
     regulatory: tuple[RegulatoryRule, ...] = REGULATORY
 
@@ -228,7 +226,6 @@ HELP: Final = (
     ("business_header", "true or false", "Whether a head.001 stands before an interbank message."),
     ("sender_bic", "BIC", "The BIC we send interbank messages under."),
     ("note_to_bank", "text", "Written for our own bank in every order; see information."),
-    ("orders_per_file_max", "1 to 1000", "How many approved orders may share a file."),
     (
         "rails",
         '{"CHAPS": {"charge_bearer": "SHAR"}}',
@@ -259,9 +256,6 @@ def parse_writing(raw: Mapping[str, Any]) -> Writing:
         business_header=keys.flag("business_header", default=False),
         sender_bic=_formed(keys, "sender_bic", _BIC, "is a BIC"),
         note_to_bank=_note(keys),
-        orders_per_file_max=keys.count(
-            "orders_per_file_max", default=1, least=1, most=ORDERS_PER_FILE_MAX
-        ),
         rails=_rails(keys),
         regulatory=_rules(keys),
     )

@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.db import IntegrityError, transaction
 
 from core import clock, events
 from core.tenancy import bound
@@ -34,6 +35,7 @@ from integrations.constants import (
     LEASE_MARGIN_SECONDS,
     LEASE_START_SECONDS,
     REASON_CHARS_MAX,
+    SEAL_CONSTRAINT,
 )
 from integrations.engine.line import Admission, pause
 from integrations.events import PaymentSent, PaymentUnknown
@@ -164,11 +166,20 @@ def _admission(message: Message, now: datetime) -> Admission:
     return lines.admitted(connection=message.connection, now=now)
 
 
-def _claim(message: Message, now: datetime) -> Claim:
+def _claim(message: Message, now: datetime) -> Claim | str:
+    """Lease a message; one whose bytes are not what people approved is refused, alone."""
     line = lines.settings_of(message.connection)
     lease_seconds = LEASE_START_SECONDS + lines.call_seconds(line) + LEASE_MARGIN_SECONDS
     message.claim(until=now + timedelta(seconds=lease_seconds))
-    message.save(update_fields=["state", "locked_until", "fence", "attempts"])
+    try:
+        with transaction.atomic():
+            message.save(update_fields=["state", "locked_until", "fence", "attempts"])
+    except IntegrityError as error:
+        if not _breaks_the_seal(error):
+            raise
+        logger.warning("seal_broken", message=str(message.pk), sha256=message.sha256)
+        refuse(message, reason="It was not sent: its bytes are not the order that was approved.")
+        return "refused"
     return Claim(
         message_id=message.pk,
         fence=message.fence,
@@ -177,6 +188,11 @@ def _claim(message: Message, now: datetime) -> Claim:
         line=line,
         start_before=now + timedelta(seconds=LEASE_START_SECONDS),
     )
+
+
+def _breaks_the_seal(error: IntegrityError) -> bool:
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) == SEAL_CONSTRAINT
 
 
 def outgoing_of(message: Message) -> Outgoing:

@@ -25,6 +25,7 @@ PAGES = (
     "/transfers",
     "/approvals",
     "/authority",
+    "/beneficiaries/readiness",
     "/me/security",
     "/alerts",
     "/rails",
@@ -219,6 +220,23 @@ def test_a_maker_proposes_in_the_browser(office: Office, open_desk: OpenDesk) ->
     page.get_by_role("button", name="Submit for approval").click()
     expect(page.locator(".toast-success")).to_contain_text("waits for its checkers")
     expect(page.locator(".headline").first).to_contain_text("1,250,000.50")
+
+
+def test_the_form_says_what_the_bank_would_before_it_is_submitted(
+    office: Office, open_desk: OpenDesk
+) -> None:
+    page = open_desk(office.maker, "/proposals/new")
+    ask = page.get_by_role("button", name="What would the bank say?")
+    ask.click()
+    expect(page.locator("#preflight .notice-bad")).to_contain_text("Please fill this in")
+    page.get_by_label("From").select_option(value=str(office.house.near.pk))
+    page.get_by_label("To an own account").select_option(value=str(office.house.home.pk))
+    page.get_by_label("Amount").fill("1250000.50")
+    page.get_by_label("Why").fill("Payouts of tomorrow")
+    ask.click()
+    expect(page.locator("#preflight")).to_contain_text("The bank would take it")
+    with office.as_system():
+        assert not Proposal.objects.exists()
 
 
 def test_the_chosen_look_stays(office: Office, open_desk: OpenDesk) -> None:

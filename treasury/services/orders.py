@@ -33,25 +33,22 @@ def trial_of(proposal: Proposal) -> Transfer:
 def prepared(transfer: Transfer) -> Prepared:
     """Return the order as its bank will read it, with everything that speaks against it."""
     proposal = transfer.proposal
-    return prepare(
-        instruction_for(transfer),
-        rail=proposal.rail,
-        writing=writing_of(proposal.debit_account),
-    )
+    writing = writing_of(proposal.debit_account)
+    return prepare(instruction_for(transfer, writing=writing), rail=proposal.rail, writing=writing)
 
 
-def bytes_of(transfer: Transfer, order: Prepared) -> bytes:
+def bytes_of(transfer: Transfer, *, order: Prepared) -> bytes:
     """Return the bytes of a prepared order."""
     writing = writing_of(transfer.proposal.debit_account)
     return write_order([order.instruction], writing=writing)
 
 
-def seal_of(transfer: Transfer, body: bytes) -> str:
+def seal_of(transfer: Transfer, *, body: bytes) -> str:
     """Return the seal of an order's bytes."""
     return order_seal(body=body, message_reference=message_reference(transfer), uetr=transfer.uetr)
 
 
-def require_as_approved(transfer: Transfer, body: bytes) -> None:
+def require_as_approved(body: bytes, *, transfer: Transfer) -> None:
     """Refuse bytes that are not the order people agreed to; the database asks the same.
 
     Raises:
@@ -60,7 +57,7 @@ def require_as_approved(transfer: Transfer, body: bytes) -> None:
     approved = transfer.proposal.order_seal
     if not approved:
         raise OrderChanged("It was approved before orders were sealed: propose it anew.")
-    if seal_of(transfer, body) != approved:
+    if seal_of(transfer, body=body) != approved:
         raise OrderChanged(
             "The order is not the one that was approved: a company, an account or the bank's"
             " profile changed since. Propose it anew.",
@@ -73,7 +70,7 @@ def message_reference(transfer: Transfer) -> str:
     return f"{transfer.end_to_end_id}-{transfer.attempt}"
 
 
-def instruction_for(transfer: Transfer) -> PaymentInstruction:
+def instruction_for(transfer: Transfer, *, writing: Writing | None = None) -> PaymentInstruction:
     """Return the order for `transfer`; the same attempt always gives the same references.
 
     Raises:
@@ -81,7 +78,7 @@ def instruction_for(transfer: Transfer) -> PaymentInstruction:
     """
     proposal = transfer.proposal
     debit = proposal.debit_account
-    terms = writing_of(debit).terms(proposal.rail)
+    terms = (writing or writing_of(debit)).terms(proposal.rail)
     reference = message_reference(transfer)
     return PaymentInstruction(
         message_id=reference,

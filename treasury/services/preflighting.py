@@ -87,7 +87,7 @@ def seal_for_approval(*, proposal: Proposal) -> str:
                 for one in order.errors
             ],
         )
-    return orders.seal_of(trial, orders.bytes_of(trial, order))
+    return orders.seal_of(trial, body=orders.bytes_of(trial, order=order))
 
 
 def flags_of_the_bank(*, proposal: Proposal) -> tuple[Flag, ...]:

@@ -284,7 +284,7 @@ def _start_attempt(proposal: Proposal) -> bool:
                 rail=proposal.rail,
                 connection_code=proposal.debit_account.bank.connection,
                 not_after=proposal.cutoff_at,
-                require=partial(orders.require_as_approved, held),
+                require=partial(orders.require_as_approved, transfer=held),
             )
     except DomainError as refusal:
         mark_failed(reference=held.end_to_end_id, reason=refusal.message, reason_code="PREFLIGHT")

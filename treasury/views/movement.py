@@ -248,8 +248,12 @@ def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
         body, is_archived = lines.message_bytes(transfer.message_id), True
     else:
         trial = _draft(found, transfer)
-        body, is_archived = orders.bytes_of(trial, orders.prepared(trial)), False
-    context = {"text": laid_out(body.decode("utf-8", "replace")), "is_archived": is_archived}
+        body, is_archived = orders.bytes_of(trial, order=orders.prepared(trial)), False
+    context = {
+        "text": laid_out(body.decode("utf-8", "replace")),
+        "is_archived": is_archived,
+        "seal": found.order_seal,
+    }
     return render(request, "treasury/instruction.html", context)
 
 

@@ -68,7 +68,6 @@ def test_a_profile_changes_one_rail_and_all_rails() -> None:
         ({"charset": "ebcdic"}, "charset"),
         ({"replacements": {"ae": "x"}}, "replacements.ae"),
         ({"batch_booking": "yes"}, "batch_booking"),
-        ({"orders_per_file_max": 0}, "orders_per_file_max"),
         ({"sender_bic": "nobody"}, "sender_bic"),
         ({"format": "pacs.008.001.08"}, "sender_bic"),
         ({"rails": {"TELEX": {}}}, "rails.TELEX"),

@@ -7,13 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.db import IntegrityError, connection
 
 from core import clock
 from core.tenancy import bound
 from integrations import services
 from integrations.channels import NotSent
+from integrations.constants import SEAL_CONSTRAINT
 from integrations.errors import (
     CalledInsideTransaction,
     ConnectionUnknown,
@@ -64,6 +67,38 @@ def test_a_queued_payment_reaches_the_bank_once(http_house: House, bank: Sandbox
     assert bank.attempts(message.reference) == 1
     assert http_house.topics() == [SENT]
     assert http_house.dispatch().total == 0
+
+
+def test_bytes_that_nobody_approved_are_refused_alone(http_house: House, bank: SandboxBank) -> None:
+    broken, whole = http_house.queue(), http_house.queue()
+    with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
+        owner.execute(
+            "CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger LANGUAGE plpgsql"
+            f" AS $$ BEGIN IF TG_OP = 'UPDATE' AND NEW.id = '{broken.pk}' THEN"
+            f" RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation',"
+            f" CONSTRAINT = '{SEAL_CONSTRAINT}'; END IF; RETURN NEW; END $$"
+        )
+    report = http_house.dispatch()
+    assert (report.sent, report.refused) == (1, 1)
+    refused = http_house.message(broken)
+    assert (refused.state, http_house.message(whole).state) == ("REFUSED", "SENT")
+    assert "not the order that was approved" in refused.reason
+    assert bank.attempts(broken.reference) == 0
+
+
+def test_another_refusal_of_the_database_is_not_taken_for_a_broken_seal(
+    http_house: House, bank: SandboxBank
+) -> None:
+    message = http_house.queue()
+    with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
+        owner.execute(
+            "CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN IF TG_OP = 'UPDATE' THEN RAISE EXCEPTION 'frozen' USING"
+            " ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$"
+        )
+    with pytest.raises(IntegrityError, match="frozen"):
+        http_house.dispatch()
+    assert http_house.message(message).state == "QUEUED"
 
 
 def test_nobody_listening_means_not_sent_and_tried_again(

@@ -87,5 +87,8 @@ def test_the_proposal_shows_what_will_read_differently(
     proposal = propose(house, maker)
     page = signed_in(checker).get(reverse("treasury:proposal", args=[proposal.pk]))
     assert "bank_text_rewritten" in page.content.decode()
+    order = signed_in(checker).get(reverse("treasury:instruction", args=[proposal.pk]))
+    assert f"sha256 {proposal.order_seal}" in order.content.decode()
+    assert "Grosse + Sohne Ltd" in order.content.decode()
     detail = signed_in(checker).get(f"/api/v1/proposals/{proposal.pk}").json()
     assert "bank_text_rewritten" in {flag["code"] for flag in detail["flags"]}

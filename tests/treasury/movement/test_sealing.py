@@ -163,6 +163,12 @@ def test_the_untouched_message_is_taken_up(executing: Proposal) -> None:
     assert sql(TAKE_UP, **facts(executing)) == 1
 
 
+def test_what_stood_in_the_queue_before_there_were_seals_leaves(executing: Proposal) -> None:
+    with guard_replaced("treasury_proposal", "guard"):
+        sql("UPDATE treasury_proposal SET order_seal = '' WHERE id = %(id)s", id=executing.pk)
+    assert sql(TAKE_UP, **facts(executing)) == 1
+
+
 def test_an_order_that_would_read_differently_fails_in_words(
     house: House, tenant: Tenant, maker: User, checker: User
 ) -> None:
