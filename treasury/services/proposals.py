@@ -82,6 +82,8 @@ def submit_proposal(
     _require_time(proposal)
     require_payable(proposal.beneficiary)
     before = proposal.state
+    # Before the instant is taken: who comes later counts who came earlier, never neither the other.
+    controls.count_alone(proposal)
     proposal.submit(at=clock.now())
     _ask_for_approval(proposal, break_glass)
     tell_status(proposal=proposal, from_state=before)
