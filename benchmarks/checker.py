@@ -130,7 +130,7 @@ class Checker:
         pictures.take(page, "inbox")
         with walk.leads_to(page, "together", "/approvals/together?*"):
             walk.press(page, "t")
-        pictures.take(page, "together", whole=True)
+        pictures.take(page, "together")
         for box in page.locator("form.panel [type=checkbox]").all():
             box.focus()
             walk.press(page, "Space")
