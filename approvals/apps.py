@@ -9,12 +9,13 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what this room itself lets approve, and name the guards that must stand."""
-        from approvals import changes, registry
+        from approvals import changes, previews, registry
         from approvals.constants import AUTHORITY_LIMIT, DELEGATION
         from core import checks
 
         changes.fill_port()
         changes.govern_rules()
+        previews.register_previews()
         for subject_type in (DELEGATION, AUTHORITY_LIMIT):
             registry.register(subject_type, registry.SubjectHooks(on_approved=registry.nothing))
 

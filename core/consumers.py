@@ -7,14 +7,12 @@ so a revoked or disabled person is disconnected.
 import asyncio
 import contextlib
 import json
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
-from django.http import parse_cookie
 from redis.exceptions import RedisError
 
 from core.events.models import OutboxEvent
@@ -22,6 +20,7 @@ from core.events.relay import updates_group
 from core.identity.models import User
 from core.identity.sessions import is_ended
 from core.middleware import TENANT_SESSION_KEY
+from core.sockets import record_refusal, session_of
 from core.tenancy import bound
 
 RECHECK_SECONDS: Final = 3
@@ -40,6 +39,9 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
         """Accept signed-in people only, into their own tenant's group."""
         self.tenant = await self._tenant_of_session()
         if self.tenant is None:
+            await record_refusal(
+                self.scope, code="not_authenticated", status=HTTPStatus.UNAUTHORIZED
+            )
             await self.accept()
             await self.close(code=CLOSE_NOT_SIGNED_IN)
             return
@@ -91,9 +93,7 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _tenant_of_session(self) -> UUID | None:
-        headers = dict(self.scope.get("headers", []))
-        cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-        session = SessionStore(session_key=cookies.get(settings.SESSION_COOKIE_NAME))
+        session = session_of(self.scope)
         tenant, user = session.get(TENANT_SESSION_KEY), session.get("_auth_user_id")
         if not tenant or not user:
             return None

@@ -31,6 +31,7 @@ BULK_STATES: Final = {
 }
 # Models without a page in the admin, each with the reason.
 NO_ADMIN: Final = {
+    "approvals.DecisionList": "shown with the decisions that it serves",
     "core.ChangeDraft": "notes of a draft; they are rolled back, never committed",
     "core.AuditPending": "queue of the sealer; empty within seconds",
     "core.StepUp": "shown with the decision or change that it serves",

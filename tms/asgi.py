@@ -13,6 +13,7 @@ http = get_asgi_application()
 from django.conf import settings  # noqa: E402 - Django must be set up first
 
 from core.checks import refuse_unless_safe  # noqa: E402
+from core.sockets import RecordedOrigins  # noqa: E402
 from tms.celery import app as celery_app  # noqa: E402, F401 - web sends tasks
 from tms.routing import websocket_urlpatterns  # noqa: E402
 
@@ -22,6 +23,8 @@ with ThreadPoolExecutor(1) as pool:
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": OriginValidator(URLRouter(websocket_urlpatterns), settings.TMS_ORIGINS),
+        "websocket": RecordedOrigins(
+            OriginValidator(URLRouter(websocket_urlpatterns), settings.TMS_ORIGINS)
+        ),
     }
 )

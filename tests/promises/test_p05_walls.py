@@ -12,6 +12,7 @@ from tests.promises.test_p05_catalogue import tenant_models
 
 # Tables in which the world of these tests has no row, each with the reason.
 EMPTY = {
+    "approvals_decisionlist": "takes several approvals; tests/approvals/test_listing.py",
     "approvals_breakglassreview": "takes two passkeys; tests/approvals/test_authority_page.py",
     "core_changedraft": "never outlives its transaction: core_changedraft.never_lasts",
     "core_passkey": "made by browsers; tests/core/test_step_up.py, tests/browser/test_passkeys.py",

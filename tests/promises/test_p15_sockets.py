@@ -18,6 +18,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 
 from core import clock, consumers
+from core.audit.models import AuditEntry
 from core.events import publish
 from core.events import relay as relaying
 from core.events.relay import redis_client, relay, sequence_committed
@@ -69,6 +70,44 @@ def _announce(realm: Realm) -> None:
         publish(Happened(number=1, about=realm.mark))
     sequence_committed(tenant=realm.tenant)
     relay(tenant=realm.tenant, client=redis_client())
+
+
+def _refused(realm: Realm, person: str) -> list[str]:
+    """Return the codes of the handshakes of one person that the trail keeps as refused."""
+    with bound(realm.tenant):
+        found = AuditEntry.objects.filter(action="REFUSED", actor=person)
+        return [str((entry.after or {}).get("code")) for entry in found.order_by("id")]
+
+
+def test_a_handshake_of_another_origin_is_kept_in_the_trail(world: World) -> None:
+    client = world.ours.client("dealer")
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    before = len(_refused(world.ours, client.session["_auth_user_id"]))
+
+    async def talk() -> None:
+        assert not await Socket(cookie, "http://evil.example").connect()
+        await (await _joined(cookie)).leave()
+
+    in_one_loop(talk)
+    assert _refused(world.ours, client.session["_auth_user_id"])[before:] == ["origin_refused"]
+
+
+def test_a_handshake_of_an_ended_session_is_kept_in_the_trail(world: World) -> None:
+    client = world.ours.client("back_office")
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    person = client.session["_auth_user_id"]
+    before = len(_refused(world.ours, person))
+    client.get("/me/security")
+    with bound(world.ours.tenant):
+        PersonSession.objects.filter(user_id=person).update(ended_at=clock.wall())
+
+    async def knock() -> None:
+        socket = Socket(cookie)
+        await socket.connect()
+        assert await socket.closed_with(CLOSED_WITHIN_SECONDS) == consumers.CLOSE_NOT_SIGNED_IN
+
+    in_one_loop(knock)
+    assert _refused(world.ours, person)[before:] == ["not_authenticated"]
 
 
 @pytest.mark.parametrize("cookie", ["", "x" * 32, "../../etc", "\x7f"])

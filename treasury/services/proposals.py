@@ -81,6 +81,8 @@ def submit_proposal(
     before = proposal.state
     proposal.order_seal = seal_for_approval(proposal=proposal)
     Proposal.objects.filter(pk=proposal.pk).update(order_seal=proposal.order_seal)
+    # Before the instant is taken: who comes later counts who came earlier, never neither the other.
+    controls.count_alone(proposal)
     proposal.submit(at=clock.now())
     _ask_for_approval(proposal, break_glass)
     tell_status(proposal=proposal, from_state=before)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from approvals import selectors as approvals
 from approvals.policies import BREAK_GLASS_PER_DAY_MAX, BREAK_GLASS_USD_MAX
 from approvals.services import BreakGlass, BreakGlassReason
 from core import policies
@@ -109,6 +110,7 @@ def amend_proposal(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
         return redirect("treasury:proposal", proposal_id=proposal_id)
     errors: dict[str, str] = {}
     given: Any = _terms_of(found)
+    was_over_glass = _over_broken_glass(found)
     if request.method == "POST":
         given = request.POST
         try:
@@ -120,6 +122,8 @@ def amend_proposal(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
             refuse(request, refusal)
         else:
             words = f"{done.reference} is now version {done.version}; it waits for its checkers."
+            if was_over_glass:
+                words += " It goes the ordinary way: limits and cool-off hold again."
             messages.success(request, words)
             return redirect("treasury:proposal", proposal_id=proposal_id)
     return _form(request, errors, given, found)
@@ -168,10 +172,18 @@ def _form(
         "glass_usd_max": policies.get(BREAK_GLASS_USD_MAX),
         "glass_per_day_max": policies.get(BREAK_GLASS_PER_DAY_MAX),
         "amended": amended,
+        "glass_was_broken": amended is not None and _over_broken_glass(amended),
         "decisions_count": movement.decisions_count(amended) if amended else 0,
         "form_id": request.POST.get("form_id") or uuid7().hex,
     }
     return render(request, "treasury/new_proposal.html", context)
+
+
+def _over_broken_glass(proposal: Proposal) -> bool:
+    asked = approvals.request_of(
+        subject_type=proposals.SUBJECT, subject_id=proposal.pk, subject_version=proposal.version
+    )
+    return asked is not None and asked.break_glass is not None
 
 
 def _maker(request: HttpRequest) -> User:

@@ -121,7 +121,7 @@ def test_a_form_without_version_or_outcome_decides_nothing(
     url = reverse("approvals:decide", args=[waiting().pk])
     client = signed_in(checker)
     for broken in ({"version": ""}, {"version": "\u0661"}, {"outcome": "MAYBE"}):
-        assert client.post(url, form_of(waiting()) | broken).status_code == 302
+        assert client.post(url, form_of(waiting()) | broken).status_code == 422
     assert not Decision.objects.exists()
     # negative control: the whole form does decide
     client.post(url, form_of(waiting(), by=checker))

@@ -120,3 +120,15 @@ def test_a_draft_breaks_no_glass_and_reasons_are_three(house: House, maker: User
     hurry = {**glass, "reason": "hurry"}
     assert sent(client, API, terms(house, break_glass=hurry)).status_code == 400
     assert not Proposal.objects.exists()
+
+
+def test_an_amendment_of_broken_glass_goes_the_ordinary_way_and_says_so(
+    house: House, maker: User
+) -> None:
+    client = client_of(maker)
+    client.post("/proposals/new", terms(house, **GLASS))
+    amend = f"/proposals/{Proposal.objects.get().pk}/amend"
+    assert "The new version goes the ordinary way." in client.get(amend).content.decode()
+    answer = client.post(amend, terms(house, amount="2000000.00"), follow=True)
+    assert "It goes the ordinary way: limits and cool-off hold again." in answer.content.decode()
+    assert glass_of_the_request() is None

@@ -1,0 +1,72 @@
+"""What other limits would have refused among past proposals, and what cannot be replayed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import connection
+
+from approvals.previews import compared, proposed_value, without_past
+from approvals.replaying import REPLAYED_DAYS
+from core import clock, policies
+from core.changes.models import ChangeRequest
+from core.changes.registry import Preview, preview_policy
+from treasury import policies as knobs
+
+COUNTED_MAX: Final = 1_000
+_ROLLING: Final = """
+SELECT p.reference, r.usd
+  FROM (SELECT * FROM treasury_proposal q WHERE q.submitted_at >= %s
+         ORDER BY q.submitted_at DESC LIMIT %s) p, treasury_rolling(p) r
+ WHERE r.scope = %s
+ ORDER BY p.submitted_at DESC
+"""
+_NOT_REPLAYED: Final[dict[str, str]] = {
+    knobs.COOL_OFF_HOURS.key: "when an account rested is known for its latest change only. Payments"
+    " that are not executed yet follow the new value.",
+    knobs.RATE_AGE_HOURS_MAX.key: "rates of any age were kept, but what was done for want of one"
+    " was not. It holds from the next figure on.",
+    knobs.SPLITTING_COUNTS.key: "how many people a payment needed was frozen with its request. It"
+    " holds from the next submission on.",
+    knobs.DUPLICATE_DAYS.key: "it is a warning, which people may have heeded. It holds from the"
+    " next submission on.",
+    knobs.RETRY_HOURS_MAX.key: "it bounds what a person may try again from now on.",
+    knobs.INTERNAL_LEAD_MINUTES.key: "cut-offs were frozen with each proposal.",
+    knobs.DEDUPE_DAY_TZ.key: "days were counted in the zone of their time.",
+}
+
+
+def _rolling(scope: str) -> list[tuple[str, Decimal | None]]:
+    since = clock.now() - timedelta(days=REPLAYED_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLLING, [since, COUNTED_MAX, scope])
+        return list(cursor.fetchall())
+
+
+def _passes(usd: Decimal | None, ceiling: Decimal) -> bool:
+    return ceiling > 0 and usd is not None and usd > ceiling
+
+
+def _limit(policy: policies.Policy[Decimal], scope: str) -> Callable[[ChangeRequest], Preview]:
+    def preview(change: ChangeRequest) -> Preview:
+        old, new = policies.get(policy), Decimal(proposed_value(change, policy))
+        cases = (
+            (reference, _passes(usd, old), _passes(usd, new)) for reference, usd in _rolling(scope)
+        )
+        return compared(cases, what="proposals", yes="refused", no="accepted")
+
+    return preview
+
+
+def register_previews() -> None:
+    """Name what replays each policy of this room that steers controls, or why nothing does."""
+    limits: tuple[tuple[policies.Policy[Any], str], ...] = (
+        (knobs.OUTFLOW_24H_BENEFICIARY_USD_MAX, "beneficiary"),
+        (knobs.OUTFLOW_24H_MAKER_USD_MAX, "maker"),
+        (knobs.OUTFLOW_24H_ACCOUNT_USD_MAX, "account"),
+    )
+    for policy, scope in limits:
+        preview_policy(policy.key, _limit(policy, scope))
+    for key, words in _NOT_REPLAYED.items():
+        preview_policy(key, without_past(words))
