@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from treasury.views import beneficiaries, freezing, movement, position, proposing
+from treasury.views import beneficiaries, freezing, movement, position, proofs, proposing
 
 app_name = "treasury"
 
 urlpatterns = [
     path("position", position.overview, name="position"),
     path("position/panel", position.panel, name="position-panel"),
+    path("proofs", proofs.overview, name="proofs"),
+    path("proofs/export.csv", proofs.export, name="proofs-export"),
     path("accounts/<uuid:account_id>", position.account_page, name="account"),
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
     path("proposals", movement.proposal_board, name="proposals"),

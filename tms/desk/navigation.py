@@ -50,6 +50,7 @@ ENTRIES: Final = (
         icon="wallet",
         keys="g p",
     ),
+    Entry(heading="Cash", title="Daily proof", url_name="treasury:proofs", icon="scale"),
     Entry(
         heading="Cash",
         title="Forecasts",
