@@ -85,7 +85,7 @@ def run(*, quick: bool) -> Iterator[Report]:
 
 
 def _back_value(tenant: UUID, *, accounts: int, days: int) -> Report:
-    """Book entries of two hundred days ago, each on another account in turn; then take them back."""
+    """Book entries with value dates of two months before, and take them back each time."""
     busy = database.busy_clock()
 
     def book() -> float:
