@@ -29,6 +29,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "collect bank messages": {"task": "integrations.collect", "schedule": 5.0},
     "start approved transfers": {"task": "treasury.execute", "schedule": 2.0},
     "forecast": {"task": "liquidity.forecast", "schedule": 900.0},
+    "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "keep the demo fresh": {"task": "demo.keep_fresh", "schedule": 3600.0},
     "watch confirmations": {"task": "treasury.sla", "schedule": 30.0},

@@ -2,7 +2,7 @@
 
 from treasury.constants import BeneficiaryState, FreezeState, ProposalState
 from treasury.models.beneficiaries import Beneficiary
-from treasury.models.days import DailyBalance, DayMovement
+from treasury.models.days import DailyBalance, DayMovement, LateFeed
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
 from treasury.models.freezing import Freeze
 from treasury.models.movement import (
@@ -54,7 +54,7 @@ __all__ = [
     "Freeze",
     "FreezeState",
     "IntradayMode",
-    "LegalEntity",
+    "LateFeed", "LegalEntity",
     "PrefundingRequest",
     "Proof",
     "Proposal",

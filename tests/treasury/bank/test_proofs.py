@@ -8,12 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core import clock
+from core.events.models import OutboxEvent
 from tests.treasury.bank.paper import DAY, E, arrive, camt, day_statement
 from tests.treasury.bank.test_admin import signed_in
 from treasury.engine.habits import Arrival, learn, overdue
 from treasury.engine.proofs import DayProof, DayStatement, ProvenDay, prove_days
 from treasury.models import BankAccount
 from treasury.selectors import proofs
+from treasury.services.feeds import tell_late_feeds
 
 MONDAY = date(2026, 11, 16)
 BERLIN = "Europe/Berlin"
@@ -147,3 +149,7 @@ def test_a_feed_that_is_late_by_its_custom_is_told(account: BankAccount) -> None
             arrive(camt("053", day_statement(day=of, seq=week, created=f"{of}T23:00:00+01:00")))
     (feed,) = proofs.feeds([account], now=clock.now())
     assert (feed.last, feed.late_for) == (DAY - timedelta(weeks=1), DAY)
+    assert tell_late_feeds(now=clock.now()) == 1
+    assert tell_late_feeds(now=clock.now() + timedelta(hours=1)) == 0, "people are told once"
+    told = OutboxEvent.objects.filter(topic="risk.alert", payload__kind="statement_late")
+    assert "is late" in told.get().payload["title"]
