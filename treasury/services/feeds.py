@@ -12,9 +12,10 @@ from treasury.services.news import raise_alert
 @transaction.atomic
 def tell_late_feeds(*, now: datetime) -> int:
     """Alert about every statement that became late since the last look. Return how many."""
-    late = [one for one in proofs.feeds(list(accounts.accounts()), now=now) if one.late_for]
     told = 0
-    for feed in late:
+    for feed in proofs.feeds(list(accounts.accounts()), now=now):
+        if feed.late_for is None or feed.late_since is None:
+            continue
         _, is_new = LateFeed.objects.get_or_create(
             account=feed.account,
             for_day=feed.late_for,
