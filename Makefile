@@ -13,7 +13,7 @@ ARGS ?=
 # Absolute, because measured child processes work in other folders.
 export COVERAGE_FILE := $(CURDIR)/.coverage
 
-.PHONY: help run venv test suite chaos check matrix schema bench clean forget
+.PHONY: help run venv test suite chaos check matrix schema bench peers clean forget
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,8 +55,12 @@ schema: venv ## write docs/openapi.yaml anew
 bench: venv ## run the benchmarks on throw-away servers
 	$(PY) -m tms.run.throwaway benchmarks/run.py $(ARGS)
 
+peers: venv ## fetch the readers of other makers that the benchmarks compare with
+	python3 -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r requirements/peers.txt
+
 clean: ## remove the environment and all caches; the data stays
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov staticfiles
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov staticfiles
 	rm -f .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,10 +1,12 @@
-"""Positions of 1,000 accounts with a year of daily statements (quick: 100 accounts, 90 days).
+"""Positions of 10,000 accounts with a year of daily entries (quick: 100 accounts, 90 days).
 
-Ours: `treasury.selectors.positions.positions`: the newest stated balance of every account with its
-source and age, what moved since by value date, what is pending and expected, as typed records.
-Peer: Django's `Sum` over all booked entries per account, the position a reporting script would take
-(no statement, no age, no pending or expected money).
-Limit: SELECT of rows that hold the finished answer already, one per account.
+Ours: what all entries of every account come to by value date, from the daily balances that the
+database keeps with every entry. Peer: Django's `Sum` over the entries, the same figures added up
+when asked. Limit: SELECT of rows that hold the answer, one per account.
+Part: `positions`: the newest stated balance of every account with its source and age, what moved
+since by value date, what is pending and expected, as typed records.
+A second report books 1,000 entries back and compares with adding all days up anew; both are run at
+a hundredth, a tenth and the whole of the accounts, to show how cost grows.
 """
 
 import tempfile
@@ -13,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 
 from benchmarks import database, house
@@ -22,8 +24,11 @@ from core import clock
 from core.tenancy import bound
 from treasury.models import BankEntry, BookingStatus, EntryState
 from treasury.selectors import positions
+from treasury.selectors.ledger import booked_sums
+from treasury.services.days import rebuild_days
 
-REPEATS = 7
+REPEATS = 5
+BACK_VALUED = 1_000
 TODAY = house.NOW.date()
 _CURRENCIES = ("USD", "EUR", "GBP", "SGD", "INR")
 _READY = "bench_position"
@@ -53,14 +58,66 @@ SELECT gen_random_uuid(), tenant_id, account_id, content_sha256, 'REFERENCE', 1,
 """
 
 
+_BACK = """
+INSERT INTO treasury_bankentry (id, tenant_id, account_id, identity, identity_rule, occurrence,
+    amount, booking_date, value_date, status, state, best_source, is_reversal, bank_reference,
+    end_to_end_id, uetr, transaction_code, counterparty, remittance, return_reason, statement_id,
+    locator, first_seen_at, announced_at)
+SELECT gen_random_uuid(), e.tenant_id, e.account_id, gen_random_uuid()::text, 'REFERENCE', 1, 1,
+       e.booking_date, e.value_date - 60, 'BOOK', 'COUNTED', 'CAMT053', false, 'BACK', '', '', '',
+       '', '', '', e.statement_id, '', e.first_seen_at, e.announced_at
+  FROM (SELECT * FROM treasury_bankentry
+         WHERE bank_reference IN ('BK1', 'BK2', 'BK3', 'BK4', 'BK5', 'BK6', 'BK7', 'BK8', 'BK9',
+                                  'BK10') ORDER BY id LIMIT %s) e
+"""
+
+
 def run(*, quick: bool) -> Iterator[Report]:
-    """Yield the report."""
-    accounts, days = (100, 90) if quick else (1_000, 365)
-    with tempfile.TemporaryDirectory() as folder, clock.frozen(house.NOW):
-        tenant = _load(Path(folder), accounts=accounts, days=days)
-        yield _race(tenant, accounts=accounts, days=days)
-    with database.administrator() as server:
-        server.execute(f"DROP TABLE {_READY}")
+    """Yield the reports of each size."""
+    accounts, days = (100, 90) if quick else (10_000, 365)
+    for share in (10, 1) if quick else (100, 10, 1):
+        with tempfile.TemporaryDirectory() as folder, clock.frozen(house.NOW):
+            tenant = _load(Path(folder), accounts=accounts // share, days=days)
+            yield _race(tenant, accounts=accounts // share, days=days)
+            yield _back_value(tenant, accounts=accounts // share, days=days)
+        with database.administrator() as server:
+            server.execute(f"DROP TABLE {_READY}")
+
+
+def _back_value(tenant: UUID, *, accounts: int, days: int) -> Report:
+    """Book entries with value dates of two months before, and take them back each time."""
+    busy = database.busy_clock()
+
+    def book() -> float:
+        with bound(tenant, actor=house.ACTOR), connection.cursor() as cursor:
+            taken = timed(lambda: cursor.execute(_BACK, [BACK_VALUED]), clock=busy)
+            transaction.set_rollback(True)
+        return taken
+
+    def insert_only() -> float:
+        with database.administrator() as server, server.transaction(force_rollback=True):
+            server.execute("SET LOCAL session_replication_role = replica")
+            own = database.busy_clock(server)
+            return timed(lambda: server.execute(_BACK, [BACK_VALUED]), clock=own)
+
+    def rebuild() -> float:
+        with bound(tenant, actor=house.ACTOR):
+            taken = timed(rebuild_days, clock=busy)
+            transaction.set_rollback(True)
+        return taken
+
+    contestants = (
+        Contestant(name="insert 1,000 back-valued", role="ours", work=book),
+        Contestant(name="  of which the entries alone", role="part", work=insert_only),
+        Contestant(name="rebuild all days", role="peer", work=rebuild),
+    )
+    return Report(
+        name="positions: back value",
+        what=f"{BACK_VALUED:,} entries into {accounts:,} accounts × {days} days",
+        clock="processor (client and server)",
+        repeats=REPEATS,
+        rows=race(contestants, repeats=REPEATS),
+    )
 
 
 def _load(folder: Path, *, accounts: int, days: int) -> UUID:
@@ -74,7 +131,17 @@ def _load(folder: Path, *, accounts: int, days: int) -> UUID:
         # Rows for the reader to find; writing them is another benchmark's business.
         server.execute("SET session_replication_role = replica")
         server.execute(_LOAD.format(days=days, today=TODAY))
-    database.analyse(["treasury_statement", "treasury_statementbalance", "treasury_bankentry"])
+    with bound(built.tenant, actor=house.ACTOR):
+        rebuild_days()
+    database.analyse(
+        [
+            "treasury_statement",
+            "treasury_statementbalance",
+            "treasury_bankentry",
+            "treasury_daymovement",
+            "treasury_dailybalance",
+        ]
+    )
     return built.tenant
 
 
@@ -83,16 +150,23 @@ def _race(tenant: UUID, *, accounts: int, days: int) -> Report:
         found = positions.positions(on=TODAY)
         assert len(found) == accounts
         assert all(one.balance == Decimal(1001) for one in found)
+        counted = BankEntry.objects.filter(state="COUNTED", status="BOOK", value_date__lte=TODAY)
+        added = counted.order_by().values_list("account_id").annotate(total=Sum("amount"))
+        assert booked_sums(on=TODAY) == dict(added), "equal figures, or no race"
     _make_ready(tenant)
     busy = database.busy_clock()
 
-    def ours() -> None:
+    def sums() -> None:
+        with bound(tenant, actor=house.ACTOR):
+            assert len(booked_sums(on=TODAY)) == accounts
+
+    def records() -> None:
         with bound(tenant, actor=house.ACTOR):
             assert len(positions.positions(on=TODAY)) == accounts
 
     def totals() -> None:
         with bound(tenant, actor=house.ACTOR):
-            assert len(positions.totals(on=TODAY).currencies) == len(_CURRENCIES)
+            assert len(positions.totals(on=TODAY).currencies) == min(accounts, len(_CURRENCIES))
 
     def aggregate() -> None:
         with bound(tenant, actor=house.ACTOR):
@@ -108,7 +182,8 @@ def _race(tenant: UUID, *, accounts: int, days: int) -> Report:
             assert len(cursor.fetchall()) == accounts
 
     contestants = (
-        _contestant("positions", "ours", ours, accounts, busy),
+        _contestant("daily balances", "ours", sums, accounts, busy),
+        _contestant("positions, full records", "part", records, accounts, busy),
         _contestant("totals per currency", "part", totals, accounts, busy),
         _contestant("ORM Sum per account", "peer", aggregate, accounts, busy),
         _contestant("SELECT of ready rows", "limit", select, accounts, busy),

@@ -42,6 +42,7 @@ NO_ADMIN: Final = {
     "calendars.RailWindow": "edited as part of its rail",
     "integrations.LineState": "shown on the connectivity page",
     "integrations.LineSample": "shown as pictures on the connectivity page",
+    "treasury.LateFeed": "shown on the page of the daily proof and as an alert",
     "treasury.DailyBalance": "derived by the database; shown as the position",
     "treasury.DayMovement": "derived by the database; shown as the position",
     "treasury.StatementBalance": "shown with its statement",

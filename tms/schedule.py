@@ -30,6 +30,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "start approved transfers": {"task": "treasury.execute", "schedule": 2.0},
     "submit uploads": {"task": "treasury.uploads", "schedule": 3.0},
     "forecast": {"task": "liquidity.forecast", "schedule": 900.0},
+    "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "keep the demo fresh": {"task": "demo.keep_fresh", "schedule": 3600.0},
     "watch confirmations": {"task": "treasury.sla", "schedule": 30.0},

@@ -8,6 +8,7 @@ from treasury.views import (
     freezing,
     movement,
     position,
+    proofs,
     proposing,
     readiness,
     tasks,
@@ -19,6 +20,8 @@ app_name = "treasury"
 urlpatterns = [
     path("position", position.overview, name="position"),
     path("position/panel", position.panel, name="position-panel"),
+    path("proofs", proofs.overview, name="proofs"),
+    path("proofs/export.csv", proofs.export, name="proofs-export"),
     path("accounts/<uuid:account_id>", position.account_page, name="account"),
     path("entries", browsing.entry_list, name="entries"),
     path("entries/<uuid:entry_id>", browsing.entry_page, name="entry"),

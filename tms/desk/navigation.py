@@ -58,6 +58,7 @@ ENTRIES: Final = (
         icon="wallet",
         keys="g p",
     ),
+    Entry(heading="Cash", title="Daily proof", url_name="treasury:proofs", icon="scale"),
     Entry(
         heading="Cash",
         title="Statements",

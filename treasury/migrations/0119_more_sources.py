@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('treasury', '0111_days'),
+        ('treasury', '0112_late_feeds'),
     ]
 
     operations = [

@@ -2,7 +2,7 @@
 
 from treasury.constants import BeneficiaryState, FreezeState, ProposalState
 from treasury.models.beneficiaries import Beneficiary
-from treasury.models.days import DailyBalance, DayMovement
+from treasury.models.days import DailyBalance, DayMovement, LateFeed
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
 from treasury.models.freezing import Freeze
 from treasury.models.movement import (
@@ -41,8 +41,8 @@ __all__ = [
     "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
     "BookingStatus", "ChargeBearer", "DailyBalance", "DayMovement", "EntryObservation",
     "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
-    "IntradayMode", "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState",
-    "ProposalUpload", "Purpose", "ReferenceCounter", "Statement", "StatementBalance",
-    "StatementSource", "StatementState", "SuppressedShortfall", "Task", "Transfer",
-    "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
+    "IntradayMode", "LateFeed", "LegalEntity", "PrefundingRequest", "Proof", "Proposal",
+    "ProposalState", "ProposalUpload", "Purpose", "ReferenceCounter", "Statement",
+    "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall", "Task",
+    "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Sums of entries per day: derived, kept by the database in the transaction that moves an entry."""
+"""Days of accounts: sums of their entries, kept by the database, and statements that came late."""
 
 from django.db import models
 
@@ -55,3 +55,24 @@ class DailyBalance(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.value_date} {self.balance}"
+
+
+class LateFeed(TenantModel):
+    """A day whose statement was late by its bank's own custom; people are told once."""
+
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    for_day = models.DateField()
+    late_since = models.DateTimeField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "account", "for_day"], name="late_feed_told_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.for_day}"

@@ -1,6 +1,10 @@
 """The sums per day: kept by the database; added up anew only when somebody asks for it."""
 
+from typing import Final
+
 from django.db import connection, transaction
+
+REBUILDING_TIMEOUT: Final = "3600s"
 
 
 @transaction.atomic
@@ -10,5 +14,6 @@ def rebuild_days() -> int:
     Nobody writes entries while it runs.
     """
     with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [REBUILDING_TIMEOUT])
         cursor.execute("SELECT treasury_rebuild_days()")
         return int(cursor.fetchone()[0])
