@@ -228,7 +228,7 @@ class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
     list_filter = ("kind", "is_active")
     list_select_related = ("line",)
     search_fields = ("code", "name")
-    actions = ("test_selected",)
+    actions = ("test_selected", "try_aside_again")
     fieldsets = CONNECTION_FIELDSETS
     readonly_fields = ("health", "last_answer", "last_trouble")
 
@@ -268,6 +268,19 @@ class BankConnectionAdmin(GovernedAdmin, SimpleHistoryAdmin, ReportsRefusals):
 
     def _line(self, obj: BankConnection) -> LineState | None:
         return getattr(obj, "line", None)
+
+    def has_again_permission(self, request: HttpRequest) -> bool:
+        """Tell who may take messages up again."""
+        return isinstance(request.user, User) and request.user.has_role(
+            *services.ROLES_FOR_TRYING_AGAIN
+        )
+
+    @admin.action(description="Try what was set aside again", permissions=["again"])
+    def try_aside_again(self, request: HttpRequest, queryset: QuerySet[BankConnection]) -> None:
+        """Take up again what was set aside from each selected line."""
+        for connection in queryset:
+            with self.reporting_refusals(request, connection):
+                services.try_connection_again(connection_code=connection.code, actor=actor(request))
 
     def has_test_permission(self, request: HttpRequest) -> bool:
         """Tell who may test lines."""

@@ -37,6 +37,8 @@ CIRCUIT_OPEN_SECONDS: Final = 30
 # The bucket holds a tenth of a minute's requests: bursts are short, the minute's total holds.
 BURST_SHARE: Final = 10
 
+# How many set-aside messages of a line one press of the button takes up again.
+TRY_AGAIN_MAX: Final = 500
 NOTES_PER_LINE_MAX: Final = 200
 SAMPLES_KEPT_DAYS: Final = 7
 UNKNOWN_KIND: Final = "UNKNOWN"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from core import clock
 from integrations.codecs.rails import RAILS
@@ -349,6 +349,24 @@ def open_circuits() -> list[str]:
             circuit_open_until__isnull=False, connection__is_active=True
         ).values_list("connection__code", flat=True)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsideFilter:
+    """What of the quarantine is looked for; empty is all."""
+
+    connection: str = ""
+    words: str = ""
+
+
+def set_aside(wanted: AsideFilter, *, before: UUID | None = None) -> MessageQuerySet:
+    """Return the messages that were set aside, newest first, from an older one on."""
+    found = messages().inbound().filter(state=MessageState.SET_ASIDE).order_by("-id")
+    if wanted.connection:
+        found = found.filter(connection__code=wanted.connection)
+    if wanted.words:
+        found = found.filter(Q(name__icontains=wanted.words) | Q(reason__icontains=wanted.words))
+    return found if before is None else found.filter(pk__lt=before)
 
 
 def recent_messages(*, limit: int = RECENT_MAX) -> list[Message]:

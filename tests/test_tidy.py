@@ -213,6 +213,7 @@ SKIPPED: Final = re.compile(r"pytest\.mark\.(?:sk" + r"ip|xf" + r"ail)|pytest\.s
 NEED_FOREIGN_FILES: Final = {
     "tests/calendars/test_library.py",
     "tests/integrations/codecs/test_real_files.py",
+    "tests/integrations/codecs/test_witnessed_mt940.py",
     "tests/liquidity/test_engine_pattern.py",
     "tests/treasury/bank/test_real_files.py",
 }

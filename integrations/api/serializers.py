@@ -38,3 +38,9 @@ class MessageOut(serializers.ModelSerializer[Message]):
             "bank_receipt",
         )
         read_only_fields = fields
+
+
+class TriedAgainOut(serializers.Serializer[Any]):
+    """How many messages are being read again."""
+
+    tried = serializers.IntegerField(read_only=True)

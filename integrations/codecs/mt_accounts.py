@@ -13,6 +13,14 @@ _WITH_CURRENCY: Final = re.compile(r"(.*[0-9])[ ]?([A-Z]{3})", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
+def account_named(number: str) -> AccountRef:
+    """Return an account by its number alone, which may be an IBAN."""
+    compact = number.replace(" ", "").upper()
+    if iban_checksum_holds(compact):
+        return AccountRef(iban=compact)
+    return AccountRef(number=number or None)
+
+
 def read_account(part: Field, *, findings: Findings) -> AccountRef:
     """Read `BIC/account`, `bank code/account`, an IBAN, each with or without a currency."""
     cells = [cell.strip() for cell in part.value.split("/") if cell.strip()]

@@ -14,6 +14,8 @@ from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.mt940 import identify_mt, read_mt
 from integrations.codecs.pain002 import read_pain002
 from integrations.codecs.records import MessageKind, ParsedMessage, StatusReport
+from integrations.codecs.sheets import read_sheet
+from integrations.codecs.workbook import looks_like_workbook
 from integrations.dialects.reading import PLAIN, Dialect
 
 _KINDS: Final = {
@@ -34,14 +36,17 @@ _OUTLINE_ELEMENTS_MAX: Final = 2_000
 _UTF16_STARTS: Final = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
 
 
-def identify(data: bytes) -> MessageKind | None:
+def identify(data: bytes, *, dialect: Dialect = PLAIN) -> MessageKind | None:
     """Return what kind of bank message this is; None if it is none that we read."""
     try:
         if looks_like_xml(data):
             return _find_kind(as_utf8(data))[0]
-        return identify_mt(data) or (MessageKind.BAI2 if identify_bai2(data) else None)
     except UnreadableMessage:
         return None
+    if identify_bai2(data):
+        return MessageKind.BAI2
+    is_sheet = dialect.sheet is not None and data.strip()
+    return identify_mt(data) or (MessageKind.SHEET if is_sheet else None)
 
 
 def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | StatusReport:
@@ -58,14 +63,28 @@ def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | St
             code="message_too_large",
         )
     if not looks_like_xml(data):
-        plain_text = read_bai2 if identify_bai2(data) else read_mt
-        return adapted(plain_text(data, dialect=dialect), dialect)
+        return adapted(_read_text(data, dialect), dialect)
     plain = as_utf8(data)
     kind, version = _find_kind(plain)
     if kind is MessageKind.PAIN002:
         return read_pain002(plain, version=version)
     message = read_camt(plain, kind=kind, version=version, dialect=dialect)
     return adapted(message, dialect)
+
+
+def _read_text(data: bytes, dialect: Dialect) -> ParsedMessage:
+    """Read what is not XML: by its own marks, else through the mapping of the bank's sheets."""
+    if identify_bai2(data):
+        return read_bai2(data, dialect=dialect)
+    if dialect.sheet is not None and (looks_like_workbook(data) or identify_mt(data) is None):
+        return read_sheet(data, dialect=dialect, mapping=dialect.sheet)
+    if looks_like_workbook(data):
+        raise UnreadableMessage(
+            "The file is a workbook, and no mapping says how this bank's sheets are read; draw one"
+            " on the mapping page, then try again.",
+            code="mapping_missing",
+        )
+    return read_mt(data, dialect=dialect)
 
 
 def looks_like_xml(data: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.keys import Keys, amount_value, text_value
+from integrations.dialects.sheet import SHEET_HELP, SheetMapping, parse_sheet
 
 CURRENCY_CHARS: Final = 3
 
@@ -76,6 +77,7 @@ class Dialect:
     accounts: Mapping[str, str] = field(default_factory=_nothing)
     bai2_totals: Totals = Totals.PROVED
     bai2_types: Mapping[str, Side] = field(default_factory=_nothing)
+    sheet: SheetMapping | None = None
 
 
 PLAIN: Final = Dialect()
@@ -107,6 +109,7 @@ HELP: Final = (
     ),
     ("bai2_types", '{"799": "debit"}', "Sides of type codes that the BAI2 standard leaves open."),
     ("accounts", '{"as written": "as registered"}', "Accounts that the bank names differently."),
+    *SHEET_HELP,
 )
 
 
@@ -128,6 +131,7 @@ def parse_dialect(raw: Mapping[str, Any]) -> Dialect:
         accounts=MappingProxyType(keys.table("accounts", text_value)),
         bai2_totals=keys.choice("bai2_totals", _words(Totals), default="proved"),
         bai2_types=MappingProxyType(keys.table("bai2_types", _side)),
+        sheet=parse_sheet(keys.inner("sheet")) if keys.has("sheet") else None,
     )
     keys.nothing_left()
     return dialect

@@ -7,6 +7,7 @@ from integrations.services.archiving import (
     mark_handled,
     set_aside,
     try_again,
+    try_connection_again,
 )
 from integrations.services.collecting import CollectReport, collect_inbound
 from integrations.services.connections import (
@@ -54,6 +55,7 @@ __all__ = [
     "save_route",
     "set_aside",
     "try_again",
+    "try_connection_again",
     "use_profile",
     "withdraw_payment",
 ]

@@ -13,7 +13,9 @@ from integrations import selectors
 from integrations.channels.folder import printable
 from integrations.channels.protocol import InboundFile
 from integrations.codecs.reading import identify
-from integrations.constants import REASON_CHARS_MAX, UNKNOWN_KIND
+from integrations.constants import REASON_CHARS_MAX, TRY_AGAIN_MAX, UNKNOWN_KIND
+from integrations.dialects.errors import ProfileInvalid
+from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
 from integrations.errors import MessageStateRefused, MessageUnknown
 from integrations.events import MessageReceived, MessageSetAside
 from integrations.models import BankConnection, Direction, Message, MessageState
@@ -54,7 +56,7 @@ def archive_file(*, connection: BankConnection, file: InboundFile) -> tuple[Mess
     Return the message and whether it is new. Two workers race for the unique digest: the second
     waits for the first to commit and finds its row.
     """
-    kind = identify(file.data) if not file.problem else None
+    kind = identify(file.data, dialect=dialect_of(connection)) if not file.problem else None
     row = Message(
         direction=Direction.IN,
         connection=connection,
@@ -72,6 +74,14 @@ def archive_file(*, connection: BankConnection, file: InboundFile) -> tuple[Mess
     if is_new:
         _announce(stored, connection)
     return stored, is_new
+
+
+def dialect_of(connection: BankConnection) -> Dialect:
+    """Return how a bank speaks; a profile that is not understood must not keep messages out."""
+    try:
+        return parse_dialect(connection.profile.reading) if connection.profile else PLAIN
+    except ProfileInvalid:
+        return PLAIN
 
 
 def _announce(message: Message, connection: BankConnection) -> None:
@@ -100,6 +110,11 @@ def _set_aside_event(message: Message, connection_code: str) -> MessageSetAside:
 def count_again(*, message_id: UUID) -> None:
     """Count that the bank sent the same bytes once more."""
     Message.objects.filter(pk=message_id).update(seen_count=F("seen_count") + 1)
+
+
+def _require_trier(actor: User) -> None:
+    if not actor.has_role(*ROLES_FOR_TRYING_AGAIN):
+        raise Forbidden("Your roles do not allow taking messages up again.")
 
 
 def _locked(message_id: UUID | str) -> Message:
@@ -161,16 +176,38 @@ def try_again(*, message_id: UUID | str, actor: User) -> Message:
         MessageStateRefused: it was not set aside, or its bytes were not kept.
         Forbidden: the person has none of the roles for this.
     """
-    if not actor.has_role(*ROLES_FOR_TRYING_AGAIN):
-        raise Forbidden("Your roles do not allow taking messages up again.")
+    _require_trier(actor)
     message = _locked(message_id)
     if message.state != MessageState.SET_ASIDE:
         raise MessageStateRefused("Only a message that was set aside is taken up again.")
     data = selectors.message_bytes(message.pk)
     if not data:
         raise MessageStateRefused("This message's bytes were not kept; ask the bank for it.")
-    message.kind = identify(data) or UNKNOWN_KIND
+    message.kind = identify(data, dialect=dialect_of(message.connection)) or UNKNOWN_KIND
     message.take_up_again()
     message.save(update_fields=["state", "reason", "kind"])
     _announce(message, message.connection)
     return message
+
+
+def try_connection_again(*, connection_code: str, actor: User) -> int:
+    """Take up again what was set aside from one connection, oldest first; return how many.
+
+    Each message has its own transaction: one that went on meanwhile keeps none of the others. What
+    was too large to keep stays aside.
+
+    Raises:
+        ConnectionUnknown: no active connection has this code.
+        Forbidden: the person has none of the roles for this.
+    """
+    _require_trier(actor)
+    connection = selectors.connection_named(connection_code)
+    waiting = selectors.set_aside(selectors.AsideFilter(connection=connection.code))
+    tried = 0
+    for message_id in waiting.reverse().values_list("pk", flat=True)[:TRY_AGAIN_MAX]:
+        try:
+            try_again(message_id=message_id, actor=actor)
+        except MessageStateRefused:
+            continue
+        tried += 1
+    return tried

@@ -36,6 +36,8 @@ OBJECTS: dict[str, dict[str, str]] = {
     "authority/": {"request_id": "approval"},
     "api/v1/prefunding/": {"request_id": "prefunding"},
     "bank-messages/<uuid:message_id>/again": {"message_id": "set_aside"},
+    "bank-messages/<uuid:message_id>/mapping": {"message_id": "set_aside"},
+    "api/v1/messages/<uuid:message_id>/again": {"message_id": "set_aside"},
     "api/v1/proposals/<uuid:proposal_id>/submit": {"proposal_id": "draft"},
     "proposals/<uuid:proposal_id>/submit": {"proposal_id": "draft"},
     "proposals/<uuid:proposal_id>/retry": {"proposal_id": "paid"},

@@ -106,6 +106,7 @@ ENTRIES: Final = (
         icon="plug",
         keys="g b",
     ),
+    Entry(heading="Control", title="Quarantine", url_name="integrations:quarantine", icon="ban"),
     Entry(
         heading="Control",
         title="Authority",

@@ -53,7 +53,7 @@ def _plain(loader: _Tags, _suffix: str, node: yaml.Node) -> Any:
     return None
 
 
-_Tags.add_multi_constructor("tag:yaml.org,2002:python/", _plain)  # type: ignore[no-untyped-call]
+_Tags.add_multi_constructor("tag:yaml.org,2002:python/", _plain)
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Desk pages about what banks sent: the quarantine, and the mapping of spreadsheets."""
