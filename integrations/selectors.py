@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from core import clock
+from integrations.codecs import verbatim
 from integrations.codecs.rails import RAILS
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
@@ -82,6 +83,17 @@ def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport:
         UnreadableMessage: with the reason in words.
     """
     return read_message(message_bytes(message_id), dialect=dialect_of(message_id))
+
+
+def written_at(message_id: UUID | str, *, locator: str) -> tuple[tuple[str, str], ...]:
+    """Return everything that an archived message says about the entry at a place in it.
+
+    Raises:
+        MessageUnknown: there is none.
+        UnreadableMessage: the message cannot be read that far.
+    """
+    data = message_bytes(message_id)
+    return verbatim.written_at(data, locator=locator, dialect=dialect_of(message_id))
 
 
 def dialect_of(message_id: UUID | str) -> Dialect:

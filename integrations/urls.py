@@ -3,7 +3,7 @@
 from django.urls import path
 
 from integrations import views
-from integrations.pages import mapping, quarantine
+from integrations.pages import mapping, quarantine, verbatim
 
 app_name = "integrations"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("quarantine", quarantine.board, name="quarantine"),
     path("quarantine/export.csv", quarantine.export, name="quarantine-export"),
     path("quarantine/<slug:code>/again", quarantine.try_all_again, name="try-all-again"),
+    path("bank-messages/<uuid:message_id>/entry", verbatim.written, name="written"),
     path("mapping", mapping.draw, name="mapping"),
     path("bank-messages/<uuid:message_id>/mapping", mapping.draw_from_message, name="mapping-from"),
 ]

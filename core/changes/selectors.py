@@ -1,5 +1,6 @@
 """Reads: is the tenant open, and what a change does, in words."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -83,6 +84,8 @@ def shown(column: models.Field[Any, Any], value: Any) -> str:
         return str(found) if found is not None else str(value)
     if isinstance(column, models.BooleanField):
         return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
     choices = dict(column.flatchoices or ())
     return str(choices.get(value, value))
 

@@ -16,6 +16,7 @@ from integrations.codecs.reading import read_message
 from integrations.models import BankConnection, BankProfile, Message, MessageState
 from integrations.services import mapping
 from tests.conftest import MakeUser
+from tests.integrations.codecs.camt_versions import Layout, document
 from tests.integrations.codecs.test_sheets import GERMAN_FILE
 from tests.integrations.codecs.workbooks import workbook
 from tests.integrations.room.conftest import http_line
@@ -226,3 +227,25 @@ def test_a_workbook_without_a_mapping_says_what_to_do() -> None:
 
     with pytest.raises(UnreadableMessage, match="mapping page"):
         read_message(workbook([["Date"]]))
+
+
+# Down to the bytes
+
+
+def test_an_entry_is_shown_as_the_bank_wrote_it(line: BankConnection, maker: User) -> None:
+    data = document(Layout(kind="053", version=8))
+    message = services.archive_inbound(connection_code=line.code, name="s.xml", data=data)
+    parsed = services.read_archived(message.pk)
+    place = parsed.statements[0].entries[0].locator  # type: ignore[union-attr]
+    browser = signed_in(maker)
+    address = reverse("integrations:written", args=[message.pk])
+    page = browser.get(address, {"at": place}).content.decode()
+    assert "NewThing/OfNextYear" in page
+    assert "There is no entry" in browser.get(address, {"at": "line 1, entry 9"}).content.decode()
+
+
+def test_entries_as_written_are_for_who_may_read_messages(
+    aside: Message, user_with: MakeUser
+) -> None:
+    address = reverse("integrations:written", args=[aside.pk])
+    assert signed_in(user_with("dealer")).get(address).status_code == 403
