@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import models
 
+from core.changes.drafting import digest
 from core.changes.models import ChangeRequest, ChangeRequestQuerySet, Operation
 from core.changes.registry import Preview, governed_table, rows_of
 from core.crypto import EncryptedTextField
@@ -75,7 +76,7 @@ def _lines(entry: dict[str, Any]) -> Iterator[Line]:
 
 def shown(column: models.Field[Any, Any], value: Any) -> str:
     """Return a column's value as people read it; encrypted ones masked, bound by a digest."""
-    if value in (None, ""):
+    if value in (None, "") or value == digest(""):
         return EMPTY
     if isinstance(column, EncryptedTextField):
         return f"•••• ({str(value).removeprefix('sha256:')[:DIGEST_CHARS_SHOWN]})"
