@@ -122,10 +122,12 @@ def _as_request(row: RowChange) -> RowChange:
             before.pop(name, None)
             after.pop(name, None)
         elif isinstance(column, EncryptedTextField):
-            if after.get(name):
+            # An empty value has a digest too: the guard computes one, and no ciphertext hides it.
+            if after.get(name) is not None:
                 sealed[name] = after[name]
-            before |= {name: digest(before[name])} if before.get(name) else {}
-            after |= {name: digest(after[name])} if after.get(name) else {}
+                after[name] = digest(after[name])
+            if before.get(name) is not None:
+                before[name] = digest(before[name])
     return replace(row, before=before, after=after, sealed=sealed)
 
 

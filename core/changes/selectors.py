@@ -1,5 +1,6 @@
 """Reads: is the tenant open, and what a change does, in words."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from django.db import models
 
+from core.changes.drafting import digest
 from core.changes.models import ChangeRequest, ChangeRequestQuerySet, Operation
 from core.changes.registry import Preview, governed_table, rows_of
 from core.crypto import EncryptedTextField
@@ -74,7 +76,7 @@ def _lines(entry: dict[str, Any]) -> Iterator[Line]:
 
 def shown(column: models.Field[Any, Any], value: Any) -> str:
     """Return a column's value as people read it; encrypted ones masked, bound by a digest."""
-    if value in (None, ""):
+    if value in (None, "") or value == digest(""):
         return EMPTY
     if isinstance(column, EncryptedTextField):
         return f"•••• ({str(value).removeprefix('sha256:')[:DIGEST_CHARS_SHOWN]})"
@@ -83,6 +85,8 @@ def shown(column: models.Field[Any, Any], value: Any) -> str:
         return str(found) if found is not None else str(value)
     if isinstance(column, models.BooleanField):
         return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
     choices = dict(column.flatchoices or ())
     return str(choices.get(value, value))
 

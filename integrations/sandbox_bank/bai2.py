@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 from integrations.sandbox_bank.records import Entry, Statement
 
 CREDIT, DEBIT = "195", "495"
-RETURNED, CHARGE, INTEREST = "257", "698", "354"
-_CODES = {"RRTN": RETURNED, "CHRG": CHARGE, "INTR": INTEREST}
+# The type says the side: a charge that is given back is no charge, but money that comes in.
+_CREDITS = {"RRTN": "257", "INTR": "354"}
+_DEBITS = {"CHRG": "698"}
 TEXT_CHARACTERS_MAX = 140
 
 
@@ -45,10 +46,9 @@ def _balances(statement: Statement) -> list[str]:
 
 
 def _entry(entry: Entry) -> str:
-    usual = DEBIT if entry.amount < 0 else CREDIT
-    code = _CODES.get(entry.code[2], usual)
-    if (code in (RETURNED, INTEREST)) != (entry.amount > 0):
-        code = usual if code != CHARGE else code
+    is_debit = entry.amount < 0
+    codes, usual = (_DEBITS, DEBIT) if is_debit else (_CREDITS, CREDIT)
+    code = codes.get(entry.code[2], usual)
     text = " ".join(filter(None, (entry.counterparty_name, entry.remittance)))
     return _record(
         "16", code, str(abs(entry.amount)), "V", f"{entry.value_date:%y%m%d}", "",
