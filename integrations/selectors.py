@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Count
 
 from core import clock
+from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
 from integrations.dialects.reading import PLAIN, Dialect, parse_dialect
@@ -57,7 +58,7 @@ def message_bytes(message_id: UUID | str) -> bytes:
     return bytes(row)
 
 
-def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport:
+def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport | RecallReport:
     """Read an archived message of a bank in the dialect of the connection that brought it.
 
     Raises:

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from integrations.codecs.camt import read_camt
+from integrations.codecs.camt029 import RecallReport, read_camt029
 from integrations.codecs.constants import MESSAGE_BYTES_MAX
 from integrations.codecs.elements import as_utf8, local_name, outline
 from integrations.codecs.errors import UnreadableMessage
@@ -20,6 +21,7 @@ _KINDS: Final = {
     "BkToCstmrDbtCdtNtfctn": MessageKind.CAMT054,
     "CstmrPmtStsRpt": MessageKind.PAIN002,
     "FIToFIPmtStsRpt": MessageKind.PACS002,
+    "RsltnOfInvstgtn": MessageKind.CAMT029,
 }
 _OWN_WORDS: Final = {
     "CstmrCdtTrfInitn": "a payment order (pain.001), which goes to a bank",
@@ -43,7 +45,9 @@ def identify(data: bytes) -> MessageKind | None:
         return None
 
 
-def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | StatusReport:
+def read_message(
+    data: bytes, *, dialect: Dialect = PLAIN
+) -> ParsedMessage | StatusReport | RecallReport:
     """Read a bank's message, whatever its kind, in the dialect of the bank.
 
     Raises:
@@ -64,6 +68,8 @@ def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | St
         return read_pain002(plain, version=version)
     if kind is MessageKind.PACS002:
         return read_pacs002(plain, version=version)
+    if kind is MessageKind.CAMT029:
+        return read_camt029(plain, version=version)
     return read_camt(plain, kind=kind, version=version, dialect=dialect)
 
 
@@ -94,6 +100,6 @@ def _find_kind(plain: bytes) -> tuple[MessageKind, str]:
     words = f" It starts with <{first[:40]}>." if first else ""
     raise UnreadableMessage(
         f"The file is XML, but neither a statement (camt.052, 053, 054) nor a status report"
-        f" (pain.002, pacs.002).{words}",
+        f" (pain.002, pacs.002) or an answer to a recall (camt.029).{words}",
         code="kind_unknown",
     )

@@ -19,6 +19,7 @@ class MessageKind(StrEnum):
     MT942 = "mt942"
     PAIN002 = "pain.002"
     PACS002 = "pacs.002"
+    CAMT029 = "camt.029"
 
 
 class EntryStatus(StrEnum):

@@ -14,6 +14,7 @@ from treasury.models.movement import (
     Transfer,
     TransferStatus,
 )
+from treasury.models.recalls import Recall, RecallReason, RecallState
 from treasury.models.statements import (
     BankEntry,
     BookingStatus,
@@ -43,6 +44,7 @@ __all__ = [
     "FreezeState", "IntradayMode",
     "LegalEntity", "PrefundingRequest", "Proof", "Proposal", "ProposalState", "ProposalUpload",
     "Purpose",
+    "Recall", "RecallReason", "RecallState",
     "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
     "SuppressedShortfall", "Task",
     "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",

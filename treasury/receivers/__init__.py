@@ -1,3 +1,3 @@
 """What the treasury listens to: bank messages, payment outcomes, shortfalls."""
 
-from treasury.receivers import bank, freezing, movement  # noqa: F401 - importing subscribes
+from treasury.receivers import bank, freezing, movement, recalls  # noqa: F401 - importing subscribes
