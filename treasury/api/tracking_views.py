@@ -130,7 +130,7 @@ class PaymentTracking(APIView):
 class RecallIn(serializers.Serializer[Any]):
     """Why a payment is asked back."""
 
-    reason = serializers.ChoiceField(choices=RecallReason.values)
+    reason = serializers.ChoiceField(choices=RecallReason.choices)
     words = serializers.CharField(max_length=105)
 
 
