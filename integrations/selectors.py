@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 
 from core import clock
 from integrations.codecs import verbatim
+from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.rails import RAILS
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import Finding, ParsedMessage, StatusReport
@@ -95,7 +96,7 @@ def bodies_since(connection_code: str, since: datetime) -> list[bytes]:
     return [bytes(body) for body in rows.order_by("id").values_list("body", flat=True)]
 
 
-def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport:
+def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport | RecallReport:
     """Read an archived message of a bank in the dialect of the connection that brought it.
 
     Raises:

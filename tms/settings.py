@@ -255,6 +255,8 @@ SPECTACULAR_SETTINGS = {
         "BookingStatusEnum": "treasury.models.BookingStatus.choices",
         "EntryStateEnum": "treasury.models.EntryState.choices",
         "ChangeStateEnum": "core.changes.models.ChangeState.choices",
+        "RecallReasonEnum": "treasury.models.RecallReason.choices",
+        "RecallStateEnum": "treasury.models.RecallState.choices",
     },
 }
 

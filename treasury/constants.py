@@ -8,6 +8,8 @@ from django.db import models
 PROPOSAL_SUBJECT: Final = "treasury.proposal"
 # What the approvals room calls the release of a freeze.
 FREEZE_SUBJECT: Final = "treasury.freeze"
+# What the approvals room calls the recall of a payment.
+RECALL_SUBJECT: Final = "treasury.recall"
 
 
 class ProposalState(models.TextChoices):

@@ -119,3 +119,9 @@ class TrackingConflict(DomainError):
     """The event id was used before, for another word of a bank."""
 
     code = "tracking_conflict"
+
+
+class NotRecallable(DomainError):
+    """The payment cannot be asked back now; the words say why."""
+
+    code = "not_recallable"

@@ -71,6 +71,7 @@ urlpatterns = [
     path("freeze/<uuid:freeze_id>/release", freezing.release, name="release-outflows"),
     path("transfers", movement.transfer_board, name="transfers"),
     path("transfers/<uuid:transfer_id>/track", tasks.track, name="track"),
+    path("transfers/<uuid:transfer_id>/recall", movement.recall, name="recall"),
     path("tasks", tasks.task_list, name="tasks"),
     path("tasks/count", tasks.open_count, name="tasks-count"),
     path("tasks/export.csv", tasks.export, name="tasks-export"),

@@ -8,6 +8,7 @@ from integrations.codecs.adapting import adapted
 from integrations.codecs.bai2 import read_bai2
 from integrations.codecs.bai2_records import identify_bai2
 from integrations.codecs.camt import read_camt
+from integrations.codecs.camt029 import RecallReport, read_camt029
 from integrations.codecs.constants import MESSAGE_BYTES_MAX
 from integrations.codecs.elements import as_utf8, local_name, outline
 from integrations.codecs.errors import UnreadableMessage
@@ -25,6 +26,7 @@ _KINDS: Final = {
     "BkToCstmrDbtCdtNtfctn": MessageKind.CAMT054,
     "CstmrPmtStsRpt": MessageKind.PAIN002,
     "FIToFIPmtStsRpt": MessageKind.PACS002,
+    "RsltnOfInvstgtn": MessageKind.CAMT029,
 }
 _OWN_WORDS: Final = {
     "CstmrCdtTrfInitn": "a payment order (pain.001), which goes to a bank",
@@ -51,7 +53,9 @@ def identify(data: bytes, *, dialect: Dialect = PLAIN) -> MessageKind | None:
     return identify_mt(data) or (MessageKind.SHEET if is_sheet else None)
 
 
-def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | StatusReport:
+def read_message(
+    data: bytes, *, dialect: Dialect = PLAIN
+) -> ParsedMessage | StatusReport | RecallReport:
     """Read a bank's message, whatever its kind, in the dialect of the bank.
 
     Raises:
@@ -72,6 +76,8 @@ def read_message(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage | St
         return read_pain002(plain, version=version)
     if kind is MessageKind.PACS002:
         return read_pacs002(plain, version=version)
+    if kind is MessageKind.CAMT029:
+        return read_camt029(plain, version=version)
     message = read_camt(plain, kind=kind, version=version, dialect=dialect)
     return adapted(message, dialect)
 
@@ -118,6 +124,6 @@ def _find_kind(plain: bytes) -> tuple[MessageKind, str]:
     words = f" It starts with <{first[:40]}>." if first else ""
     raise UnreadableMessage(
         f"The file is XML, but neither a statement (camt.052, 053, 054) nor a status report"
-        f" (pain.002, pacs.002).{words}",
+        f" (pain.002, pacs.002) or an answer to a recall (camt.029).{words}",
         code="kind_unknown",
     )

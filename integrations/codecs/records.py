@@ -22,6 +22,7 @@ class MessageKind(StrEnum):
     BAI2_INTRADAY = "bai2-intraday"
     SHEET = "sheet"
     PACS002 = "pacs.002"
+    CAMT029 = "camt.029"
 
 
 class EntryStatus(StrEnum):

@@ -24,6 +24,8 @@ EMPTY = {
     "integrations_linesample": "born with the first call of a line",
     "integrations_linenote": "born with the first trouble of a line",
     "treasury_transferstatus": "born with the first answer of a bank",
+    "treasury_recall": "born with a request; tests/treasury/movement/test_recalls.py",
+    "treasury_historicalrecall": "born with a request; tests/treasury/movement/test_recalls.py",
     "treasury_uploadedproposal": "born with a submitted file; tests/treasury/movement/test_uploads",
 }
 

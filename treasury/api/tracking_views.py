@@ -16,10 +16,11 @@ from core.api.actor import HasRole, actor
 from core.api.fields import AmountField
 from core.idempotency import once
 from treasury.api import webhook
-from treasury.models import Task
+from treasury.models import Recall, RecallReason, Task
+from treasury.selectors import recalls as recall_reads
 from treasury.selectors import tasks as reads
 from treasury.selectors import tracking as tracks
-from treasury.services import tasks
+from treasury.services import recalls, tasks
 from treasury.services.tracking import TrackedIn, hear_tracker
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -124,6 +125,56 @@ class PaymentTracking(APIView):
         heard = hear_tracker(payment=uetr, report=TrackedIn(**given.validated_data))
         code = status.HTTP_201_CREATED if heard.is_new else status.HTTP_200_OK
         return Response(TrackOut(tracks.track_by_uetr(uetr)).data, status=code)
+
+
+class RecallIn(serializers.Serializer[Any]):
+    """Why a payment is asked back."""
+
+    reason = serializers.ChoiceField(choices=RecallReason.choices)
+    words = serializers.CharField(max_length=105)
+
+
+class RecallOut(serializers.ModelSerializer[Recall]):
+    """A recall and what the bank said to it."""
+
+    class Meta:
+        model = Recall
+        fields = [
+            "id", "transfer", "case_id", "reason", "words", "state", "requested_by",
+            "requested_at", "message_id", "closing_reason", "answered_at",
+        ]  # fmt: skip
+
+
+class RecallList(ListAPIView[Recall]):
+    """List recalls, newest first."""
+
+    serializer_class = RecallOut
+    filterset_fields = {"state": ["exact", "in"], "transfer": ["exact"]}
+
+    def get_queryset(self) -> QuerySet[Recall]:
+        """Return the tenant's recalls."""
+        return recall_reads.recalls()
+
+
+class TransferRecall(APIView):
+    """Ask a payment back."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = recalls.ASKERS
+
+    @extend_schema(request=RecallIn, responses={201: RecallOut}, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request, transfer_id: UUID) -> Response:
+        """Put the recall of a payment before its checkers."""
+        given = RecallIn(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def ask() -> Response:
+            made = recalls.request_recall(
+                transfer_id=transfer_id, actor=actor(request), **given.validated_data
+            )
+            return Response(RecallOut(made).data, status=201)
+
+        return once(request, ask)
 
 
 class TaskNoteIn(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0110_reset_ends_sessions'),
-        ('treasury', '0130_status'),
+        ('treasury', '0131_recalls'),
     ]
 
     operations = [

@@ -15,6 +15,7 @@ from treasury.models.movement import (
     Transfer,
     TransferStatus,
 )
+from treasury.models.recalls import Recall, RecallReason, RecallState
 from treasury.models.statements import (
     BankEntry,
     BookingStatus,
@@ -42,7 +43,8 @@ __all__ = [
     "BookingStatus", "ChargeBearer", "DailyBalance", "DayMovement", "EntryObservation",
     "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
     "IntradayMode", "LateFeed", "LegalEntity", "PrefundingRequest", "Proof", "Proposal",
-    "ProposalState", "ProposalUpload", "Purpose", "ReferenceCounter", "Statement",
-    "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall", "Task",
+    "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
+    "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
+    "SuppressedShortfall", "Task",
     "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip

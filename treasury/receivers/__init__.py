@@ -1,3 +1,9 @@
 """What the treasury listens to: bank messages, payment outcomes, shortfalls."""
 
-from treasury.receivers import archive, bank, freezing, movement  # noqa: F401 - importing subscribes
+from treasury.receivers import (  # noqa: F401 - importing subscribes
+    archive,
+    bank,
+    freezing,
+    movement,
+    recalls,
+)

@@ -135,8 +135,10 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     """Keep one thing a bank said and bring the transfer to where it stands now."""
     proposal = transfers.lock(transfer.proposal_id)
     held = Transfer.objects.select_for_update().get(pk=transfer.pk)
-    before = outcomes.standing_of(held, proposal)
-    after = outcomes.standing_of(held, proposal, adding=said.status, reason=said.reason)
+    before = outcomes.standing_of(held=held, proposal=proposal)
+    after = outcomes.standing_of(
+        held=held, proposal=proposal, adding=said.status, reason=said.reason
+    )
     attempt = said.attempt or held.attempt
     moves = (before.outcome, before.status) != (after.outcome, after.status)
     row = TransferStatus.objects.create(
@@ -160,7 +162,7 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     if said.bank_reference:
         held.bank_reference = said.bank_reference[:70]
         held.save(update_fields=["bank_reference"])
-    outcomes.bring_to(held, proposal, evidence=f"status {said.status}")
+    outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")
     return row
 
 
@@ -227,7 +229,7 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
     setattr(held, side, entry)
     held.save(update_fields=[side])
     flows.match_entries(entries=[entry])
-    outcomes.bring_to(held, proposal, evidence="a booked entry")
+    outcomes.bring_to(held=held, proposal=proposal, evidence="a booked entry")
 
 
 def _side(held: Transfer, proposal: Proposal, entry: BankEntry) -> str | None:

@@ -15,6 +15,7 @@ from core import clock
 from core.ids import uuid7
 from integrations import selectors as messages
 from integrations import services as archive
+from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.proof import ProofStatus, prove_pages
 from integrations.codecs.records import ParsedMessage, ParsedStatement, StatusReport
@@ -29,7 +30,7 @@ from treasury.models import (
     StatementState,
 )
 from treasury.selectors import accounts as account_selectors
-from treasury.services import announcing, answers, flows, matching, rows, sequence
+from treasury.services import announcing, answers, flows, matching, recalls, rows, sequence
 from treasury.services.posting import Posted, Sheet, post
 
 _PROOFS: Final = {
@@ -97,6 +98,10 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         reason = f"{error.message} ({error.locator})" if error.locator else error.message
         archive.set_aside(message_id=message_id, reason=reason)
         return IngestResult(message_id=message_id, refusals=(reason,))
+    if isinstance(parsed, RecallReport):
+        recalls.apply_recall_report(report=parsed)
+        archive.mark_handled(message_id=message_id)
+        return IngestResult(message_id=message_id)
     if isinstance(parsed, StatusReport):
         answers.apply_status_report(report=parsed, message_id=message_id)
         archive.mark_handled(message_id=message_id)
@@ -227,9 +232,9 @@ def _take(run: _Run, group: list[_Page]) -> None:
     gaps = sequence.check_neighbours(account=account, rows=[sheet.row for sheet in sheets])
     run.statements.extend(sheet.row for sheet in sheets)
     run.posted.append(posted)
-    flows.release_flows(
-        entry_ids=[one.entry_id for one in posted.changes if one.after != EntryState.COUNTED]
-    )
+    gone = [one.entry_id for one in posted.changes if one.after != EntryState.COUNTED]
+    flows.release_flows(entry_ids=gone)
+    answers.question_withdrawn(entry_ids=gone)
     booked = _booked(account, sheets, posted)
     answers.apply_entries(entries=booked)
     flows.match_entries(entries=booked)

@@ -40,7 +40,7 @@ REFUSED_BY_LINE: Final = "REFUSED"
 _DERIVED: Final = ("status:", "contradiction", "return", "earlier-attempt")
 
 
-def facts_of(held: Transfer, proposal: Proposal) -> Facts:
+def facts_of(*, held: Transfer, proposal: Proposal) -> Facts:
     """Return everything known about a transfer."""
     said = list(held.statuses.values_list("status", "reason_code", "attempt"))
     # Rows of the time before attempts were noted carry 0.
@@ -63,17 +63,17 @@ def facts_of(held: Transfer, proposal: Proposal) -> Facts:
 
 
 def standing_of(
-    held: Transfer, proposal: Proposal, *, adding: str = "", reason: str = ""
+    *, held: Transfer, proposal: Proposal, adding: str = "", reason: str = ""
 ) -> Standing:
     """Return where a transfer stands, with one more status if it is given."""
-    facts = facts_of(held, proposal)
+    facts = facts_of(held=held, proposal=proposal)
     more = {Heard(status=adding[:4], reason=reason[:10])} if adding else set()
     return standing(replace(facts, heard=facts.heard | more))
 
 
-def bring_to(held: Transfer, proposal: Proposal, *, evidence: str) -> Standing:
+def bring_to(*, held: Transfer, proposal: Proposal, evidence: str) -> Standing:
     """Bring a locked transfer and its proposal to where the facts put them."""
-    found = standing(facts_of(held, proposal))
+    found = standing(facts_of(held=held, proposal=proposal))
     if proposal.state == _S.EXECUTING and (found.rank or found.outcome is not Outcome.OPEN):
         bank_has_it(held, evidence=evidence)
         proposal.refresh_from_db()

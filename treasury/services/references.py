@@ -3,7 +3,7 @@
 from core.errors import Invalid
 from treasury.models import ReferenceCounter
 
-_KINDS = {"FMP": "fund-movement proposals"}
+_KINDS = {"FMP": "fund-movement proposals", "RCL": "recalls"}
 
 
 def next_reference(*, kind: str) -> str:

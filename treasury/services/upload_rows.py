@@ -37,7 +37,7 @@ class _Problem(Exception):
         self.field = field
 
 
-def checked_rows(rows: Sequence[Row], findings: list[RowFinding]) -> Iterator[CheckedRow]:
+def checked_rows(*, rows: Sequence[Row], findings: list[RowFinding]) -> Iterator[CheckedRow]:
     """Yield the rows that would be accepted; add a finding for each that would not, and twins."""
     alike: dict[tuple[UUID, UUID, object], list[int]] = defaultdict(list)
     for row in rows:

@@ -94,7 +94,7 @@ def _check(upload: ProposalUpload) -> None:
     if _submitted_by_another(upload):
         words = "Somebody submitted a file with exactly these bytes."
         findings.append(RowFinding(row=0, field="file", message=words))
-    for checked in checked_rows(rows, findings):
+    for checked in checked_rows(rows=rows, findings=findings):
         totals[checked.account_label, checked.draft_currency].append(checked.draft.amount)
     upload.rows_count = len(rows)
     upload.errors_count = sum(one.is_error for one in findings)
@@ -216,7 +216,7 @@ def _make_drafts(held: ProposalUpload, *, limit: int) -> None:
     if not held.maker.is_active:
         raise Forbidden("Its maker is no longer active.")
     made = []
-    for checked in checked_rows(rows, findings):
+    for checked in checked_rows(rows=rows, findings=findings):
         with _named(checked.row):
             proposal = proposals.create_proposal(draft=checked.draft, maker=held.maker)
         made.append(UploadedProposal(upload=held, row_number=checked.row.number, proposal=proposal))

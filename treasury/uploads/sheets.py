@@ -68,7 +68,7 @@ def read_xlsx(data: bytes) -> list[Row]:
                 raise Invalid(f"The workbook has more than {PARTS_MAX} parts.", field="file")
             words = _shared_words(_part(book, WORDS)) if WORDS in book.namelist() else []
             return _rows(_sheet_rows(_part(book, SHEET), words))
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError) as error:
         raise Invalid("This is no Excel workbook that can be read.", field="file") from error
 
 

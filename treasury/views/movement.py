@@ -23,9 +23,9 @@ from integrations.downloads import ROLES_FOR_BYTES
 from integrations.pages.layout import laid_out
 from treasury.engine.flags import Flag
 from treasury.evidence import READERS
-from treasury.models import BankAccount, Proposal, ProposalState, Transfer
+from treasury.models import BankAccount, Proposal, ProposalState, RecallReason, Transfer
 from treasury.selectors import controls, movement
-from treasury.services import orders, proposals, transfers
+from treasury.services import orders, proposals, recalls, transfers
 from treasury.services.freezing import STOPPERS
 from treasury.services.preflighting import flags_of_the_bank
 from treasury.views.timeline import story
@@ -210,6 +210,9 @@ def _whole(request: HttpRequest, proposal_id: UUID) -> dict[str, Any]:
         and clock.now() < found.cutoff_at
         and person.has_role(*proposals.MAKERS),
         "may_read_bytes": person.has_role(*ROLES_FOR_BYTES),
+        "may_recall": _may_recall(found, person),
+        "recall_reasons": RecallReason.choices,
+        "recalls": transfer.recalls.all() if transfer is not None else (),
         "may_prove": transfer is not None and person.has_role(*READERS),
     }
 
@@ -220,6 +223,11 @@ def _flags(found: Proposal) -> tuple[Flag, ...]:
         return ()
     bank = flags_of_the_bank(proposal=found) if found.state in UNSENT_STATES else ()
     return (*controls.flags_of(found), *bank)
+
+
+def _may_recall(found: Proposal, person: User) -> bool:
+    has_it = (ProposalState.SENT, ProposalState.CONFIRMED, ProposalState.SETTLED)
+    return found.state in has_it and person.has_role(*recalls.ASKERS)
 
 
 def _may_withdraw(found: Proposal, person: User) -> bool:
@@ -310,3 +318,22 @@ def retry(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
     else:
         messages.success(request, "It is on its way again, with the same references.")
     return redirect("treasury:proposal", proposal_id=proposal_id)
+
+
+@require_POST
+@login_required
+def recall(request: HttpRequest, transfer_id: UUID) -> HttpResponse:
+    """Put the recall of a payment before its checkers."""
+    found = movement.transfer(transfer_id)
+    try:
+        made = recalls.request_recall(
+            transfer_id=transfer_id,
+            reason=request.POST.get("reason", ""),
+            words=request.POST.get("words", ""),
+            actor=actor(request),
+        )
+    except DomainError as refusal:
+        tell(request, refusal)
+    else:
+        messages.success(request, f"{made.case_id} waits for its checkers.")
+    return redirect("treasury:proposal", proposal_id=found.proposal_id)
