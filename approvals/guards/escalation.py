@@ -60,6 +60,6 @@ CREATE OR REPLACE FUNCTION approvals_is_backdated(
 LANGUAGE sql VOLATILE {_PATH} AS $$
     SELECT coalesce(at < request.submitted_at
                          + (clock_timestamp() - coalesce(request.recorded_at, request.submitted_at))
-                         - interval '5 minutes', true)
+                         - interval '1 hour', true)
 $$;
 """

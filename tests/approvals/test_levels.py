@@ -138,8 +138,8 @@ def backdated(request: ApprovalRequest, *, at: datetime, waited: timedelta) -> b
 def test_a_decision_bears_the_instant_at_which_it_is_made(desk: Subject, noon: None) -> None:
     request = submit()
     hour = timedelta(hours=1)
-    assert not backdated(request, at=NOON + hour, waited=hour)
-    assert not backdated(request, at=NOON + 2 * hour, waited=hour)  # a clock that was moved on
-    assert not backdated(request, at=NOON + hour - timedelta(minutes=4), waited=hour)
-    assert backdated(request, at=NOON + hour - timedelta(minutes=6), waited=hour)
-    assert backdated(request, at=NOON, waited=hour)
+    assert not backdated(request, at=NOON + 2 * hour, waited=2 * hour)
+    assert not backdated(request, at=NOON + 3 * hour, waited=hour)  # a clock that was moved on
+    assert not backdated(request, at=NOON + timedelta(minutes=61), waited=2 * hour)
+    assert backdated(request, at=NOON + timedelta(minutes=59), waited=2 * hour)
+    assert backdated(request, at=NOON, waited=2 * hour)
