@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from integrations.channels import Channel, Unreachable
+from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
@@ -20,7 +21,7 @@ class Heard:
 
     dialect: Dialect
     archive: Archive
-    messages: list[ParsedMessage | StatusReport] = field(default_factory=list)
+    messages: list[ParsedMessage | StatusReport | RecallReport] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     _known: set[bytes] = field(default_factory=set)
 

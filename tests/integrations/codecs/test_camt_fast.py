@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.bank_files import camt053, movements
 from integrations.codecs import camt_fast
+from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
@@ -19,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 CAMT_FILES = sorted((REPOSITORY.parent / "shared" / "data" / "payments" / "camt").glob("*"))
 DAY = date(2026, 11, 20)
 PLAIN = camt053(movements(40, seed=3, last_day=DAY))
-Outcome = ParsedMessage | StatusReport | tuple[str, str, str]
+Outcome = ParsedMessage | StatusReport | RecallReport | tuple[str, str, str]
 
 
 def outcome(data: bytes) -> Outcome:

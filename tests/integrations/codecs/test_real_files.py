@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.pain001 import validate_schema
 from integrations.codecs.proof import ProofStatus, prove
@@ -38,7 +39,7 @@ def files(*folders: str) -> list[Path]:
     ]
 
 
-def outcome(path: Path) -> ParsedMessage | StatusReport | UnreadableMessage:
+def outcome(path: Path) -> ParsedMessage | StatusReport | RecallReport | UnreadableMessage:
     try:
         return read_message(path.read_bytes())
     except UnreadableMessage as refusal:
