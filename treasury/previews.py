@@ -33,6 +33,8 @@ _NOT_REPLAYED: Final[dict[str, str]] = {
     " next submission on.",
     knobs.RETRY_HOURS_MAX.key: "it bounds what a person may try again from now on.",
     knobs.INTERNAL_LEAD_MINUTES.key: "cut-offs were frozen with each proposal.",
+    knobs.UNKNOWN_TASK_MINUTES.key: "tasks for unknown outcomes were opened by the value of their"
+    " time. It holds for what is unknown from now on.",
     knobs.DEDUPE_DAY_TZ.key: "days were counted in the zone of their time.",
 }
 

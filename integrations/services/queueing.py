@@ -18,7 +18,7 @@ from integrations.constants import PAIN001_KIND
 from integrations.dialects.writing import STANDARD, Writing
 from integrations.errors import MessageStateRefused, PaymentAlreadyQueued, PreflightRefused
 from integrations.events import PaymentRefused
-from integrations.models import LIVE_STATES, Direction, Message, MessageState
+from integrations.models import LIVE_STATES, BankConnection, Direction, Message, MessageState
 from integrations.services.routing import route_for
 
 _FILE_NAME_CHARS: Final = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
@@ -60,14 +60,7 @@ def queue_payment(
     rows = selectors.messages().outbound().filter(reference=instruction.end_to_end_id)
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
-        meant_for = live.routed_from_id or live.connection_id
-        if live.sha256 == digest and choice.home.pk == meant_for:
-            return live
-        raise PaymentAlreadyQueued(
-            f"Another order with the reference {live.reference} is {live.get_state_display()}.",
-            reference=live.reference,
-            state=live.state,
-        )
+        return _the_same(live, digest=digest, home=choice.home)
     latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
     return Message.objects.create(
         direction=Direction.OUT,
@@ -86,6 +79,17 @@ def queue_payment(
         attempt=latest + 1,
         due_at=clock.now(),
         expires_at=not_after,
+    )
+
+
+def _the_same(live: Message, *, digest: str, home: BankConnection) -> Message:
+    """Return the message that is under way, if it is of exactly this order."""
+    if live.sha256 == digest and home.pk == (live.routed_from_id or live.connection_id):
+        return live
+    raise PaymentAlreadyQueued(
+        f"Another order with the reference {live.reference} is {live.get_state_display()}.",
+        reference=live.reference,
+        state=live.state,
     )
 
 

@@ -281,6 +281,9 @@ SIGNED: Final = {
     "treasury_statement.opening": "an account may be overdrawn",
     "treasury_statement.closing": "an account may be overdrawn",
     "treasury_statementbalance.amount": "an account may be overdrawn",
+    "treasury_daymovement.amount": "credit and debit",
+    "treasury_dailybalance.booked": "credit and debit",
+    "treasury_dailybalance.balance": "an account may be overdrawn",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.

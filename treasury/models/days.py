@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from core.money_columns import SUMS_BOUND, finite
 from core.tenancy import TenantModel
 from treasury.models.static import BankAccount
 
@@ -21,7 +22,8 @@ class DayMovement(TenantModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "account", "booking_date", "value_date"], name="day_movement_once"
-            )
+            ),
+            finite("day_movement_is_finite", "amount", bound=SUMS_BOUND),
         ]
         indexes = [
             models.Index(fields=["tenant", "account", "value_date"], name="day_movement_by_value")
@@ -50,7 +52,8 @@ class DailyBalance(TenantModel):
                 fields=["tenant", "account", "value_date"],
                 include=["balance"],
                 name="daily_balance_once",
-            )
+            ),
+            finite("daily_balance_is_finite", "booked", "balance", bound=SUMS_BOUND),
         ]
 
     def __str__(self) -> str:

@@ -153,4 +153,4 @@ def test_the_files_of_others_agree_with_the_schema_we_check_against() -> None:
     orders = PAYMENTS / "pain"
     assert validate_schema((orders / "pain001_four_payments.xml").read_bytes()) == ()
     assert validate_schema((orders / "pain001_broken_ctrlsum.xml").read_bytes()) == ()
-    assert validate_schema((orders / "moov__sepa_payment_naujas_1.xml").read_bytes())
+    assert validate_schema((orders / "moov__sepa_payment_naujas_1.xml").read_bytes()) == ()

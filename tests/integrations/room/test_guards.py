@@ -120,9 +120,10 @@ COPY = (
     "INSERT INTO integrations_message (id, tenant_id, direction, connection_id, kind, name, body,"
     " sha256, size_bytes, state, reason, created_at, seen_count, put_away, rail, reference,"
     " message_reference, attempt, attempts, enquiries, fence, due_at, sent_at, locked_until,"
-    " bank_receipt) SELECT gen_random_uuid(), tenant_id, direction, connection_id, kind, name,"
+    " routed_account, bank_receipt)"
+    " SELECT gen_random_uuid(), tenant_id, direction, connection_id, kind, name,"
     " {body}, {sha256}, size_bytes, {state}, '-', created_at, 1, '', rail, {reference},"
-    " {reference}, {attempt}, 0, 0, {fence}, due_at, {sent_at}, now(), '{{}}'"
+    " {reference}, {attempt}, 0, 0, {fence}, due_at, {sent_at}, now(), '', '{{}}'"
     " FROM integrations_message LIMIT 1"
 )
 HONEST = {

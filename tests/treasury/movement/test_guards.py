@@ -30,10 +30,10 @@ NEW_TRANSFER = (
 OUTBOUND = (
     "INSERT INTO integrations_message (id, tenant_id, direction, connection_id, kind, name, body,"
     " sha256, size_bytes, state, reason, created_at, seen_count, put_away, rail, reference,"
-    " message_reference, attempt, attempts, enquiries, fence, due_at, bank_receipt)"
-    " SELECT gen_random_uuid(), tenant_id, 'OUT', id, 'pain.001', 'x', 'x',"
+    " message_reference, attempt, attempts, enquiries, fence, due_at, routed_account,"
+    " bank_receipt) SELECT gen_random_uuid(), tenant_id, 'OUT', id, 'pain.001', 'x', 'x',"
     " encode(sha256('x'), 'hex'), 1, 'QUEUED', '', now(), 1, '', 'BOOK', %(reference)s, 'x', 1, 0,"
-    " 0, 0, now(), '{}' FROM integrations_bankconnection LIMIT 1"
+    " 0, 0, now(), '', '{}' FROM integrations_bankconnection LIMIT 1"
 )
 COPY_PROPOSAL = (
     "INSERT INTO treasury_proposal SELECT (jsonb_populate_record(p, jsonb_build_object("
