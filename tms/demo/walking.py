@@ -15,6 +15,7 @@ from core import clock
 from core.audit import chain
 from core.errors import Forbidden, NotFound
 from tms.demo.places import BankPlace, bank_place, people_facts, refuse_outside_demo
+from tms.demo.seeding import BEGUN
 from tms.ops.proofs import audit_proofs, books_proofs
 from tms.ops.tenants import TenantName, chosen_tenants
 from tms.run.config import runtime
@@ -22,13 +23,14 @@ from tms.run.parts import BANK_SECRET_VARIABLE
 from tms.run.supervisor import address_of
 from tms.story.cast import People
 from tms.story.codes import CodeBook
-from tms.story.narrator import Line
+from tms.story.narrator import SAID, Line
 from tms.story.patience import wait_for
 from tms.story.scene import Finding, Stage
 
 CODES_FILE: Final = "demo_codes.json"
 BANK_START_SECONDS_MAX: Final = 15.0
 BANK_STOP_SECONDS_MAX: Final = 10.0
+PAST_SECONDS_MAX: Final = 600.0
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def stage_for(*, slug: str, url: str, listen: Callable[[Line], None]) -> Iterato
         NotFound: no such tenant was seeded.
     """
     refuse_outside_demo()
-    facts, number = _seeded(slug)
+    facts, number = _with_a_past(slug, listen)
     tenant = chosen_tenants(slug)[0]
     place = bank_place(number)
     with bank_running(place):
@@ -59,6 +61,23 @@ def _running_address() -> str:
     """Return where the web process of this home answers: its own word, else the configured one."""
     config = runtime().config
     return address_of("web", home=config.home) or config.url
+
+
+def _with_a_past(slug: str, listen: Callable[[Line], None]) -> tuple[dict[str, Any], int]:
+    """Return the seeded tenant; while its last weeks are still being taken in, wait for them.
+
+    Raises:
+        NotFound: no such tenant was seeded.
+        StoryFailed: its last weeks did not come.
+    """
+    if _seeded(slug)[0]["stage"] == BEGUN:
+        words = "The demo's last weeks are still being taken in; the story begins after them."
+        listen(Line(kind=SAID, seconds=0.0, chapter=0, text=words))
+    return wait_for(
+        lambda: None if (found := _seeded(slug))[0]["stage"] == BEGUN else found,
+        what="the demo's last weeks",
+        seconds=PAST_SECONDS_MAX,
+    )
 
 
 def _seeded(slug: str) -> tuple[dict[str, Any], int]:
