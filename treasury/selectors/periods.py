@@ -2,27 +2,39 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from core.errors import NotFound
 from treasury.models import BankAccount, LateEntry, LateState
 
+# Of two days the later; PostgreSQL passes over the one that is not set.
+_LATER: Final = Greatest("closed_until", "entity__closed_until")
+
 
 def closed_until(account_id: UUID) -> date | None:
     """Return the last closed day of an account: the later of its own and its company's."""
-    return with_closing().filter(pk=account_id).values_list("shut_until", flat=True).first()
+    found = BankAccount.objects.filter(pk=account_id).annotate(shut_until=_LATER)
+    return found.values_list("shut_until", flat=True).first()
+
+
+def closing_of(account_id: UUID) -> tuple[date | None, bool]:
+    """Return the last closed day of an account, and whether anything stands to change it."""
+    stands = LateEntry.objects.filter(
+        account=OuterRef("pk"), state__in=(LateState.WAITING, LateState.LEFT)
+    )
+    found = BankAccount.objects.filter(pk=account_id).annotate(
+        shut_until=_LATER, stands=Exists(stands)
+    )
+    return found.values_list("shut_until", "stands").get()
 
 
 def with_closing() -> QuerySet[BankAccount, Any]:
     """Return all accounts with `shut_until`, the last closed day of each."""
-    return BankAccount.objects.select_related("entity", "bank").annotate(
-        # Of two days the later; PostgreSQL passes over the one that is not set.
-        shut_until=Greatest("closed_until", "entity__closed_until")
-    )
+    return BankAccount.objects.select_related("entity", "bank").annotate(shut_until=_LATER)
 
 
 def closings() -> QuerySet[BankAccount, Any]:

@@ -21,7 +21,7 @@ from treasury.models import (
     StatementState,
 )
 from treasury.selectors import periods
-from treasury.services import tasks
+from treasury.services import rows, tasks
 from treasury.services.settling import NOTHING_CLOSED, Change, waiting
 
 TASK_KIND: Final = "closed_period"
@@ -51,7 +51,13 @@ class Closing:
 
     account: BankAccount
     until: date = NOTHING_CLOSED
+    stands: bool = False
     asked: list[LateEntry] = field(default_factory=list)
+
+    @property
+    def is_of_interest(self) -> bool:
+        """Say whether any day is closed, or something is left of one that was."""
+        return self.is_any or self.stands
 
     @property
     def is_any(self) -> bool:
@@ -168,8 +174,8 @@ class Closing:
 
 def closing_of(account: BankAccount) -> Closing:
     """Return how far an account is closed, by itself or by its company."""
-    until = periods.closed_until(account.pk)
-    return Closing(account=account, until=until or NOTHING_CLOSED)
+    until, stands = periods.closing_of(account.pk)
+    return Closing(account=account, until=until or NOTHING_CLOSED, stands=stands)
 
 
 def keep(
@@ -186,21 +192,12 @@ def keep(
     )
     entries = BankEntry.objects.in_bulk([one.entry_id for one in changes])
     wanted = {one.entry_id: one for one in closing.asked}
-    wanted.update({one.entry_id: closing.late_for(one, entries[one.entry_id]) for one in changes})
-    begins = [one.entry_id for one in changes if one.after == EntryState.COUNTED]
-    BankEntry.objects.filter(pk__in=begins).exclude(state=EntryState.HELD).update(
-        state=EntryState.HELD
-    )
-    looked_at = {UUID(str(one)) for one in touched}
-    for old in LateEntry.objects.filter(account=account_id, state__in=STANDING).select_related(
-        "entry"
-    ):
-        fresh = wanted.get(old.entry_id)
-        seen = days[0] <= old.entry.booking_date <= days[1] or old.entry_id in looked_at
-        if fresh is not None and _facts(fresh) == _facts(old):
-            del wanted[old.entry_id]
-        elif fresh is not None or (seen and _follows_the_bank(old)):
-            _void(old)
+    for one in changes:
+        known = wanted.get(one.entry_id)
+        if known is None or known.settled != EntryState.MERGED:
+            wanted[one.entry_id] = closing.late_for(one, entries[one.entry_id])
+    _hold_back([entries[one.entry_id] for one in changes if one.after == EntryState.COUNTED])
+    _compare(wanted, account_id=account_id, days=days, touched=touched)
     made = list(wanted.values())
     for one in made:
         one.statement, one.found_at = statement, clock.now()
@@ -210,10 +207,39 @@ def keep(
     return made
 
 
+def _compare(
+    wanted: dict[UUID, LateEntry], *, account_id: UUID, days: Days, touched: Sequence[UUID | str]
+) -> None:
+    """Take out of `wanted` what stands already, and void what is not wanted any more."""
+    looked_at = {UUID(str(one)) for one in touched}
+    for old in LateEntry.objects.filter(account=account_id, state__in=STANDING).select_related(
+        "entry"
+    ):
+        fresh = wanted.get(old.entry_id)
+        seen = days[0] <= old.entry.booking_date <= days[1] or old.entry_id in looked_at
+        if fresh is not None and _says_the_same(fresh, old):
+            del wanted[old.entry_id]
+        elif fresh is not None or (seen and _follows_the_bank(old)):
+            _void(old)
+
+
+def _hold_back(entries: Sequence[BankEntry]) -> None:
+    apart = [one for one in entries if one.state != EntryState.HELD]
+    for one in apart:
+        one.state = EntryState.HELD
+    rows.update(apart, ["state"])
+
+
 def finish_task(*, statement_id: UUID, note: str, actor: Any = None) -> None:
     """Close the task of a statement once nothing of it waits."""
     if not LateEntry.objects.filter(statement=statement_id, state=LateState.WAITING).exists():
         tasks.answer_task(kind=TASK_KIND, key=str(statement_id), note=note, actor=actor)
+
+
+def _says_the_same(fresh: LateEntry, old: LateEntry) -> bool:
+    """Say whether a person was asked this; that two are one says why one is missing elsewhere."""
+    merged = old.settled == EntryState.MERGED and fresh.change == LateChange.WITHDRAWAL
+    return merged or _facts(fresh) == _facts(old)
 
 
 def _facts(late: LateEntry) -> tuple[Any, ...]:

@@ -131,7 +131,7 @@ def _settle_again(held: LateEntry, entry: BankEntry) -> None:
         touched=touched,
         closed=closing.until,
     )
-    if closing.is_any:
+    if closing.is_of_interest:
         late.keep(closing=closing, statement=held.statement, days=days, touched=touched)
     entry.refresh_from_db(fields=["state"])
 

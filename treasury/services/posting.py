@@ -152,7 +152,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
     posted.changes = settle(
         account_id=account.pk, start=start, end=end, touched=touched, closed=closing.until
     )
-    if closing.is_any:
+    if closing.is_of_interest:
         late.keep(closing=closing, statement=sheets[0].row, days=(start, end), touched=touched)
     _refresh_states(posted)
     return posted

@@ -17,6 +17,7 @@ from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser
 from tests.treasury.bank.conftest import OpenAccount
 from tests.treasury.bank.paper import DAY, IBAN, E, S, arrive, camt, day_statement
+from tests.treasury.bank.test_admin import signed_in
 from tests.treasury.bank.test_posting_paths import messages, paper
 from treasury.errors import LateEntryDecided
 from treasury.models import (
@@ -27,6 +28,7 @@ from treasury.models import (
     ExpectedFlow,
     LateEntry,
     LegalEntity,
+    Statement,
     Task,
 )
 from treasury.selectors import periods as reads
@@ -188,6 +190,30 @@ def test_what_the_bank_takes_back_waits_no_longer(account: BankAccount) -> None:
     assert not Task.objects.open().filter(kind="closed_period").exists()
 
 
+def test_what_waits_for_a_period_that_opens_again_is_posted(account: BankAccount) -> None:
+    close(account)
+    arrive(camt("054", S(id="N1", entries=(E(amount="5", ref="R"),))))
+    close(account, None)
+    arrive(camt("053", day_statement(E(amount="5", ref="R"))))
+    assert (LateEntry.objects.get().state, BankEntry.objects.get().state) == ("VOID", "COUNTED")
+
+
+def test_two_entries_that_are_one_are_not_joined_on_a_closed_day(
+    account: BankAccount, decide: Decide
+) -> None:
+    arrive(camt("054", S(id="N1", entries=(E(amount="5", ref="R", text="rent"),))))
+    arrive(camt("054", S(id="N2", entries=(E(amount="5", e2e="E2E-5", text="invoice"),))))
+    assert BankEntry.objects.filter(state="COUNTED").count() == 2
+    close(account)
+    before = sums(account)
+    arrive(camt("053", day_statement(E(amount="5", ref="R", e2e="E2E-5", text="rent"))))
+    late = the_late()
+    assert (late.change, late.settled, sums(account)) == ("WITHDRAWAL", "MERGED", before)
+    decide(late)
+    assert sorted(BankEntry.objects.values_list("state", flat=True)) == ["COUNTED", "MERGED"]
+    assert [one.code for one in invariants() if one.code != "account_overdrawn"] == []
+
+
 def test_only_treasury_managers_and_the_back_office_decide_and_say_why(
     account: BankAccount, decide: Decide, user_with: MakeUser, manager: User
 ) -> None:
@@ -257,6 +283,46 @@ def test_an_acceptance_does_not_outlive_its_transaction(
                 [late.entry_id, one, amount, DAY, DAY],
             )
             assert cursor.fetchone()[0] is expected
+
+
+def test_the_page_lists_what_waits_and_takes_decisions(
+    account: BankAccount, manager: User, maker: User
+) -> None:
+    close(account)
+    arrive(camt("054", S(id="N1", entries=(E(amount="5", ref="R"), E(amount="6", ref="Q")))))
+    page = signed_in(manager).get("/periods")
+    assert page.status_code == 200
+    shown = page.content.decode()
+    assert ("EUR main" in shown, shown.count("Accept</button>")) == (True, 2)
+    assert "Accept</button>" not in signed_in(maker).get("/periods").content.decode()
+    sheet = signed_in(maker).get("/periods?as=csv&state=WAITING").content.decode()
+    assert sheet.splitlines()[0].startswith("account,currency,change,amount")
+    assert len(sheet.splitlines()) == 3
+    one, other = LateEntry.objects.order_by("amount")
+    client = signed_in(manager)
+    client.post(f"/periods/{one.pk}/accept", {"reason": ""})
+    one.refresh_from_db()
+    assert one.state == "WAITING"
+    client.post(f"/periods/{one.pk}/accept", {"reason": "Booked late by the bank."})
+    client.post(f"/periods/{other.pk}/leave", {"reason": "Next month."})
+    states = LateEntry.objects.order_by("amount").values_list("state", "decided_by")
+    assert list(states) == [("ACCEPTED", manager.pk), ("LEFT", manager.pk)]
+
+
+def test_the_proof_of_an_account_names_what_is_off(account: BankAccount, maker: User) -> None:
+    arrive(camt("053", day_statement(E(amount="4", ref="R1"))))
+    page = signed_in(maker).get(f"/accounts/{account.pk}/proof").content.decode()
+    assert "no day contradicts another" in page
+    assert f"/entries?statement={Statement.objects.get().pk}" in page
+    close(account)
+    arrive(camt("053", day_statement(E(amount="4", ref="R1"), E(amount="3", ref="R2"), seq=2)))
+    page = signed_in(maker).get(f"/accounts/{account.pk}/proof").content.decode()
+    assert "opening and lines miss the closing balance by 3.00" in page
+    assert "1 late entry waits" in page
+    answer = signed_in(maker).get(f"/api/v1/accounts/{account.pk}/proofs").json()
+    assert (answer["is_green"], len(answer["days"])) == (False, 31)
+    (bad,) = [one for one in answer["days"] if one["proof"] == "DIFFERS"]
+    assert (bad["day"], Decimal(bad["off"])) == (f"{DAY}", 3)
 
 
 @settings(
