@@ -254,6 +254,8 @@ SPECTACULAR_SETTINGS = {
         "MessageStateEnum": "integrations.models.MessageState.choices",
         "BookingStatusEnum": "treasury.models.BookingStatus.choices",
         "EntryStateEnum": "treasury.models.EntryState.choices",
+        "LateChangeEnum": "treasury.models.LateChange.choices",
+        "LateStateEnum": "treasury.models.LateState.choices",
         "ChangeStateEnum": "core.changes.models.ChangeState.choices",
         "RecallReasonEnum": "treasury.models.RecallReason.choices",
         "RecallStateEnum": "treasury.models.RecallState.choices",

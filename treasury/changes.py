@@ -1,6 +1,7 @@
 """What the treasury puts under four eyes, and how values become its rows."""
 
 from dataclasses import MISSING, fields
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -27,7 +28,7 @@ def write_entity(row: models.Model | None, values: Values) -> models.Model:
     """
     if isinstance(row, LegalEntity):
         return static.correct_entity(entity=set_values(row=row, values=values))
-    return static.create_entity(entity=_built(static.EntityIn, values))
+    return static.create_entity(entity=_built(static.EntityIn, _typed(values)))
 
 
 def write_bank(row: models.Model | None, values: Values) -> models.Model:
@@ -78,9 +79,18 @@ def _typed(values: Values) -> dict[str, Any]:
         if not hours.isdigit():
             raise Invalid(f"{hours} is not a number of hours.", field="statement_hours_expected")
         facts["statement_hours_expected"] = int(hours)
+    if "closed_until" in facts:
+        facts["closed_until"] = _day("closed_until", facts["closed_until"])
     if "is_active" in facts:
         facts["is_active"] = str(facts["is_active"]).lower() in ("true", "1", "yes", "on")
     return facts
+
+
+def _day(name: str, given: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(given)) if given else None
+    except ValueError as error:
+        raise Invalid(f"{given} is not a day like 2026-11-23.", field=name) from error
 
 
 def _decimal(name: str, given: Any) -> Decimal:
@@ -102,7 +112,16 @@ def govern_static_data() -> None:
     """Name what this room governs."""
     govern(
         LegalEntity,
-        fields=("name", "lei", "street", "building_number", "post_code", "town", "country"),
+        fields=(
+            "name",
+            "lei",
+            "street",
+            "building_number",
+            "post_code",
+            "town",
+            "country",
+            "closed_until",
+        ),
         known_by="name",
         hooks=Hooks(write=write_entity),
     )

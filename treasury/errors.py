@@ -125,3 +125,15 @@ class NotRecallable(DomainError):
     """The payment cannot be asked back now; the words say why."""
 
     code = "not_recallable"
+
+
+class LateEntryDecided(DomainError):
+    """Somebody decided on the late entry, or the bank took it back."""
+
+    code = "late_entry_decided"
+
+
+class LateEntryStale(DomainError):
+    """The entry is not where it was when the late entry was kept."""
+
+    code = "late_entry_stale"

@@ -38,7 +38,7 @@ from liquidity.services import forecasting, planning
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.treasury.bank import paper
-from treasury.models import BankAccount, BankEntry, Proposal, Transfer
+from treasury.models import BankAccount, BankEntry, LateEntry, Proposal, Transfer
 from treasury.services import (
     beneficiaries,
     flows,
@@ -326,6 +326,24 @@ def shortfall(account: BankAccount, missing: str, **more: Any) -> prefunding.Sho
     )
 
 
+def _late(entry_id: str) -> dict[str, str]:
+    """Let a bank take an entry of a closed period back."""
+    entry = BankEntry.objects.get(pk=entry_id)
+    made = LateEntry.objects.create(
+        account=entry.account,
+        entry=entry,
+        statement=entry.statement,
+        change="WITHDRAWAL",
+        amount=entry.amount,
+        booking_before=entry.booking_date,
+        value_before=entry.value_date,
+        settled="WITHDRAWN",
+        closed_until=entry.booking_date,
+        found_at=clock.now(),
+    )
+    return {"late": str(made.pk)}
+
+
 def _prefunding(tenant: UUID, accounts: dict[str, BankAccount]) -> dict[str, str]:
     with _at_work(tenant):
         first = prefunding.handle_shortfall(shortfall=shortfall(accounts["payout"], "2500.00"))
@@ -506,6 +524,8 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     objects |= _freeze(tenant, mark, people)
     objects |= _movements(tenant, mark, people, accounts)
     objects |= _prefunding(tenant, accounts)
+    with _at_work(tenant):
+        objects |= _late(objects["entry"])
     with _at_work(tenant):
         objects |= _forecasts(mark, accounts)
     objects |= _changes(tenant, mark, people["static_data"])

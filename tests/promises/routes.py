@@ -33,6 +33,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "task_id": "task",
         "uetr": "uetr",
         "upload_id": "upload",
+        "late_id": "late",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

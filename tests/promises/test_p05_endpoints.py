@@ -92,6 +92,8 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "reject": {"version": 1, "content_hash": "0" * 64, "reason": "no"},
     "decide": {"version": 1, "content_hash": "0" * 64, "reason": "no", "outcome": "REJECT"},
     "withdraw": {"reason": "mistake"},
+    "accept": {"reason": "the auditor agreed"},
+    "leave": {"reason": "next period"},
     "cancel": {"reason": "mistake"},
     "close": {"findings": "it was needed", "note": "looked into"},
     "rearm": {"reason": "more was needed"},

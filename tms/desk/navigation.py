@@ -59,6 +59,7 @@ ENTRIES: Final = (
         keys="g p",
     ),
     Entry(heading="Cash", title="Daily proof", url_name="treasury:proofs", icon="scale"),
+    Entry(heading="Cash", title="Closed periods", url_name="treasury:periods", icon="lock"),
     Entry(
         heading="Cash",
         title="Statements",

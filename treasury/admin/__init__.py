@@ -4,6 +4,7 @@ from treasury.admin import (  # noqa: F401 - importing registers
     beneficiaries,
     freezing,
     movement,
+    periods,
     recalls,
     statements,
     static,

@@ -50,7 +50,16 @@ class LegalEntityAdmin(GovernedAdmin, SimpleHistoryAdmin, ServiceAdmin):
 
     list_display = ("name", "lei", "town", "country")
     search_fields = ("name", "lei")
-    fields = ("name", "lei", "street", "building_number", "post_code", "town", "country")
+    fields = (
+        "name",
+        "lei",
+        "street",
+        "building_number",
+        "post_code",
+        "town",
+        "country",
+        "closed_until",
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let those who keep static data correct a company."""
@@ -69,6 +78,7 @@ class LegalEntityAdmin(GovernedAdmin, SimpleHistoryAdmin, ServiceAdmin):
             post_code=obj.post_code,
             town=obj.town,
             country=obj.country,
+            closed_until=obj.closed_until,
         )
         obj.pk = static.create_entity(entity=wish).pk
 
@@ -113,7 +123,7 @@ class AccountForm(forms.ModelForm[BankAccount]):
         fields = (
             "entity", "bank", "label", "currency", "kind", "number", "clearing_code", "timezone",
             "rda_procedure", "min_balance", "required_collateral", "overdraft_limit",
-            "intraday_mode", "statement_hours_expected", "is_active",
+            "intraday_mode", "statement_hours_expected", "is_active", "closed_until",
         )  # fmt: skip
 
 
@@ -132,7 +142,7 @@ class BankAccountAdmin(GovernedAdmin, SimpleHistoryAdmin, ServiceAdmin):
     fixed = ("entity", "bank", "shown_number", "currency", "kind", "clearing_code", "timezone")
     terms = (
         "label", "min_balance", "required_collateral", "overdraft_limit", "intraday_mode",
-        "statement_hours_expected", "is_active",
+        "statement_hours_expected", "is_active", "closed_until",
     )  # fmt: skip
 
     @display(description="number")

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("treasury.api.beneficiary_urls")),
     path("", include("treasury.api.freezing_urls")),
     path("", include("treasury.api.balances_urls")),
+    path("", include("treasury.api.periods_urls")),
     path("", include("treasury.api.tracking_urls")),
     path("", include("treasury.api.uploading_urls")),
 ]

@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import controls, days, recalls, sealing
+from treasury.guards import controls, days, periods, recalls, sealing
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -265,6 +265,7 @@ STATUS = PROPOSAL
 RECALLS = _BODIES_ARE_CHECKED_LATER + recalls.RECALL
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
+PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
@@ -275,4 +276,5 @@ TRIGGERS = {
     *sealing.TRIGGERS,
     *days.TRIGGERS,
     *recalls.TRIGGERS,
+    *periods.TRIGGERS,
 }

@@ -19,6 +19,22 @@ _GONE = """SELECT tenant_id, account_id, booking_date, value_date, -amount, -1
                           FROM gone WHERE state = 'COUNTED' AND status = 'BOOK'"""
 _GONE_ALONE = _GONE.replace("-amount, -1", "-amount AS amount, -1 AS one")
 
+
+def _with_entry(rows: str) -> str:
+    return rows.replace("SELECT tenant_id,", "SELECT id, tenant_id,")
+
+
+# What nobody accepted must leave the days of a closed period as they are.
+_CLOSED = """
+            SELECT booking_date, value_date INTO shut
+              FROM ({rows}) changed
+             WHERE least(booking_date, value_date) <= treasury_closed_until(account_id)
+               AND NOT treasury_late_is_accepted(id, one, amount, booking_date, value_date)
+             GROUP BY account_id, booking_date, value_date
+            HAVING sum(amount) <> 0 OR sum(one) <> 0 LIMIT 1;
+"""
+_BOTH = f"{_ADDED} UNION ALL {_GONE}"
+
 FUNCTIONS = f"""
 CREATE OR REPLACE FUNCTION treasury_move_days(
     tenants uuid[], accounts uuid[], booked date[], valued date[], amounts numeric[],
@@ -71,13 +87,23 @@ CREATE OR REPLACE FUNCTION treasury_keep_days() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     tenants uuid[]; accounts uuid[]; booked date[]; valued date[];
-    amounts numeric[]; counts integer[];
+    amounts numeric[]; counts integer[]; shut record;
 BEGIN
     IF TG_OP = 'INSERT' THEN {_SUMS.format(rows=_ADDED)}
     ELSIF TG_OP = 'DELETE' THEN {_SUMS.format(rows=_GONE_ALONE)}
-    ELSE {_SUMS.format(rows=f"{_ADDED} UNION ALL {_GONE}")}
+    ELSE {_SUMS.format(rows=_BOTH)}
     END IF;
     IF tenants IS NOT NULL THEN
+        IF treasury_any_day_closed(accounts, booked, valued) THEN
+            IF TG_OP = 'INSERT' THEN {_CLOSED.format(rows=_with_entry(_ADDED))}
+            ELSIF TG_OP = 'DELETE' THEN {_CLOSED.format(rows=_with_entry(_GONE_ALONE))}
+            ELSE {_CLOSED.format(rows=_with_entry(_BOTH))}
+            END IF;
+            IF shut.booking_date IS NOT NULL THEN
+                RAISE EXCEPTION 'the day % (value %) is closed; nobody accepted a change',
+                    shut.booking_date, shut.value_date USING ERRCODE = 'check_violation';
+            END IF;
+        END IF;
         PERFORM treasury_move_days(tenants, accounts, booked, valued, amounts, counts);
     END IF;
     RETURN NULL;

@@ -15,6 +15,7 @@ from treasury.models.movement import (
     Transfer,
     TransferStatus,
 )
+from treasury.models.periods import LateChange, LateEntry, LateState
 from treasury.models.recalls import Recall, RecallReason, RecallState
 from treasury.models.statements import (
     BankEntry,
@@ -42,7 +43,8 @@ __all__ = [
     "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
     "BookingStatus", "ChargeBearer", "DailyBalance", "DayMovement", "EntryObservation",
     "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
-    "IntradayMode", "LateFeed", "LegalEntity", "PrefundingRequest", "Proof", "Proposal",
+    "IntradayMode", "LateChange", "LateEntry", "LateFeed", "LateState", "LegalEntity",
+    "PrefundingRequest", "Proof", "Proposal",
     "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
     "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
     "SuppressedShortfall", "Task",

@@ -20,6 +20,11 @@ class LegalEntity(TenantModel):
     post_code = models.CharField(max_length=16, blank=True)
     town = models.CharField(max_length=35)
     country = models.CharField(max_length=2)
+    closed_until = models.DateField(
+        null=True,
+        blank=True,
+        help_text="Days up to this one change only through a person; an account may close later.",
+    )
     history = HistoricalRecords()
 
     class Meta:
@@ -102,6 +107,11 @@ class BankAccount(TenantModel):
         default=30, help_text="A balance older than this is stale."
     )
     is_active = models.BooleanField(default=True)
+    closed_until = models.DateField(
+        null=True,
+        blank=True,
+        help_text="Days up to this one change only through a person; its company may close later.",
+    )
     changed_at = models.DateTimeField(
         null=True,
         editable=False,

@@ -53,8 +53,13 @@ WITH chain AS (
      GROUP BY s.account_id
 )
 SELECT chain.account_id, chain.closing - chain.opening - coalesce(sum(e.amount), 0)
-  FROM chain LEFT JOIN treasury_bankentry e
-    ON e.account_id = chain.account_id AND e.state = 'COUNTED' AND e.status = 'BOOK'
+  FROM chain LEFT JOIN (
+       -- As the banks say: with what waits, or was left, before a closed period.
+       SELECT e.account_id, e.amount, coalesce(l.booking_after, e.booking_date) AS booking_date
+         FROM treasury_bankentry e
+         LEFT JOIN treasury_lateentry l ON l.entry_id = e.id AND l.state IN ('WAITING', 'LEFT')
+        WHERE e.status = 'BOOK' AND coalesce(l.settled, e.state) = 'COUNTED') e
+    ON e.account_id = chain.account_id
    AND e.booking_date BETWEEN chain.start AND chain.until
  WHERE NOT chain.broken
  GROUP BY chain.account_id, chain.opening, chain.closing
@@ -68,6 +73,8 @@ SELECT e.id, e.amount FROM treasury_bankentry e
          JOIN treasury_entryobservation o ON o.entry_id = seen.id
          JOIN treasury_statement s ON s.id = o.statement_id AND s.state = 'POSTED'
         WHERE seen.id = e.id OR seen.merged_into_id = e.id)
+   AND NOT EXISTS (SELECT 1 FROM treasury_lateentry l
+        WHERE l.entry_id = e.id AND l.state IN ('WAITING', 'LEFT'))
 """
 
 _FLOWS: Final = """

@@ -1,7 +1,7 @@
 """The daily proof of accounts, and what is late compared with a bank's own custom."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from django.db import connection
 
 from treasury.engine.habits import Arrival, Habit, learn, overdue
 from treasury.engine.proofs import DayProof, DayStatement, ProvenDay, prove_days
-from treasury.models import BankAccount
+from treasury.models import BankAccount, StatementSource
 
 DAYS_MAX: Final = 92
 HABIT_DAYS: Final = 120
@@ -38,10 +38,10 @@ SELECT account_id, booking_date, sum(amount) FROM treasury_daymovement
 """
 
 _ARRIVALS: Final = """
-SELECT account_id, period_end, min(received_at) FROM treasury_statement
+SELECT account_id, source, period_end, min(received_at) FROM treasury_statement
  WHERE account_id = ANY(%(accounts)s) AND state IN ('POSTED', 'SUPERSEDED')
    AND source IN ('CAMT053', 'MT940', 'BAI2', 'SHEET') AND period_end >= %(since)s
- GROUP BY 1, 2
+ GROUP BY 1, 2, 3
 """
 
 
@@ -59,14 +59,33 @@ class AccountProof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feed:
-    """An account's habits and, when it is late by them, for which day and since when."""
+class Custom:
+    """What arrivals keep to and, when they are late by it, for which day and since when."""
 
-    account: BankAccount
     habits: tuple[Habit, ...]
     last: date | None
     late_for: date | None
     late_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFeed(Custom):
+    """The custom of one kind of statement."""
+
+    source: str
+
+    @property
+    def source_words(self) -> str:
+        """Return the kind in words."""
+        return str(StatementSource(self.source).label)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed(Custom):
+    """An account's custom, whichever statement comes first; `sources` where there are several."""
+
+    account: BankAccount
+    sources: tuple[SourceFeed, ...] = ()
 
 
 def daily_proofs(accounts: Sequence[BankAccount], *, start: date, end: date) -> list[AccountProof]:
@@ -103,22 +122,37 @@ def feeds(accounts: Sequence[BankAccount], *, now: datetime) -> list[Feed]:
         "accounts": [one.pk for one in accounts],
         "since": now.date() - timedelta(days=HABIT_DAYS),
     }
-    came: dict[UUID, list[Arrival]] = defaultdict(list)
+    came: dict[UUID, dict[str, list[Arrival]]] = defaultdict(lambda: defaultdict(list))
     with connection.cursor() as cursor:
         cursor.execute(_ARRIVALS, facts)
-        for account, day, at in cursor.fetchall():
-            came[account].append(Arrival(day=day, at=at))
+        for account, source, day, at in cursor.fetchall():
+            came[account][source].append(Arrival(day=day, at=at))
     return [_feed(one, came[one.pk], now=now) for one in accounts]
 
 
-def _feed(account: BankAccount, came: Sequence[Arrival], *, now: datetime) -> Feed:
+def _feed(account: BankAccount, came: Mapping[str, list[Arrival]], *, now: datetime) -> Feed:
+    first: dict[date, Arrival] = {}
+    for one in (arrival for arrivals in came.values() for arrival in arrivals):
+        known = first.get(one.day)
+        first[one.day] = one if known is None or one.at < known.at else known
+    sources = [
+        SourceFeed(source=source, **_custom(account, arrivals, now=now))
+        for source, arrivals in sorted(came.items())
+    ]
+    return Feed(
+        account=account,
+        sources=tuple(sources) if len(sources) > 1 else (),
+        **_custom(account, list(first.values()), now=now),
+    )
+
+
+def _custom(account: BankAccount, came: Sequence[Arrival], *, now: datetime) -> dict[str, Any]:
     habits = learn(came, timezone=account.timezone)
     last = max((one.day for one in came), default=None)
     late = overdue(habits, last=last, now=now, timezone=account.timezone) if last else None
-    return Feed(
-        account=account,
-        habits=tuple(habits.values()),
-        last=last,
-        late_for=late[0] if late else None,
-        late_since=late[1] if late else None,
-    )
+    return {
+        "habits": tuple(habits.values()),
+        "last": last,
+        "late_for": late[0] if late else None,
+        "late_since": late[1] if late else None,
+    }

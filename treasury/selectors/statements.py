@@ -1,5 +1,6 @@
 """From a figure down to the bytes it was read in: entries, their sightings, statements."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from core.errors import NotFound
+from treasury.engine.facts import END_OF_DAY
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -14,6 +16,7 @@ from treasury.models import (
     EntryState,
     Statement,
     StatementBalance,
+    StatementState,
     Transfer,
 )
 from treasury.selectors.ledger import Base
@@ -107,3 +110,17 @@ def origin_of(entry: BankEntry) -> Origin:
         source=entry.statement.source,
         statement_id=entry.statement_id,
     )
+
+
+def closing_statements(account_id: UUID, *, start: date, end: date) -> dict[date, list[Statement]]:
+    """Return the posted end-of-day statements of an account by the day that they close."""
+    found: dict[date, list[Statement]] = defaultdict(list)
+    posted = Statement.objects.filter(
+        account=account_id,
+        state=StatementState.POSTED,
+        source__in=END_OF_DAY,
+        period_end__range=(start, end),
+    )
+    for one in posted.order_by("period_end", "source", "sequence", "page"):
+        found[one.period_end].append(one)
+    return found

@@ -12,9 +12,7 @@ from treasury.models import (
     BankAccount,
     BankEntry,
     EntryObservation,
-    EntryState,
     Statement,
-    StatementState,
 )
 from treasury.services import rows
 
@@ -27,12 +25,14 @@ def insert(
     statement: Statement,
     sightings: Sequence[Sighting],
     twins: Counter[str],
+    state: str,
     now: datetime,
 ) -> list[str]:
     """Write sightings of entries that are certainly new, with their observations; return their ids.
 
     Equal twins within the statement get occurrence numbers in its order: `twins` counts them over
-    its pages. The caller has made sure that no known entry nearby has one of these amounts.
+    its pages; `state` is what the entries begin as. The caller has made sure that no known entry
+    nearby has one of these amounts.
     """
     if not sightings:
         return []
@@ -40,7 +40,6 @@ def insert(
     entries, observations = ids[: len(sightings)], ids[len(sightings) :]
     status = [one.status for one in sightings]
     locators = [one.locator for one in sightings]
-    held = statement.state != StatementState.POSTED
     rows.insert_columns(
         model=BankEntry,
         columns={"id": entries, "status": status, "locator": locators, **_facts(sightings, twins)},
@@ -48,7 +47,7 @@ def insert(
             "tenant": statement.tenant_id,
             "account": account.pk,
             "statement": statement.pk,
-            "state": EntryState.HELD if held else EntryState.COUNTED,
+            "state": state,
             "best_source": statement.source,
             "first_seen_at": now,
             "announced_at": statement.bank_created_at or now,

@@ -24,7 +24,7 @@ from treasury.models import (
     Statement,
     StatementState,
 )
-from treasury.services import arriving, resembling, rows
+from treasury.services import arriving, late, resembling, rows
 from treasury.services.settling import Change, settle
 
 STATUS_ORDER: Final = ("INFO", "FUTR", "PDNG", "BOOK")
@@ -124,6 +124,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
     twins: Counter[str] = Counter()
     touched: list[UUID | str] = []
     start, end = _speaks_for(sheets)
+    closing = late.closing_of(account)
     for sheet in sheets:
         unseen = []
         for one in sheet.facts.sightings:
@@ -131,32 +132,42 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
                 shown.append((sheet, one))
             else:
                 unseen.append(one)
-        ids = arriving.insert(
-            account=account, statement=sheet.row, sightings=unseen, twins=twins, now=now
-        )
-        posted.unseen += len(ids)
-        touched.extend(
-            pk
-            for pk, one in zip(ids, unseen, strict=True)
-            if not start <= one.marks.booking_date <= end
-        )
+        for state, fresh in closing.apart(unseen, statement=sheet.row):
+            ids = arriving.insert(
+                account=account,
+                statement=sheet.row,
+                sightings=fresh,
+                twins=twins,
+                state=state,
+                now=now,
+            )
+            posted.unseen += len(ids)
+            touched.extend(
+                pk
+                for pk, one in zip(ids, fresh, strict=True)
+                if not start <= one.marks.booking_date <= end
+            )
     if shown:
-        touched.extend(_climb(posted, account, shown, _Book(known), now=now))
-    posted.changes = settle(account_id=account.pk, start=start, end=end, touched=touched)
+        touched.extend(_climb(posted, closing, shown, _Book(known), now=now))
+    posted.changes = settle(
+        account_id=account.pk, start=start, end=end, touched=touched, closed=closing.until
+    )
+    if closing.is_of_interest:
+        late.keep(closing=closing, statement=sheets[0].row, days=(start, end), touched=touched)
     _refresh_states(posted)
     return posted
 
 
 def _climb(
     posted: Posted,
-    account: BankAccount,
+    closing: late.Closing,
     shown: Sequence[tuple[Sheet, Sighting]],
     book: _Book,
     *,
     now: datetime,
 ) -> list[UUID]:
     """Take sightings up the ladder one by one; return the entries they touched."""
-    statement = shown[0][0].row
+    statement, account, learn = shown[0][0].row, closing.account, closing.watched(_learn)
     assignment = assign(
         [one.marks for _, one in shown],
         book.marks,
@@ -166,11 +177,12 @@ def _climb(
     for (sheet, one), index in zip(shown, assignment.found, strict=True):
         if index is None:
             entry = _new_entry(account, sheet.row, one, now=now)
+            entry.state = closing.first_state(one, statement=sheet.row)
             book.identify(entry)
             posted.new.append(entry)
         else:
             entry = book.entries[index]
-            if counts and _learn(entry, one, sheet.row, now=now):
+            if counts and learn(entry, one, sheet.row, now=now):
                 book.identify(entry)
                 posted.changed.append(entry)
         observations.append(
@@ -178,7 +190,10 @@ def _climb(
                 entry=entry, statement=sheet.row, status=one.status, locator=one.locator
             )
         )
-    joined = _join_doubles(book, assignment.doubles, observations) if counts else []
+    joined = []
+    if counts:
+        pairs = [(book.entries[kept], book.entries[gone]) for kept, gone in assignment.doubles]
+        joined = _join_doubles(book, closing.joinable(pairs), observations)
     rows.insert(posted.new)
     changed = {entry.pk: entry for entry in (*posted.changed, *joined)}
     rows.update(list(changed.values()), _CHANGING)
@@ -207,14 +222,12 @@ def _seen_in_other_reports(
 def _new_entry(
     account: BankAccount, statement: Statement, one: Sighting, *, now: datetime
 ) -> BankEntry:
-    held = statement.state != StatementState.POSTED
     return BankEntry(
         account=account,
         amount=one.marks.amount,
         booking_date=one.marks.booking_date,
         value_date=one.marks.value_date,
         status=one.status,
-        state=EntryState.HELD if held else EntryState.COUNTED,
         best_source=statement.source,
         is_reversal=one.is_reversal,
         bank_reference=one.marks.bank_reference,
@@ -272,11 +285,10 @@ def _texts(one: Sighting) -> Iterable[tuple[str, str]]:
 
 def _join_doubles(
     book: _Book,
-    doubles: Iterable[tuple[int, int]],
+    pairs: Sequence[tuple[BankEntry, BankEntry]],
     observations: Sequence[EntryObservation],
 ) -> list[BankEntry]:
     """Join entries that the new source shows to be one, unless one source ever showed both."""
-    pairs = [(book.entries[kept], book.entries[doubled]) for kept, doubled in doubles]
     if not pairs:
         return []
     together = _statements_of([entry.pk for pair in pairs for entry in pair], observations)

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 # Cumulative reports replace each other: an entry that the newest of a day no longer has is gone.
-_SETTLE: Final = """
+_VERDICT: Final = """
 -- Nothing here joins a result back to itself: inside one transaction the planner has no
 -- statistics, guesses one row, and would scan one for every row of the other.
 WITH scope AS (
@@ -75,10 +75,20 @@ WITH scope AS (
                 ELSE 'NOT_IN_EOD' END AS settled
       FROM seen LEFT JOIN closed ON closed.booking_date = seen.booking_date
 )
-UPDATE treasury_bankentry e SET state = verdict.settled
-  FROM verdict WHERE e.id = verdict.id AND verdict.settled <> verdict.state
-RETURNING e.id, verdict.state, verdict.settled, verdict.booking_date
 """
+# Whether a booked entry of a closed day counts is not decided here: a person does that.
+_SHUT: Final = """e.status = 'BOOK' AND least(e.booking_date, e.value_date) <= %(closed)s::date
+       AND (verdict.settled = 'COUNTED') <> (verdict.state = 'COUNTED')"""
+_SETTLE: Final = f"""{_VERDICT}
+UPDATE treasury_bankentry e SET state = verdict.settled
+  FROM verdict WHERE e.id = verdict.id AND verdict.settled <> verdict.state AND NOT ({_SHUT})
+RETURNING e.id, verdict.state, verdict.settled, verdict.booking_date
+"""  # noqa: S608 - our own texts
+_WAITING: Final = f"""{_VERDICT}
+SELECT e.id, verdict.state, verdict.settled, e.booking_date
+  FROM verdict JOIN treasury_bankentry e ON e.id = verdict.id WHERE {_SHUT}
+"""  # noqa: S608 - our own texts
+NOTHING_CLOSED: Final = date(1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +102,32 @@ class Change:
 
 
 def settle(
-    *, account_id: UUID, start: date, end: date, touched: Sequence[UUID | str]
+    *,
+    account_id: UUID,
+    start: date,
+    end: date,
+    touched: Sequence[UUID | str],
+    closed: date = NOTHING_CLOSED,
 ) -> list[Change]:
-    """Decide anew which entries count: those booked from `start` to `end`, and `touched` ones."""
-    ids = [str(one) for one in touched]
-    facts: dict[str, Any] = {"account": account_id, "start": start, "end": end, "touched": ids}
+    """Decide anew which entries count: those booked from `start` to `end`, and `touched` ones.
+
+    Days up to `closed` belong to people: what would begin or cease to count there stays as it is.
+    """
+    facts = {"account": account_id, "start": start, "end": end, "closed": closed}
+    return _asked(_SETTLE, facts, touched)
+
+
+def waiting(
+    *, account_id: UUID, start: date, end: date, touched: Sequence[UUID | str], closed: date
+) -> list[Change]:
+    """Return what would begin or cease to count on the days up to `closed`."""
+    facts = {"account": account_id, "start": start, "end": end, "closed": closed}
+    return _asked(_WAITING, facts, touched)
+
+
+def _asked(query: str, facts: dict[str, Any], touched: Sequence[UUID | str]) -> list[Change]:
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, facts)
+        cursor.execute(query, {**facts, "touched": [str(one) for one in touched]})
         return [
             Change(entry_id=row[0], before=row[1], after=row[2], booking_date=row[3])
             for row in cursor.fetchall()

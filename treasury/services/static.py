@@ -1,6 +1,7 @@
 """Static data: companies, banks, accounts. Numbers are checked here and stored encrypted."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final, TypeVar
 from uuid import UUID
@@ -10,6 +11,8 @@ import schwifty
 from django.db import IntegrityError, transaction
 from schwifty.exceptions import SchwiftyException
 
+from calendars.constants import HOUSE_ZONE
+from core import clock
 from core.crypto import blind_index
 from core.errors import Invalid
 from core.money import minor_units
@@ -42,6 +45,7 @@ class EntityIn:
     street: str = ""
     building_number: str = ""
     post_code: str = ""
+    closed_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class AccountIn:
     overdraft_limit: Decimal = Decimal(0)
     intraday_mode: str = IntradayMode.CUMULATIVE
     statement_hours_expected: int = 30
+    closed_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class AccountTerms:
     intraday_mode: str
     statement_hours_expected: int
     is_active: bool
+    closed_until: date | None = None
 
 
 @transaction.atomic
@@ -88,6 +94,7 @@ def create_entity(*, entity: EntityIn) -> LegalEntity:
     if not lei_holds(entity.lei):
         raise Invalid(f"{entity.lei} is not a valid LEI.", field="lei")
     _check_country(entity.country)
+    _check_closing(entity.closed_until)
     row = LegalEntity(
         name=entity.name,
         lei=entity.lei,
@@ -96,6 +103,7 @@ def create_entity(*, entity: EntityIn) -> LegalEntity:
         post_code=entity.post_code,
         town=entity.town,
         country=entity.country,
+        closed_until=entity.closed_until,
     )
     return _saved(row, f"There is a company named {entity.name} already.")
 
@@ -134,6 +142,7 @@ def correct_entity(*, entity: LegalEntity) -> LegalEntity:
     if not lei_holds(entity.lei):
         raise Invalid(f"{entity.lei} is not a valid LEI.", field="lei")
     _check_country(entity.country)
+    _check_closing(entity.closed_until)
     return _saved(entity, f"There is a company named {entity.name} already.")
 
 
@@ -159,6 +168,7 @@ def open_account(*, account: AccountIn) -> BankAccount:
     """
     minor_units(account.currency)
     _check_zone(account.timezone)
+    _check_closing(account.closed_until)
     for field in ("min_balance", "required_collateral", "overdraft_limit"):
         if not (amount := getattr(account, field)).is_finite() or amount < 0:
             raise Invalid(f"{field} cannot be {amount}.", field=field)
@@ -183,6 +193,7 @@ def open_account(*, account: AccountIn) -> BankAccount:
         overdraft_limit=account.overdraft_limit,
         intraday_mode=IntradayMode(account.intraday_mode),
         statement_hours_expected=account.statement_hours_expected,
+        closed_until=account.closed_until,
     )
     return _saved(row, f"{account.label}: number and currency, or the label, are in use.")
 
@@ -200,6 +211,8 @@ def change_terms(*, account_id: UUID, terms: AccountTerms) -> BankAccount:
         if not (amount := getattr(terms, field)).is_finite() or amount < 0:
             raise Invalid(f"{field} cannot be {amount}.", field=field)
         setattr(row, field, amount)
+    _check_closing(terms.closed_until)
+    row.closed_until = terms.closed_until
     row.label = terms.label
     row.intraday_mode = IntradayMode(terms.intraday_mode)
     row.statement_hours_expected = terms.statement_hours_expected
@@ -239,6 +252,14 @@ def _demand(holds: bool, message: str, field: str = "number") -> None:  # noqa: 
 
 def _check_country(code: str) -> None:
     _demand(len(code) == 2 and code.isalpha() and code.isupper(), "Not a country.", "country")  # noqa: PLR2004
+
+
+def _check_closing(until: date | None) -> None:
+    _demand(
+        until is None or until < clock.today(HOUSE_ZONE),
+        "Only days that are over can be closed.",
+        "closed_until",
+    )
 
 
 def _check_zone(name: str) -> None:

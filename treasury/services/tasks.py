@@ -118,6 +118,13 @@ def settle_tasks(
     )
 
 
+@transaction.atomic
+def answer_task(*, kind: str, key: str, note: str, actor: User | None = None) -> int:
+    """Close the open task of this kind and key, if there is one; what it waited for was done."""
+    standing = Task.objects.open().filter(kind=kind, key=key)
+    return standing.update(done_by=actor, done_at=clock.now(), note=note[:NOTE_CHARS_MAX])
+
+
 def _locked(task_id: UUID, actor: User) -> Task:
     if actor.is_service or not actor.has_role(*WORKERS):
         raise Forbidden("Tasks are worked on by the treasury, back office or risk.")

@@ -4,6 +4,7 @@ import csv
 from datetime import date, timedelta
 from io import StringIO
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -15,9 +16,10 @@ from calendars.constants import HOUSE_ZONE
 from core import clock
 from core.errors import Invalid
 from treasury.models import BankAccount
-from treasury.selectors import accounts, proofs
+from treasury.selectors import accounts, periods, proofs, statements
 
 DAYS_SHOWN: Final = 10
+ACCOUNT_DAYS_SHOWN: Final = 31
 ACCOUNTS_A_PAGE: Final = 40
 # The looks of the desk's chips: colour and picture; the words stand beside them.
 CHIPS: Final = {
@@ -79,6 +81,29 @@ def overview(request: HttpRequest) -> HttpResponse:
         "query": request.GET.get("q", ""),
     }
     return render(request, "treasury/proofs.html", context)
+
+
+@require_safe
+@login_required
+def account_proof(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show one account day by day: opening and lines make the closing, or the gap by name."""
+    account, until = accounts.account(account_id), _until(request)
+    start = until - timedelta(days=ACCOUNT_DAYS_SHOWN - 1)
+    found = proofs.daily_proofs([account], start=start, end=until)[0]
+    said = statements.closing_statements(account.pk, start=start, end=until)
+    context: dict[str, Any] = {
+        "account": account,
+        "until": until,
+        "today": clock.today(HOUSE_ZONE),
+        "earlier": until - timedelta(days=ACCOUNT_DAYS_SHOWN),
+        "later": until + timedelta(days=ACCOUNT_DAYS_SHOWN),
+        "is_green": found.is_green,
+        "rows": [(day, CHIPS[day.proof], said.get(day.day, ())) for day in reversed(found.days)],
+        "feed": proofs.feeds([account], now=clock.now())[0],
+        "closed_until": periods.closed_until(account.pk),
+        "waiting": periods.late_entries({"account": account, "state": "WAITING"}).count(),
+    }
+    return render(request, "treasury/account_proof.html", context)
 
 
 @require_safe

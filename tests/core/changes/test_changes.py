@@ -34,7 +34,8 @@ from core.errors import Forbidden, FourEyesNeeded, Invalid
 from core.events.models import OutboxEvent
 from core.tenancy import Tenant, bound
 from tests.core.changes.conftest import House, furnished
-from treasury.models import Bank, BankAccount
+from treasury.models import Bank, BankAccount, LegalEntity
+from treasury.selectors import periods
 from treasury.services import static
 
 KNOB = policies.define("TEST_CHANGED_KNOB", 3, minimum=1, maximum=9, help="A knob of this test.")
@@ -265,6 +266,31 @@ def test_a_write_outside_a_change_is_refused(house: House) -> None:
         BankAccount.objects.filter(pk=house.account.pk).update(min_balance=1)
     with pytest.raises(DatabaseError, match="another person approved"), transaction.atomic():
         static.change_terms(account_id=house.account.pk, terms=terms)
+
+
+def test_a_period_is_closed_by_two_people_and_not_before_it_is_over(house: House) -> None:
+    for model in (BankAccount, LegalEntity):
+        with pytest.raises(DatabaseError, match="another person approved"), transaction.atomic():
+            model.objects.update(closed_until="2026-10-31")
+    with bound(house.tenant, actor=house.clerk.pk):
+        with pytest.raises(Invalid, match="over"):
+            _close(house, "2099-12-31")
+        with pytest.raises(Invalid, match="not a day"):
+            _close(house, "the end of October")
+        change = _close(house, "2026-10-31")
+    assert periods.closed_until(house.account.pk) is None
+    house.decide(change)
+    assert periods.closed_until(house.account.pk) == date(2026, 10, 31)
+
+
+def _close(house: House, until: str) -> ChangeRequest:
+    return propose_change(
+        model="bankaccount",
+        row_id=house.account.pk,
+        values={"closed_until": until},
+        maker=house.clerk,
+        reason="Month end.",
+    )
 
 
 def test_a_service_that_writes_past_a_change_is_refused_in_words(house: House) -> None:

@@ -16,7 +16,7 @@ from integrations import services as archive
 from tests.treasury.bank.conftest import OpenAccount
 from tests.treasury.bank.paper import DAY, IBAN, E, S, arrive, camt, day_statement, mt940
 from treasury.models import BankAccount, BankEntry, EntryObservation, Statement, StatementState
-from treasury.services import ingest, posting, resembling
+from treasury.services import ingest, late, posting, resembling
 from treasury.services.posting import Posted, Sheet
 from treasury.services.settling import settle
 
@@ -33,7 +33,7 @@ def look_at_each(*, account: BankAccount, sheets: list[Sheet], now: datetime) ->
     if shown:
         known = resembling.look_around(account=account, sightings=[one for _, one in shown])
         book = posting._Book(known)
-        touched = posting._climb(posted, account, shown, book, now=now)
+        touched = posting._climb(posted, late.closing_of(account), shown, book, now=now)
     start, end = posting._speaks_for(sheets)
     posted.changes = settle(account_id=account.pk, start=start, end=end, touched=touched)
     posting._refresh_states(posted)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from core import clock
 from core.events.models import OutboxEvent
-from tests.treasury.bank.paper import DAY, E, arrive, camt, day_statement
+from tests.treasury.bank.paper import DAY, E, arrive, camt, day_statement, mt940
 from tests.treasury.bank.test_admin import signed_in
 from treasury.engine.habits import Arrival, learn, overdue
 from treasury.engine.proofs import DayProof, DayStatement, ProvenDay, prove_days
@@ -153,3 +153,21 @@ def test_a_feed_that_is_late_by_its_custom_is_told(account: BankAccount) -> None
     assert tell_late_feeds(now=clock.now() + timedelta(hours=1)) == 0, "people are told once"
     told = OutboxEvent.objects.filter(topic="risk.alert", payload__kind="statement_late")
     assert "is late" in told.get().payload["title"]
+
+
+def test_each_kind_of_statement_has_its_own_custom(account: BankAccount) -> None:
+    friday = DAY
+    for week in range(4, 0, -1):
+        then = friday - timedelta(days=7 * week)
+        for hour, data in (
+            (6, mt940(day=then, seq=f"{9 - week}/1")),
+            (20, camt("053", day_statement(day=then, seq=9 - week))),
+        ):
+            with clock.frozen(datetime(then.year, then.month, then.day, hour, tzinfo=UTC)):
+                arrive(data)
+    (feed,) = proofs.feeds([account], now=datetime(2026, 11, 20, 12, tzinfo=UTC))
+    assert {one.source: bool(one.late_for) for one in feed.sources} == {
+        "CAMT053": False,
+        "MT940": True,
+    }
+    assert feed.late_for == friday
