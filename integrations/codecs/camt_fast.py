@@ -10,15 +10,14 @@ Everything that is not beyond doubt stays in the remainder. When a mark does not
 was cut out (it stood in a comment, say), the whole file is read the generic way.
 """
 
-import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
+from integrations.codecs.building import collecting_later, swift
 from integrations.codecs.camt_entries import NO_DETAIL, SIGNS, STATUSES, join_codes, join_pieces
 from integrations.codecs.camt_parts import plain_amount, plain_day
 from integrations.codecs.camt_shapes import DETAIL_TEXTS, ENTRY_TEXTS, Shape, shape_of
@@ -41,6 +40,10 @@ _TEXT: Final = "[^<>&\\x00-\\x08\\x0b-\\x1f\\ufffe\\uffff]*+"
 _BLANK: Final = "[ \\t\\r\\n]*+"
 _AMOUNT: Final = r"([0-9]{1,16}(?:\.[0-9]{1,2})?)"
 _SPACE: Final = b" \t\r\n"
+
+
+_entry = swift(ParsedEntry)
+_detail = swift(ParsedDetail)
 
 
 class NotTiled(Exception):
@@ -82,23 +85,11 @@ def tile(data: bytes) -> Tiled | None:
     if len(data) < BYTES_MIN or data.count(b"\r") != data.count(b"\r\n") or MARK.encode() in data:
         return None
     tiler = _Tiler(data)
-    with _collecting_later():
+    with collecting_later():
         tiler.cut()
     if not tiler.runs:
         return None
     return Tiled(rest=b"".join(tiler.kept), runs=tiler.runs)
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Keep the collector of cycles away: records have none, and looking at all of them costs."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Tiler:
@@ -348,7 +339,7 @@ def _builder(shape: Shape, wanted: _Wanted, groups: dict[int, int]) -> _Build:
         if single is None:
             return None
         code = _codes(texts, code_at)
-        return ParsedEntry(
+        return _entry(
             amount=size if sign > 0 else sign * size,
             currency=currency,
             status=status,
@@ -410,7 +401,7 @@ def _detail_builder(
         amount = None if amount_at is None else Decimal(texts[amount_at])
         names, accounts, banks = sides[sign]
         name, account = _first(texts, names), _first(texts, accounts)
-        return ParsedDetail(
+        return _detail(
             amount=stated * amount if amount is not None and stated < 0 else amount,
             currency=currency,
             transaction_code=_codes(texts, codes),

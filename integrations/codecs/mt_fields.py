@@ -21,6 +21,7 @@ _LEFT_OVER_BLOCK: Final = re.compile(r"(?:-\}|-)?\{[1235]:", re.ASCII)
 _WRAPPED_TIME: Final = re.compile(r":[0-9]{2}:[0-9]{2}(?![0-9])", re.ASCII)
 _TIME_HEAD: Final = re.compile(r"T[0-9]{2}$", re.ASCII)
 _CONTROL: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127], " ")
+_CONTROL_FOUND: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ENVELOPE_CHARS_MAX: Final = 1_000
 
 
@@ -65,7 +66,13 @@ def decode(data: bytes, *, encoding: str = "", findings: Findings) -> str:
         return data.decode("cp1252", errors="replace")
 
 
-def parts(content: str) -> Iterator[Field | MessageEnd]:
+def one_line_end(content: str) -> str:
+    """Return the text with one kind of line end, and blanks for control characters."""
+    text = content.replace("\r\n", "\n").replace("\r", "\n")
+    return text.translate(_CONTROL) if _CONTROL_FOUND.search(text) else text
+
+
+def parts(content: str, *, first_line: int = 1) -> Iterator[Field | MessageEnd]:
     """Yield fields and message ends in order.
 
     Raises:
@@ -73,7 +80,7 @@ def parts(content: str) -> Iterator[Field | MessageEnd]:
     """
     current: Field | None = None
     # Only line ends separate lines here, not the many characters that Unicode counts as such.
-    for line_number, raw in enumerate(io.StringIO(content, newline=None), start=1):
+    for line_number, raw in enumerate(io.StringIO(content, newline=None), start=first_line):
         if len(raw) > LINE_CHARS_MAX:
             raise UnreadableMessage(
                 f"Line {line_number} has more than {LINE_CHARS_MAX:,} characters.",
