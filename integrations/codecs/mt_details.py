@@ -11,6 +11,8 @@ from integrations.codecs.camt_entries import join_pieces
 from integrations.codecs.values import reference
 from integrations.dialects.reading import DetailsStyle
 
+_AUTO: Final = DetailsStyle.AUTO
+_SUBFIELD_STYLE: Final = DetailsStyle.SUBFIELDS
 _SUBFIELDS: Final = re.compile(r"([0-9]{3})([?>@#+])(?=[0-9]{2})", re.ASCII)
 _NAMES: Final = "EREF|KREF|MREF|CRED|DEBT|SVWZ|VWZ|ABWA|ABWE|COAM|OAMT|IBAN|BIC|PURP|RREF"
 _KEYWORDS: Final = frozenset(_NAMES.split("|"))
@@ -54,13 +56,14 @@ class Narrative(NamedTuple):
     purpose: str | None = None
 
 
-def read_narrative(lines: list[str], *, style: DetailsStyle = DetailsStyle.AUTO) -> Narrative:
+def read_narrative(lines: list[str], *, style: DetailsStyle = _AUTO) -> Narrative:
     """Read the lines of field 86 in the structure that the bank uses, or shows by itself."""
     whole = "".join(lines).strip()
-    may_have_subfields = style in {DetailsStyle.AUTO, DetailsStyle.SUBFIELDS}
-    subfields = _SUBFIELDS.match(whole) if may_have_subfields else None
-    if subfields is not None:
-        return _read_subfields(whole, subfields)
+    # One by one: a set would have to hash words for every movement.
+    if style is _AUTO or style is _SUBFIELD_STYLE:
+        subfields = _SUBFIELDS.match(whole)
+        if subfields is not None:
+            return _read_subfields(whole, subfields)
     if _is_slashed(whole, style):
         return _read_slashed(whole)
     return Narrative(
