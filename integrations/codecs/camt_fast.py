@@ -130,12 +130,12 @@ class _Tiler:
             found = self._entry(text, place, line)
             if found is None:
                 break
-            entry, match, reader = found
+            entry, end, details_count = found
             self.number += 1
             run.entries.append(entry)
-            run.details_count += reader.details_count
-            line += text.count("\n", place, match.end())
-            place = match.end()
+            run.details_count += details_count
+            line += text.count("\n", place, end)
+            place = end
         if not run.entries:
             return self._leave(text)
         self.kept.append(f'<Ntry {MARK}="{len(self.runs)}"/>'.encode())
@@ -153,21 +153,21 @@ class _Tiler:
         self.line += left.count(b"\n")
         return len(left)
 
-    def _entry(
-        self, text: str, place: int, line: int
-    ) -> tuple[ParsedEntry, re.Match[str], _Reader] | None:
+    def _entry(self, text: str, place: int, line: int) -> tuple[ParsedEntry, int, int] | None:
+        """Return the entry at `place`, where it ends, and how many transactions it has."""
         found = self._match(text, place)
         if found is None:
             return None
         match, reader = found
         below = line
-        start, end = match.span("entry")[0], match.end()
+        end = match.end()
+        start = match.start(1)
         if text.find("\n", place, end) >= 0:
             below = line = line + text.count("\n", place, start)
             if reader.details_count:
                 below += text.count("\n", start, match.start(reader.detail_group))
         entry = reader.build(match.groups(), self.number + 1, line, below)
-        return None if entry is None else (entry, match, reader)
+        return None if entry is None else (entry, end, reader.details_count)
 
     def _match(self, text: str, place: int) -> tuple[re.Match[str], _Reader] | None:
         for reader in self.readers:
@@ -389,6 +389,7 @@ def _detail_builder(
     sign_at = found["sign"] if has_amount and shape.detail.has_sign else None
     codes = tuple(found[name] for name in _CODE_NAMES)
     plain, remittance = _said(found), _groups(wanted.remittance, at)
+    only = remittance[0] if len(remittance) == 1 else None
     purpose = _present(found, "purpose", "own_purpose")
     sides = {
         sign: tuple(_groups(group, at) for group in side) for sign, side in wanted.sides.items()
@@ -408,7 +409,11 @@ def _detail_builder(
             counterparty_name=name,
             counterparty_account=account,
             counterparty_bic=(_first(texts, banks) or None) if name or account else None,
-            remittance=join_pieces([texts[place] for place in remittance if texts[place]]),
+            remittance=(
+                texts[only].strip()
+                if only is not None
+                else join_pieces([texts[place] for place in remittance if texts[place]])
+            ),
             purpose=_first(texts, purpose) or None,
             locator=locator,
             **{field_name: read(texts[place]) for field_name, place, read in plain},  # type: ignore[arg-type]
@@ -437,6 +442,8 @@ def _groups(places: Sequence[int], at: Callable[[int], int | None]) -> tuple[int
 
 
 def _first(texts: Sequence[str], places: Sequence[int]) -> str:
+    if len(places) == 1:
+        return texts[places[0]].strip()
     for place in places:
         found = texts[place].strip()
         if found:

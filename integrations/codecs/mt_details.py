@@ -79,20 +79,11 @@ def _is_slashed(whole: str, style: DetailsStyle) -> bool:
 
 def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
     business_code, separator = start.groups()
-    pieces = whole.split(separator)[1:]
-    if not _SUBFIELD_CODES.issuperset([piece[:2] for piece in pieces]):
+    texts, purpose, is_cut_rightly = _sort(whole.split(separator)[1:])
+    if not is_cut_rightly:
         # A separator that no two digits follow belongs to the text.
-        pieces = re.split(rf"{re.escape(separator)}(?=[0-9]{{2}})", whole, flags=re.ASCII)[1:]
-    texts: dict[str, str] = {}
-    purpose: list[str] = []
-    for piece in pieces:
-        code = piece[:2]
-        if code in _PURPOSE_CODES:
-            purpose.append(piece)
-        elif code in texts:
-            texts[code] += piece[2:]
-        else:
-            texts[code] = piece[2:]
+        cuts = re.split(rf"{re.escape(separator)}(?=[0-9]{{2}})", whole, flags=re.ASCII)
+        texts, purpose, _ = _sort(cuts[1:])
     told = texts.get
     words, keywords = _read_purpose(purpose)
     name = told("32", "")
@@ -112,6 +103,23 @@ def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
         told("34", "").strip() or business_code if business_code in _RETURN_CODES else None,
         keywords.get("PURP"),
     )
+
+
+def _sort(pieces: list[str]) -> tuple[dict[str, str], list[str], bool]:
+    """Return subfields by their codes, those of the purpose in a row, and if all have codes."""
+    texts: dict[str, str] = {}
+    purpose: list[str] = []
+    for piece in pieces:
+        code = piece[:2]
+        if code in _PURPOSE_CODES:
+            purpose.append(piece)
+        elif code in texts:
+            texts[code] += piece[2:]
+        elif code in _SUBFIELD_CODES:
+            texts[code] = piece[2:]
+        else:
+            return texts, purpose, False
+    return texts, purpose, True
 
 
 def _read_purpose(purpose: list[str]) -> tuple[str, dict[str, str]]:

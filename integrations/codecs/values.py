@@ -127,6 +127,8 @@ def reference(text: str | None) -> str | None:
     if text is None:
         return None
     stripped = text.strip()
+    if len(stripped) > FILLER_CHARS_MAX:
+        return stripped
     return None if stripped.upper() in _ABSENT else stripped
 
 
