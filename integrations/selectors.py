@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 
 from core import clock
 from integrations.codecs import verbatim
+from integrations.codecs.bodies import body_digest
 from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.rails import RAILS
 from integrations.codecs.reading import read_message
@@ -105,6 +106,16 @@ def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport | Reca
         UnreadableMessage: with the reason in words.
     """
     return read_message(message_bytes(message_id), dialect=dialect_of(message_id))
+
+
+def body_sha256(message_id: UUID | str) -> str:
+    """Return what messages share that differ in their number and time only; empty if unknown.
+
+    Raises:
+        MessageUnknown: there is none.
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    return body_digest(message_bytes(message_id), dialect=dialect_of(message_id))
 
 
 def written_at(message_id: UUID | str, *, locator: str) -> tuple[tuple[str, str], ...]:

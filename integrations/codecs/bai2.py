@@ -16,9 +16,9 @@ from integrations.codecs.bai2_records import Record, read_units, records
 from integrations.codecs.bai2_text import return_reason, told_by
 from integrations.codecs.bai2_types import BALANCES, RETURNS, TOTAL_CREDITS, TOTAL_DEBITS, side_of
 from integrations.codecs.constants import (
+    BAI2_BYTES_MAX,
     BALANCES_MAX,
     ENTRIES_MAX,
-    MT_BYTES_MAX,
     STATEMENTS_MAX,
 )
 from integrations.codecs.errors import UnreadableMessage
@@ -445,9 +445,9 @@ def read_bai2(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage:
     Raises:
         UnreadableMessage: no account, too large, or an unreadable amount or record.
     """
-    if len(data) > MT_BYTES_MAX:
+    if len(data) > BAI2_BYTES_MAX:
         raise UnreadableMessage(
-            f"The file has {len(data):,} bytes; of BAI2 at most {MT_BYTES_MAX:,} are read.",
+            f"The file has {len(data):,} bytes; of BAI2 at most {BAI2_BYTES_MAX:,} are read.",
             code="message_too_large",
         )
     return _Bai2Reader(dialect).read(data)

@@ -10,15 +10,14 @@ Everything that is not beyond doubt stays in the remainder. When a mark does not
 was cut out (it stood in a comment, say), the whole file is read the generic way.
 """
 
-import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
+from integrations.codecs.building import collecting_later, swift
 from integrations.codecs.camt_entries import NO_DETAIL, SIGNS, STATUSES, join_codes, join_pieces
 from integrations.codecs.camt_parts import plain_amount, plain_day
 from integrations.codecs.camt_shapes import DETAIL_TEXTS, ENTRY_TEXTS, Shape, shape_of
@@ -41,6 +40,10 @@ _TEXT: Final = "[^<>&\\x00-\\x08\\x0b-\\x1f\\ufffe\\uffff]*+"
 _BLANK: Final = "[ \\t\\r\\n]*+"
 _AMOUNT: Final = r"([0-9]{1,16}(?:\.[0-9]{1,2})?)"
 _SPACE: Final = b" \t\r\n"
+
+
+_entry = swift(ParsedEntry)
+_detail = swift(ParsedDetail)
 
 
 class NotTiled(Exception):
@@ -82,23 +85,11 @@ def tile(data: bytes) -> Tiled | None:
     if len(data) < BYTES_MIN or data.count(b"\r") != data.count(b"\r\n") or MARK.encode() in data:
         return None
     tiler = _Tiler(data)
-    with _collecting_later():
+    with collecting_later():
         tiler.cut()
     if not tiler.runs:
         return None
     return Tiled(rest=b"".join(tiler.kept), runs=tiler.runs)
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Keep the collector of cycles away: records have none, and looking at all of them costs."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Tiler:
@@ -139,12 +130,12 @@ class _Tiler:
             found = self._entry(text, place, line)
             if found is None:
                 break
-            entry, match, reader = found
+            entry, end, details_count = found
             self.number += 1
             run.entries.append(entry)
-            run.details_count += reader.details_count
-            line += text.count("\n", place, match.end())
-            place = match.end()
+            run.details_count += details_count
+            line += text.count("\n", place, end)
+            place = end
         if not run.entries:
             return self._leave(text)
         self.kept.append(f'<Ntry {MARK}="{len(self.runs)}"/>'.encode())
@@ -162,21 +153,21 @@ class _Tiler:
         self.line += left.count(b"\n")
         return len(left)
 
-    def _entry(
-        self, text: str, place: int, line: int
-    ) -> tuple[ParsedEntry, re.Match[str], _Reader] | None:
+    def _entry(self, text: str, place: int, line: int) -> tuple[ParsedEntry, int, int] | None:
+        """Return the entry at `place`, where it ends, and how many transactions it has."""
         found = self._match(text, place)
         if found is None:
             return None
         match, reader = found
         below = line
-        start, end = match.span("entry")[0], match.end()
+        end = match.end()
+        start = match.start(1)
         if text.find("\n", place, end) >= 0:
             below = line = line + text.count("\n", place, start)
             if reader.details_count:
                 below += text.count("\n", start, match.start(reader.detail_group))
         entry = reader.build(match.groups(), self.number + 1, line, below)
-        return None if entry is None else (entry, match, reader)
+        return None if entry is None else (entry, end, reader.details_count)
 
     def _match(self, text: str, place: int) -> tuple[re.Match[str], _Reader] | None:
         for reader in self.readers:
@@ -348,7 +339,7 @@ def _builder(shape: Shape, wanted: _Wanted, groups: dict[int, int]) -> _Build:
         if single is None:
             return None
         code = _codes(texts, code_at)
-        return ParsedEntry(
+        return _entry(
             amount=size if sign > 0 else sign * size,
             currency=currency,
             status=status,
@@ -398,6 +389,7 @@ def _detail_builder(
     sign_at = found["sign"] if has_amount and shape.detail.has_sign else None
     codes = tuple(found[name] for name in _CODE_NAMES)
     plain, remittance = _said(found), _groups(wanted.remittance, at)
+    only = remittance[0] if len(remittance) == 1 else None
     purpose = _present(found, "purpose", "own_purpose")
     sides = {
         sign: tuple(_groups(group, at) for group in side) for sign, side in wanted.sides.items()
@@ -410,14 +402,18 @@ def _detail_builder(
         amount = None if amount_at is None else Decimal(texts[amount_at])
         names, accounts, banks = sides[sign]
         name, account = _first(texts, names), _first(texts, accounts)
-        return ParsedDetail(
+        return _detail(
             amount=stated * amount if amount is not None and stated < 0 else amount,
             currency=currency,
             transaction_code=_codes(texts, codes),
             counterparty_name=name,
             counterparty_account=account,
             counterparty_bic=(_first(texts, banks) or None) if name or account else None,
-            remittance=join_pieces([texts[place] for place in remittance if texts[place]]),
+            remittance=(
+                texts[only].strip()
+                if only is not None
+                else join_pieces([texts[place] for place in remittance if texts[place]])
+            ),
             purpose=_first(texts, purpose) or None,
             locator=locator,
             **{field_name: read(texts[place]) for field_name, place, read in plain},  # type: ignore[arg-type]
@@ -446,6 +442,8 @@ def _groups(places: Sequence[int], at: Callable[[int], int | None]) -> tuple[int
 
 
 def _first(texts: Sequence[str], places: Sequence[int]) -> str:
+    if len(places) == 1:
+        return texts[places[0]].strip()
     for place in places:
         found = texts[place].strip()
         if found:

@@ -3,8 +3,9 @@
 from typing import Final
 
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
-# A SWIFT MT page has 2,000 characters: this is thousands of statements.
-MT_BYTES_MAX: Final = 16 * 1024 * 1024
+# Room for as many entries as are taken, each with several lines of text.
+MT_BYTES_MAX: Final = 48 * 1024 * 1024
+BAI2_BYTES_MAX: Final = 16 * 1024 * 1024
 CHUNK_BYTES: Final = 64 * 1024
 # Root and message element must show up within this prefix (a business header may precede).
 IDENTIFY_BYTES_MAX: Final = 1024 * 1024

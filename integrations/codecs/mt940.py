@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final
 
+from integrations.codecs.building import collecting_later
 from integrations.codecs.constants import (
     BALANCES_MAX,
     CENTURY_PIVOT_YEAR,
@@ -20,7 +21,14 @@ from integrations.codecs.constants import (
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.mt_accounts import read_account
 from integrations.codecs.mt_details import Narrative, read_narrative
-from integrations.codecs.mt_fields import Field, MessageEnd, decode, parts
+from integrations.codecs.mt_fields import Field, MessageEnd, decode, one_line_end, parts
+from integrations.codecs.mt_runs import (
+    RETURNED_ITEM,
+    RunReader,
+    joined_code,
+    next_entry,
+    split_references,
+)
 from integrations.codecs.records import (
     AccountRef,
     Carried,
@@ -76,10 +84,6 @@ _BALANCE_CODES: Final = {
     "64": ("CLAV", None),
     "65": ("FWAV", None),
 }
-_OWNER_REFERENCE_CHARS: Final = 16
-_TYPE_CHARS: Final = 4
-# The type of a movement that brings a payment back, whatever its narrative says.
-_RETURNED_ITEM: Final = "RTI"
 
 
 @dataclass(slots=True)
@@ -113,17 +117,17 @@ class _MtReader:
         self.kind = kind
         self.dialect = dialect
         self.signs = _SIGNS[dialect.mt_reversals]
+        self.runs = RunReader(dialect=dialect, signs=self.signs)
         self.findings = Findings()
         self.pages: list[ParsedStatement] = []
         self.page: _Page | None = None
         self.entries_count = 0
 
     def read(self, data: bytes) -> ParsedMessage:
-        for part in parts(decode(data, encoding=self.dialect.encoding, findings=self.findings)):
-            if isinstance(part, MessageEnd):
-                self._finish_page()
-            else:
-                self._take(part)
+        with collecting_later():
+            self._walk(
+                one_line_end(decode(data, encoding=self.dialect.encoding, findings=self.findings))
+            )
         self._finish_page()
         if not self.pages:
             raise UnreadableMessage(
@@ -138,6 +142,39 @@ class _MtReader:
             statements=tuple(self.pages),
             findings=self.findings.all(),
         )
+
+    def _walk(self, text: str) -> None:
+        """Take plain entries run by run, and what lies between the runs field by field."""
+        place, line_number = 0, 1
+        while place < len(text):
+            start = place
+            place, line_number = self._take_run(text, place, line_number)
+            # An entry that is not plain lies before the one to go on with.
+            end = next_entry(text, place + (1 if place == start else 0))
+            for part in parts(text[place:end], first_line=line_number):
+                if isinstance(part, MessageEnd):
+                    self._finish_page()
+                else:
+                    self._take(part)
+            line_number += text.count("\n", place, end)
+            place = end
+
+    def _take_run(self, text: str, place: int, line_number: int) -> tuple[int, int]:
+        page = self.page
+        if page is None or not page.currency:
+            return place, line_number
+        run = self.runs.read(
+            text,
+            place=place,
+            line_number=line_number,
+            currency=page.currency,
+            at_most=ENTRIES_MAX - self.entries_count,
+        )
+        if run.entries:
+            self._finish_entry(page)
+            page.entries.extend(run.entries)
+            self.entries_count += len(run.entries)
+        return run.place, run.line_number
 
     def _take(self, part: Field) -> None:
         page = self._page_for(part)
@@ -305,7 +342,7 @@ class _MtReader:
         booking_date = self._entry_date(match["entry"], value_date, locator=part.locator)
         if value_date is None and booking_date is None:
             self._note(part.locator, "entry_without_date", "The entry has no readable date.")
-        kind, owner, bank, padded = _split_references(match["rest"])
+        kind, owner, bank, padded = split_references(match["rest"])
         extra = [padded, *(line.strip() for line in supplementary)]
         return ParsedEntry(
             amount=self.signs[match["mark"]] * amount,
@@ -316,8 +353,8 @@ class _MtReader:
             value_date=value_date or booking_date,
             bank_reference=reference(bank),
             instruction_id=reference(owner),
-            transaction_code=f"PRTRY:{kind}" if kind else None,
-            return_reason=_RETURNED_ITEM if kind[1:] == _RETURNED_ITEM else None,
+            transaction_code=joined_code(kind, None),
+            return_reason=RETURNED_ITEM if kind[1:] == RETURNED_ITEM else None,
             additional_info=" ".join(piece for piece in extra if piece),
             locator=part.locator,
         )
@@ -413,19 +450,6 @@ def _match_line(part: Field) -> tuple[re.Match[str], list[str]]:
     )
 
 
-def _split_references(rest: str) -> tuple[str, str, str, str]:
-    """Split what follows the amount into type, owner's and bank's reference, and extra."""
-    rest = rest.lstrip()
-    kind, remainder = rest[:_TYPE_CHARS].strip(), rest[_TYPE_CHARS:]
-    owner, _, bank = remainder.partition("//")
-    padded = ""
-    # A reference padded to its full width is followed by a name in some dialects.
-    if len(owner) > _OWNER_REFERENCE_CHARS and owner[_OWNER_REFERENCE_CHARS - 1] == " ":
-        padded = owner[_OWNER_REFERENCE_CHARS:].strip()
-        owner = owner[:_OWNER_REFERENCE_CHARS]
-    return kind, owner.strip(), bank.strip(), padded
-
-
 def _date_or_none(year: int, month: int, day: int) -> date | None:
     try:
         return date(year, month, day)
@@ -434,13 +458,11 @@ def _date_or_none(year: int, month: int, day: int) -> date | None:
 
 
 def _narrated(entry: ParsedEntry, told: Narrative) -> ParsedEntry:
-    code = entry.transaction_code
-    if told.transaction_type is not None:
-        code = f"{code or 'PRTRY:'}+{told.transaction_type}"
+    kind = (entry.transaction_code or "").removeprefix("PRTRY:")
     extra = (entry.additional_info, told.posting_text)
     return replace(
         entry,
-        transaction_code=code,
+        transaction_code=joined_code(kind, told.transaction_type),
         end_to_end_id=told.end_to_end_id,
         instruction_id=entry.instruction_id or told.customer_reference,
         mandate_id=told.mandate_id,

@@ -5,17 +5,19 @@ plain text.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from integrations.codecs.camt_entries import join_pieces
 from integrations.codecs.values import reference
 from integrations.dialects.reading import DetailsStyle
 
+_AUTO: Final = DetailsStyle.AUTO
+_SUBFIELD_STYLE: Final = DetailsStyle.SUBFIELDS
 _SUBFIELDS: Final = re.compile(r"([0-9]{3})([?>@#+])(?=[0-9]{2})", re.ASCII)
-_KEYWORD: Final = re.compile(
-    r"(EREF|KREF|MREF|CRED|DEBT|SVWZ|VWZ|ABWA|ABWE|COAM|OAMT|IBAN|BIC|PURP|RREF)\+ ?", re.ASCII
-)
+_NAMES: Final = "EREF|KREF|MREF|CRED|DEBT|SVWZ|VWZ|ABWA|ABWE|COAM|OAMT|IBAN|BIC|PURP|RREF"
+_KEYWORDS: Final = frozenset(_NAMES.split("|"))
+_KEYWORD: Final = re.compile(rf"(?:{_NAMES})\+", re.ASCII)
+_SUBFIELD_CODES: Final = frozenset(f"{code:02d}" for code in range(100))
 _SLASHED: Final = re.compile(
     r"/(EREF|KREF|PREF|MARF|CSID|REMI|BENM|ORDP|CNTP|NAME|IBAN|BIC|ID|ISDT|RTRN|TRTP|TRCD|PURP"
     r"|ULTC|ULTD|ULTB|ADDR|SVCL|EXCH|CHGS|OAMT|ACCW|RREF|IREF|NREF|UETR|INFO|TTDN)/",
@@ -37,8 +39,7 @@ _PURPOSE_CODES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrative:
+class Narrative(NamedTuple):
     """What field 86 says about the movement before it."""
 
     transaction_type: str | None = None
@@ -55,13 +56,14 @@ class Narrative:
     purpose: str | None = None
 
 
-def read_narrative(lines: list[str], *, style: DetailsStyle = DetailsStyle.AUTO) -> Narrative:
+def read_narrative(lines: list[str], *, style: DetailsStyle = _AUTO) -> Narrative:
     """Read the lines of field 86 in the structure that the bank uses, or shows by itself."""
     whole = "".join(lines).strip()
-    may_have_subfields = style in {DetailsStyle.AUTO, DetailsStyle.SUBFIELDS}
-    subfields = _SUBFIELDS.match(whole) if may_have_subfields else None
-    if subfields is not None:
-        return _read_subfields(whole, subfields)
+    # One by one: a set would have to hash words for every movement.
+    if style is _AUTO or style is _SUBFIELD_STYLE:
+        subfields = _SUBFIELDS.match(whole)
+        if subfields is not None:
+            return _read_subfields(whole, subfields)
     if _is_slashed(whole, style):
         return _read_slashed(whole)
     return Narrative(
@@ -76,73 +78,109 @@ def _is_slashed(whole: str, style: DetailsStyle) -> bool:
 
 
 def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
-    separator = re.escape(start.group(2))
-    pieces = re.split(rf"{separator}(?=[0-9]{{2}})", whole[start.end() :], flags=re.ASCII)
-    texts: dict[str, str] = {}
-    purpose: list[tuple[str, str]] = []
-    for piece in pieces:
-        code, content = piece[:2], piece[2:]
-        if code in _PURPOSE_CODES:
-            purpose.append((code, content))
-        else:
-            texts[code] = f"{texts.get(code, '')}{content}"
+    business_code, separator = start.groups()
+    texts, purpose, is_cut_rightly = _sort(whole.split(separator)[1:])
+    if not is_cut_rightly:
+        # A separator that no two digits follow belongs to the text.
+        cuts = re.split(rf"{re.escape(separator)}(?=[0-9]{{2}})", whole, flags=re.ASCII)
+        texts, purpose, _ = _sort(cuts[1:])
+    told = texts.get
     words, keywords = _read_purpose(purpose)
-    name = f"{texts.get('32', '')}{texts.get('33', '')}".strip()
+    name = told("32", "")
+    if "33" in texts:
+        name += texts["33"]
     return Narrative(
-        transaction_type=start.group(1),
-        posting_text=texts.get("00", "").strip(),
-        remittance=words,
-        counterparty_name=name,
-        counterparty_account=texts.get("31", "").strip() or keywords.get("IBAN", ""),
-        counterparty_bank=texts.get("30", "").strip() or keywords.get("BIC") or None,
-        end_to_end_id=reference(keywords.get("EREF")),
-        customer_reference=reference(keywords.get("KREF")),
-        mandate_id=reference(keywords.get("MREF")),
-        return_reason=_return_reason(start.group(1), texts.get("34", "").strip()),
-        purpose=keywords.get("PURP"),
+        business_code,
+        told("00", "").strip(),
+        words,
+        name.strip(),
+        told("31", "").strip() or keywords.get("IBAN", ""),
+        told("30", "").strip() or keywords.get("BIC") or None,
+        reference(keywords["EREF"]) if "EREF" in keywords else None,
+        reference(keywords["KREF"]) if "KREF" in keywords else None,
+        reference(keywords["MREF"]) if "MREF" in keywords else None,
+        None,
+        told("34", "").strip() or business_code if business_code in _RETURN_CODES else None,
+        keywords.get("PURP"),
     )
 
 
-def _return_reason(business_code: str, extension: str) -> str | None:
-    """Return why a payment came back: the extension of the text key, on returns only."""
-    return (extension or business_code) if business_code in _RETURN_CODES else None
+def _sort(pieces: list[str]) -> tuple[dict[str, str], list[str], bool]:
+    """Return subfields by their codes, those of the purpose in a row, and if all have codes."""
+    texts: dict[str, str] = {}
+    purpose: list[str] = []
+    for piece in pieces:
+        code = piece[:2]
+        if code in _PURPOSE_CODES:
+            purpose.append(piece)
+        elif code in texts:
+            texts[code] += piece[2:]
+        elif code in _SUBFIELD_CODES:
+            texts[code] = piece[2:]
+        else:
+            return texts, purpose, False
+    return texts, purpose, True
 
 
-def _read_purpose(purpose: list[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+def _read_purpose(purpose: list[str]) -> tuple[str, dict[str, str]]:
     """Return the remittance and the keyed references of subfields 20-29 and 60-63.
 
     The later subfields go on with the earlier ones, unless a reference would run into them.
     """
-    words, keywords = _read_keywords(_join_purpose([content for _, content in purpose]))
-    if all(len(keywords.get(name, "")) <= _REFERENCE_CHARS_MAX for name in _REFERENCES):
+    words, keywords = _read_keywords(_join_purpose(purpose))
+    for name in _REFERENCES:
+        if name in keywords and len(keywords[name]) > _REFERENCE_CHARS_MAX:
+            break
+    else:
         return words, keywords
-    first = [content for code, content in purpose if code < _FURTHER_PURPOSE]
-    rest = [content for code, content in purpose if code >= _FURTHER_PURPOSE]
-    words, keywords = _read_keywords(_join_purpose(first))
-    return " ".join(part for part in (words, _join_purpose(rest)) if part), keywords
+    rest = _join_purpose([piece for piece in purpose if piece >= _FURTHER_PURPOSE])
+    words, keywords = _read_keywords(
+        _join_purpose([piece for piece in purpose if piece < _FURTHER_PURPOSE])
+    )
+    return " ".join(part for part in (words, rest) if part), keywords
 
 
 def _join_purpose(purpose: list[str]) -> str:
     """Join purpose subfields; a keyword opens a new word even after a full subfield."""
-    spaced = [
-        f" {piece}" if index and _KEYWORD.match(piece) else piece
-        for index, piece in enumerate(purpose)
-    ]
-    return join_pieces(spaced, piece_chars=_SUBFIELD_CHARS)
+    joined = ""
+    due_blank = False
+    for piece in purpose:
+        content = piece[2:]
+        if "+" in piece[5:7] and (joined or due_blank) and _KEYWORD.match(content):
+            content = f" {content}"
+        joined += f" {content}" if due_blank else content
+        due_blank = len(content) < _SUBFIELD_CHARS and content[-1:] != " "
+    return joined.strip()
 
 
 def _read_keywords(words: str) -> tuple[str, dict[str, str]]:
     """Split `EREF+… MREF+… SVWZ+…` into the remittance and the keyed references."""
-    matches = list(_KEYWORD.finditer(words))
-    if not matches:
+    if "+" not in words:
         return words, {}
     keyed: dict[str, str] = {}
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
-        end = len(words) if following is None else following.start()
-        keyed.setdefault(match.group(1), words[match.end() : end].strip())
-    lead = words[: matches[0].start()].strip()
+    lead = name = ""
+    last, *following = words.split("+")
+    before: list[str] = []
+    for piece in following:
+        keyword = last[-4:] if last[-4:] in _KEYWORDS else last[-3:]
+        if keyword in _KEYWORDS:
+            text = last[: -len(keyword)]
+            text = ("+".join([*before, text]) if before else text).strip()
+            if not name:
+                lead = text
+            elif name not in keyed:
+                keyed[name] = text
+            name = keyword
+            before = []
+        else:
+            before.append(last)
+        last = piece
+    if not name:
+        return words, {}
+    if name not in keyed:
+        keyed[name] = "+".join([*before, last]).strip()
     told = keyed.get("SVWZ") or keyed.get("VWZ") or ""
-    return " ".join(part for part in (lead, told) if part), keyed
+    return (f"{lead} {told}" if lead and told else lead or told), keyed
 
 
 def _read_slashed(whole: str) -> Narrative:

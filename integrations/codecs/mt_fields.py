@@ -21,6 +21,7 @@ _LEFT_OVER_BLOCK: Final = re.compile(r"(?:-\}|-)?\{[1235]:", re.ASCII)
 _WRAPPED_TIME: Final = re.compile(r":[0-9]{2}:[0-9]{2}(?![0-9])", re.ASCII)
 _TIME_HEAD: Final = re.compile(r"T[0-9]{2}$", re.ASCII)
 _CONTROL: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127], " ")
+_CONTROL_BYTES: Final = bytes(ord(_CONTROL.get(code, chr(code))) for code in range(256))
 _ENVELOPE_CHARS_MAX: Final = 1_000
 
 
@@ -65,7 +66,18 @@ def decode(data: bytes, *, encoding: str = "", findings: Findings) -> str:
         return data.decode("cp1252", errors="replace")
 
 
-def parts(content: str) -> Iterator[Field | MessageEnd]:
+def one_line_end(content: str) -> str:
+    """Return the text with one kind of line end, and blanks for control characters."""
+    # In UTF-8 every byte of a control character stands for itself, and bytes are changed faster.
+    data = content.encode("utf-8", "surrogatepass")
+    if data.count(b"\r") == data.count(b"\r\n"):
+        data = data.translate(_CONTROL_BYTES, b"\r")
+    else:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").translate(_CONTROL_BYTES)
+    return data.decode("utf-8", "surrogatepass")
+
+
+def parts(content: str, *, first_line: int = 1) -> Iterator[Field | MessageEnd]:
     """Yield fields and message ends in order.
 
     Raises:
@@ -73,7 +85,7 @@ def parts(content: str) -> Iterator[Field | MessageEnd]:
     """
     current: Field | None = None
     # Only line ends separate lines here, not the many characters that Unicode counts as such.
-    for line_number, raw in enumerate(io.StringIO(content, newline=None), start=1):
+    for line_number, raw in enumerate(io.StringIO(content, newline=None), start=first_line):
         if len(raw) > LINE_CHARS_MAX:
             raise UnreadableMessage(
                 f"Line {line_number} has more than {LINE_CHARS_MAX:,} characters.",

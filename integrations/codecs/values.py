@@ -32,6 +32,8 @@ _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{4,30}", re.ASCII)
 _ABSENT: Final = frozenset(
     {"", "NONREF", "NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE", "NOT AVAILABLE", "NONE"}
 )
+# A longer reference is none of these fillers.
+FILLER_CHARS_MAX: Final = max(map(len, _ABSENT))
 _DAY_MAX: Final = 31
 _MONTH_MAX: Final = 12
 
@@ -125,6 +127,8 @@ def reference(text: str | None) -> str | None:
     if text is None:
         return None
     stripped = text.strip()
+    if len(stripped) > FILLER_CHARS_MAX:
+        return stripped
     return None if stripped.upper() in _ABSENT else stripped
 
 

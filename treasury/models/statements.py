@@ -53,6 +53,13 @@ class Statement(TenantModel):
     supersedes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     message_id = models.UUIDField(null=True, help_text="The archived message it was read from.")
     message_sha256 = models.CharField(max_length=64, blank=True)
+    body_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="Digest of its message without the message's number and time.",
+    )
     content_sha256 = models.CharField(max_length=64)
     locator = models.CharField(max_length=200, blank=True)
     statement_date = models.DateField()
@@ -93,6 +100,11 @@ class Statement(TenantModel):
             ),
             models.Index(fields=["tenant", "message_id"], name="statement_by_message"),
             models.Index(fields=["tenant", "-statement_date", "-id"], name="statement_newest"),
+            models.Index(
+                fields=["tenant", "body_sha256"],
+                condition=~Q(body_sha256=""),
+                name="statement_by_body",
+            ),
         ]
 
     def __str__(self) -> str:

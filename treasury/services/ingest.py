@@ -61,6 +61,7 @@ class _Page:
     parsed: ParsedStatement
     message_id: UUID
     message_sha256: str
+    body_sha256: str
     row: Statement | None = None
 
 
@@ -69,6 +70,7 @@ class _Run:
     """What one message adds up to while it is read."""
 
     message_id: UUID
+    body_sha256: str
     parsed: ParsedMessage
     now: datetime
     statements: list[Statement] = field(default_factory=list)
@@ -87,7 +89,8 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     """
     if messages.was_handled(message_id):
         return IngestResult(message_id=message_id)
-    copies = _keep_copies(message_id)
+    body = messages.body_sha256(message_id)
+    copies = _keep_copies(message_id, body=body)
     if copies:
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id, statements=copies)
@@ -106,7 +109,7 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         answers.apply_status_report(report=parsed, message_id=message_id)
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id)
-    run = _Run(message_id=message_id, parsed=parsed, now=clock.now())
+    run = _Run(message_id=message_id, body_sha256=body, parsed=parsed, now=clock.now())
     _read_statements(run)
     if run.refusals:
         archive.set_aside(message_id=message_id, reason=" ".join(dict.fromkeys(run.refusals)))
@@ -121,21 +124,35 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     )
 
 
-def _keep_copies(message_id: UUID) -> tuple[Statement, ...]:
-    """Keep bytes that came over another line before as duplicates, without reading them again."""
-    twin = messages.handled_twin(message_id)
+def _keep_copies(message_id: UUID, *, body: str) -> tuple[Statement, ...]:
+    """Keep what came before, in the same bytes or in another message, without reading it again."""
+    twin, words = messages.handled_twin(message_id), "We have these bytes."
+    if twin is None:
+        twin, words = _message_of_body(body), "We have this content."
     if twin is None:
         return ()
     known = list(Statement.objects.filter(message_id=twin).order_by("id"))
-    if any(row.state == StatementState.PARTIAL for row in known):
+    if any(row.state == StatementState.PARTIAL or "COPY" in row.flags for row in known):
         return ()
-    now = clock.now()
+    now, message = clock.now(), messages.message(message_id)
     for row in known:
         row.pk, row.message_id, row.received_at = uuid7(), message_id, now
-        row.state, row.reason = StatementState.DUPLICATE, "We have these bytes."
+        row.message_sha256 = message.sha256
+        row.state, row.reason = StatementState.DUPLICATE, words
         row.flags, row.supersedes = [], None
     Statement.objects.bulk_create(known)
     return tuple(known)
+
+
+def _message_of_body(body: str) -> UUID | None:
+    """Return a message in the books that differs from this one in its number and time only."""
+    if not body:
+        return None
+    rows = Statement.objects.filter(body_sha256=body, message_id__isnull=False).order_by("id")
+    for found in rows.values_list("message_id", flat=True).distinct():
+        if found is not None and messages.was_handled(found):
+            return UUID(str(found))
+    return None
 
 
 def _allow_long_reading() -> None:
@@ -172,7 +189,11 @@ def _pages(run: _Run, *, sha256: str) -> Iterator[_Page]:
         account = _account_of(parsed, refusals=run.refusals)
         if account is not None:
             yield _Page(
-                account=account, parsed=parsed, message_id=run.message_id, message_sha256=sha256
+                account=account,
+                parsed=parsed,
+                message_id=run.message_id,
+                message_sha256=sha256,
+                body_sha256=run.body_sha256,
             )
 
 
@@ -263,6 +284,7 @@ def _sheet(run: _Run, page: _Page) -> Sheet:
         source=facts.source,
         message_id=page.message_id,
         message_sha256=page.message_sha256,
+        body_sha256=page.body_sha256,
         received_at=run.now,
         state=StatementState.POSTED,
         proof=Proof.NO_BALANCES,
@@ -352,6 +374,7 @@ def _waiting_page(row: Statement) -> _Page:
         parsed=parsed,
         message_id=row.message_id,
         message_sha256=row.message_sha256,
+        body_sha256=row.body_sha256,
         row=row,
     )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core import clock
 from integrations import services as archive
 from tests.treasury.bank.conftest import OpenAccount
-from tests.treasury.bank.paper import DAY, IBAN, E, S, arrive, camt, day_statement, mt940
+from tests.treasury.bank.paper import DAY, IBAN, B, E, S, arrive, camt, day_statement, mt940
 from treasury.models import BankAccount, BankEntry, EntryObservation, Statement, StatementState
 from treasury.services import ingest, late, posting, resembling
 from treasury.services.posting import Posted, Sheet
@@ -153,3 +153,41 @@ def test_a_message_in_the_books_is_not_opened_again(account: BankAccount) -> Non
     first = arrive(camt("053", day_statement(E(amount="5.00", ref="R1"))))
     again = ingest.ingest_message(message_id=first.message_id)
     assert (again.statements, again.entries_new, again.refusals) == ((), 0, ())
+
+
+def test_the_same_statements_in_another_message_are_not_read_again(account: BankAccount) -> None:
+    statement = day_statement(E(amount="5.00", ref="R1"))
+    first = arrive(camt("053", statement, message="M1")).statements[0]
+    again = arrive(camt("053", statement, message="M2")).statements[0]
+    assert (again.state, again.reason) == (StatementState.DUPLICATE, "We have this content.")
+    assert again.body_sha256 == first.body_sha256 != ""
+    assert again.message_sha256 != first.message_sha256
+    assert again.message_id != first.message_id
+    assert BankEntry.objects.filter(account=account).count() == 1
+    assert EntryObservation.objects.filter(statement__account=account).count() == 1
+
+
+def test_another_statement_in_another_message_is_read(account: BankAccount) -> None:
+    arrive(camt("053", day_statement(E(amount="5.00", ref="R1")), message="M1"))
+    corrected = day_statement(E(amount="5.00", ref="R1"), E(amount="6.00", ref="R2"))
+    found = arrive(camt("053", corrected, message="M2")).statements[0]
+    assert found.state == StatementState.POSTED
+    assert BankEntry.objects.filter(account=account).count() == 2
+
+
+def test_a_page_that_still_waits_is_no_twin(account: BankAccount) -> None:
+    one, two = (E(amount="5", text=text) for text in ("x", "y"))
+    first = S(
+        id="P", page=1, last=False, entries=(one,),
+        balances=(B(code="OPBD", amount="100"), B(code="CLBD/INTM", amount="105")),
+    )  # fmt: skip
+    second = S(
+        id="P", page=2, last=True, entries=(two,),
+        balances=(B(code="OPBD/INTM", amount="105"), B(code="CLBD", amount="110")),
+    )  # fmt: skip
+    waiting = arrive(camt("053", first, message="M1")).statements[0]
+    again = arrive(camt("053", first, message="M2")).statements[0]
+    assert waiting.body_sha256 == again.body_sha256 != ""
+    assert waiting.state == StatementState.PARTIAL
+    arrive(camt("053", second, message="M3"))
+    assert BankEntry.objects.filter(account=account, state="COUNTED").count() == 2
