@@ -202,8 +202,7 @@ def _version(version: Version) -> list[Flowable]:
             one["outcome"],
             f"{one['checker_name']} ({one['as_role']})"
             + (f" for {one['on_behalf_of_name']}" if one["on_behalf_of_name"] else ""),
-            f"{one['auth_method']}, {_instant(one['auth_at'])}"
-            + (", step-up proven" if one["step_up_proof"] else ""),
+            _shown(one),
             one["reason"],
         ]
         for one in version.decisions
@@ -229,10 +228,45 @@ def _version(version: Version) -> list[Flowable]:
             decisions,
             (30 * mm, 20 * mm, 44 * mm, 46 * mm, None),
         ),
+        *_lists(version),
         Spacer(0, 4),
         _text("Rules in force at submission", _STRONG),
         _pairs((name.replace("_", " "), one) for name, one in version.policy_snapshot.items()),
     ]
+
+
+def _shown(decision: Facts) -> str:
+    """Say how a checker proved who they are, and what the second factor was shown for."""
+    signed_in = f"{decision['auth_method']}, {_instant(decision['auth_at'])}"
+    if not decision["step_up_proof"]:
+        return signed_in
+    listed = decision["list"]
+    scope = f" for a list of {len(listed['content_hashes'])}" if listed else ""
+    return f"{signed_in}, step-up proven{scope}"
+
+
+def _lists(version: Version) -> list[Flowable]:
+    """Show each list that a decision stands on, with the digest its second factor was shown for."""
+    found: list[Flowable] = []
+    for one in version.decisions:
+        listed = one["list"]
+        if not listed:
+            continue
+        holds = listed["digest_holds"] and listed["is_on_it"]
+        found += [
+            Spacer(0, 4),
+            _text(f"Approved together with others by {one['checker_name']}", _STRONG),
+            _pairs(
+                [
+                    ("Made", _instant(listed["made_at"])),
+                    ("Content sha256 on it", "\n".join(listed["content_hashes"])),
+                    ("Digest of the list", listed["digest"]),
+                    ("Digest holds, and this content is on it", "yes" if holds else "NO"),
+                ],
+                code=("Content sha256 on it", "Digest of the list"),
+            ),
+        ]
+    return found
 
 
 def _sent(pack: TransferEvidence) -> list[Flowable]:
