@@ -5,6 +5,7 @@ from django.urls import path
 from treasury.views import (
     beneficiaries,
     browsing,
+    evidence,
     freezing,
     movement,
     position,
@@ -23,6 +24,7 @@ urlpatterns = [
     path("proofs", proofs.overview, name="proofs"),
     path("proofs/export.csv", proofs.export, name="proofs-export"),
     path("accounts/<uuid:account_id>", position.account_page, name="account"),
+    path("evidence", evidence.page, name="evidence"),
     path("entries", browsing.entry_list, name="entries"),
     path("entries/<uuid:entry_id>", browsing.entry_page, name="entry"),
     path("statements", browsing.statement_list, name="statements"),

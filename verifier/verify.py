@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 FORMAT, PACK_FORMAT = "tms-audit-export/1", "tms-evidence/1"
+PERIOD_FORMAT = "tms-evidence-period/1"
 ENTRIES, LINKS, ANCHORS = "entries.jsonl", "links.txt", "anchors.txt"
 MANIFEST, SIGNATURE, KEYS = "manifest.json", "manifest.sig", "public-keys.txt"
 INDEX = "index.json"
@@ -416,20 +417,25 @@ def verify_pack(path: Path, trusted: str = "") -> dict[str, Any]:
         digest, carried, signature = (
             str(manifest[name]) for name in ("sha256", "public_key", "signature")
         )
-        sound = evidence["format"] == PACK_FORMAT
+        packs = [evidence]
+        if evidence["format"] == PERIOD_FORMAT:
+            packs = list(evidence["packs"])
+        sound = all(pack["format"] == PACK_FORMAT for pack in packs)
     except (ValueError, KeyError, TypeError) as problem:
         raise Unusable(f"{path} is not an evidence pack.") from problem
     if not sound:
         raise Unusable(f"{path} is not an evidence pack of this format.")
     key = trusted or carried
     faults = []
-    text = json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != digest:
+    if canonical_sha256(evidence) != digest:
         faults.append(Fault("evidence_differs", path.name, "its sha256 is not the manifest's"))
     if not signed_by(key, digest.encode(), signature):
         faults.append(Fault("manifest_signature", path.name, "not signed with this key"))
-    faults.extend(check_evidence(evidence, key))
-    return told_of(evidence, faults, key=key, trusted=trusted, count=1)
+    for pack in packs:
+        faults.extend(check_evidence(pack, key))
+    faults.extend(check_index(evidence, packs))
+    first = packs[0] if packs else {}
+    return told_of(first, faults, key=key, trusted=trusted, count=len(packs))
 
 
 def verify_packs(folder: Path, trusted: str = "") -> dict[str, Any]:
@@ -468,6 +474,24 @@ def check_evidence(evidence: dict[str, Any], key: str) -> list[Fault]:
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
         return [Fault("evidence_unreadable", reference, f"it lacks or bends {problem}")]
     return [Fault(one.code, f"{reference}, {one.where}", one.words) for one in faults]
+
+
+def canonical_sha256(evidence: Any) -> str:
+    """Return the sha256 of evidence as JSON with sorted keys and no spare space."""
+    text = json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_index(evidence: dict[str, Any], packs: list[dict[str, Any]]) -> Iterator[Fault]:
+    """See that the index of a period lists exactly the packs that follow it."""
+    if evidence.get("format") != PERIOD_FORMAT:
+        return
+    try:
+        listed = [(line["reference"], line["sha256"]) for line in evidence["index"]["payments"]]
+    except (KeyError, TypeError):
+        listed = []
+    if listed != [(pack.get("reference"), canonical_sha256(pack)) for pack in packs]:
+        yield Fault("index_differs", "index", "it does not list exactly these packs")
 
 
 def check_trail(evidence: dict[str, Any], approvals: Approvals) -> Iterator[Fault]:
