@@ -125,3 +125,9 @@ class NotRecallable(DomainError):
     """The payment cannot be asked back now; the words say why."""
 
     code = "not_recallable"
+
+
+class NotReadAgain(DomainError):
+    """A statement that is not kept aside, or that still cannot be read, is not read again."""
+
+    code = "not_read_again"

@@ -12,6 +12,7 @@ from treasury.views import (
     proofs,
     proposing,
     readiness,
+    rereading,
     tasks,
     uploading,
 )
@@ -29,6 +30,11 @@ urlpatterns = [
     path("entries/<uuid:entry_id>", browsing.entry_page, name="entry"),
     path("statements", browsing.statement_list, name="statements"),
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
+    path(
+        "statements/<uuid:statement_id>/again",
+        rereading.statement_again,
+        name="read-statement-again",
+    ),
     path("proposals", movement.proposal_board, name="proposals"),
     path("proposals/new", proposing.new_proposal, name="new-proposal"),
     path("proposals/uploads", uploading.uploads, name="uploads"),

@@ -14,6 +14,7 @@ from treasury.models import (
     EntryState,
     Statement,
     StatementBalance,
+    StatementState,
     Transfer,
 )
 from treasury.selectors.ledger import Base
@@ -39,6 +40,16 @@ def statement(statement_id: UUID) -> Statement:
     if found is None:
         raise NotFound("There is no such statement.", id=str(statement_id))
     return found
+
+
+def is_readable_again(found: Statement) -> bool:
+    """Return whether a statement is kept aside and its bytes could be read again."""
+    return found.state == StatementState.QUARANTINED and found.message_id is not None
+
+
+def successors_of(statement_id: UUID) -> QuerySet[Statement]:
+    """Return the versions that took a statement's place."""
+    return Statement.objects.filter(supersedes_id=statement_id).order_by("version")
 
 
 def statements_of(account_id: UUID) -> QuerySet[Statement]:
