@@ -137,3 +137,9 @@ class LateEntryStale(DomainError):
     """The entry is not where it was when the late entry was kept."""
 
     code = "late_entry_stale"
+
+
+class NotReadAgain(DomainError):
+    """A statement that is not kept aside, or that still cannot be read, is not read again."""
+
+    code = "not_read_again"

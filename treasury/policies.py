@@ -98,3 +98,11 @@ UNKNOWN_TASK_MINUTES: Final = policies.define(
     maximum=1_440,
     help="A payment whose outcome is unknown for so long becomes a task for a person.",
 )
+REPORT_REQUEST_MINUTES: Final = policies.define(
+    "REPORT_REQUEST_MINUTES",
+    60,
+    minimum=5,
+    maximum=1_440,
+    help="How long to wait before a bank is asked again for a report of an account with a payment"
+    " whose outcome is unknown; only lines of files whose profile takes such requests.",
+)

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.tenancy import bound, tenant_ids
-from treasury.services import feeds, flows, ingest, sla, transfers, uploading
+from treasury.services import asking, feeds, flows, ingest, sla, transfers, uploading
 
 
 @shared_task(name="treasury.execute", ignore_result=True)
@@ -21,6 +21,7 @@ def mark_breaches() -> None:
         with bound(tenant, actor="system:treasury.sla"):
             sla.mark_breaches(now=clock.now())
             sla.ask_about_unknown(now=clock.now())
+            asking.ask_for_reports(now=clock.now())
 
 
 @shared_task(name="treasury.feeds", ignore_result=True)

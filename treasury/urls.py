@@ -5,6 +5,7 @@ from django.urls import path
 from treasury.views import (
     beneficiaries,
     browsing,
+    evidence,
     freezing,
     movement,
     periods,
@@ -12,6 +13,7 @@ from treasury.views import (
     proofs,
     proposing,
     readiness,
+    rereading,
     tasks,
     uploading,
 )
@@ -28,10 +30,16 @@ urlpatterns = [
     path("periods", periods.overview, name="periods"),
     path("periods/<uuid:late_id>/accept", periods.accept, name="accept-late"),
     path("periods/<uuid:late_id>/leave", periods.leave, name="leave-late"),
+    path("evidence", evidence.page, name="evidence"),
     path("entries", browsing.entry_list, name="entries"),
     path("entries/<uuid:entry_id>", browsing.entry_page, name="entry"),
     path("statements", browsing.statement_list, name="statements"),
     path("statements/<uuid:statement_id>", position.statement_page, name="statement"),
+    path(
+        "statements/<uuid:statement_id>/again",
+        rereading.statement_again,
+        name="read-statement-again",
+    ),
     path("proposals", movement.proposal_board, name="proposals"),
     path("proposals/new", proposing.new_proposal, name="new-proposal"),
     path("proposals/uploads", uploading.uploads, name="uploads"),

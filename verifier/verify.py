@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Verify an export of the audit trail without trusting the system that wrote it.
+"""Verify an export of the audit trail, or evidence of payments, without trusting who wrote it.
 
 One file, Python 3.9 or later, nothing but the standard library, no network:
 
     python3 verify.py EXPORT --key PUBLIC_KEY_HEX [--json]
+    python3 verify.py PACK.json --key PUBLIC_KEY_HEX [--json]
+    python3 verify.py FOLDER_OF_PACKS --key PUBLIC_KEY_HEX [--json]
 
 Keep this file and the public key (64 hex digits) from a day on which you trusted them. Without
 `--key` the key inside the export is used, and the words say so: whoever can forge the whole export
@@ -12,6 +14,10 @@ can put another key into it.
 What is checked: every file against the manifest, the manifest's Ed25519 signature, every link as
 sha256(previous hash + entry exactly as exported), every sequence number, and every anchor line's
 signature and hash. A partial export is verified against the hash that precedes its first entry.
+
+Every decision with a second factor is held against what that was shown for: the content that was
+approved, or the digest of the list that was approved together, which is computed again from the
+content hashes on it. A pack is checked the same way, with each content hash and each audit entry.
 
 Exit code 0: intact. 1: at least one fault, each named. 2: there is nothing to verify here.
 """
@@ -26,9 +32,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = "tms-audit-export/1"
+FORMAT, PACK_FORMAT = "tms-audit-export/1", "tms-evidence/1"
+PERIOD_FORMAT = "tms-evidence-period/1"
 ENTRIES, LINKS, ANCHORS = "entries.jsonl", "links.txt", "anchors.txt"
 MANIFEST, SIGNATURE, KEYS = "manifest.json", "manifest.sig", "public-keys.txt"
+INDEX = "index.json"
 GENESIS = "0" * 64
 FAULTS_SHOWN_MAX = 100
 HMAC_FIELDS, SIGNED_FIELDS, LINK_FIELDS = 4, 5, 3
@@ -127,6 +135,12 @@ class Fault(NamedTuple):
     words: str
 
 
+def listed(faults: list[Fault]) -> list[dict[str, str]]:
+    """Return the first faults as dictionaries."""
+    shown = faults[:FAULTS_SHOWN_MAX]
+    return [{"code": one.code, "where": one.where, "words": one.words} for one in shown]
+
+
 class Chain(NamedTuple):
     """What the entries and links amount to."""
 
@@ -136,7 +150,78 @@ class Chain(NamedTuple):
 
 
 class Unusable(Exception):
-    """There is no export here."""
+    """There is nothing here that can be verified."""
+
+
+# --- approvals ---------------------------------------------------------------------------------
+REQUESTS, DECISIONS = "approvals_approvalrequest", "approvals_decision"
+LISTS, SECOND_FACTORS = "approvals_decisionlist", "core_stepup"
+
+
+def list_digest(hashes: Any) -> str | None:
+    """Return what one second factor for several contents was shown for."""
+    if not is_texts(hashes):
+        return None
+    text = "\n".join(["approvals list", *sorted(set(hashes))])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class Approvals:
+    """Requests, lists, second factors and decisions as they were made, by their ids."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, dict[str, Any]]] = {
+            table: {} for table in (REQUESTS, DECISIONS, LISTS, SECOND_FACTORS)
+        }
+
+    def read(self, text: str) -> None:
+        """Keep what an audit entry says about a row of these, when it was made."""
+        if not any(f'"{table}"' in text for table in self.rows):
+            return
+        try:
+            entry = json.loads(text)
+            table, made = entry["table_name"], entry["after"]
+            if entry["action"] == "INSERT" and table in self.rows and type(made) is dict:
+                self.rows[table][str(entry["row_id"])] = made
+        except (ValueError, KeyError, TypeError):
+            return  # such an entry does not hash to its link either
+
+    def faults(self, *, is_from_the_start: bool) -> Iterator[Fault]:
+        """Hold each decision against what its second factor was shown for.
+
+        In a part of the trail, what was made before its first entry cannot be held against it.
+        """
+        for decision, made in self.rows[DECISIONS].items():
+            where = f"decision {decision}"
+            content = self.rows[REQUESTS].get(str(made.get("request_id")), {}).get("content_hash")
+            list_id, proof = made.get("listed_id"), made.get("step_up_id")
+            expected = content
+            if list_id is not None:
+                listed = self.rows[LISTS].get(str(list_id))
+                if listed is None and is_from_the_start:
+                    yield Fault("list_missing", where, f"list {list_id} is not there")
+                hashes = None if listed is None else listed.get("content_hashes")
+                expected = list_digest(hashes)
+                if listed is not None:
+                    yield from check_list(where, hashes, content)
+            shown = self.rows[SECOND_FACTORS].get(str(proof), {}).get("content_hash")
+            if proof and shown is None and is_from_the_start:
+                yield Fault("second_factor_missing", where, f"second factor {proof} is not there")
+            if None not in (shown, expected) and shown != expected:
+                yield Fault("second_factor_differs", where, "it was shown for something else")
+
+
+def check_list(where: str, hashes: Any, content: str | None) -> Iterator[Fault]:
+    """See that a list holds content hashes, and the one that was decided."""
+    if not is_texts(hashes):
+        yield Fault("list_differs", where, "its list holds no content hashes")
+    elif content is not None and content not in hashes:
+        yield Fault("not_on_list", where, "its content is not on the list")
+
+
+def is_texts(value: Any) -> bool:
+    """Return whether this is a list of texts."""
+    return type(value) is list and all(type(one) is str for one in value)
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -175,8 +260,10 @@ def check_signature(folder: Path, manifest_bytes: bytes, key: str) -> Iterator[F
         yield Fault("manifest_signature", SIGNATURE, "the manifest is not signed with this key")
 
 
-def check_chain(folder: Path, manifest: dict[str, Any], faults: list[Fault]) -> Chain:
-    """Recompute every link from the entries as exported."""
+def check_chain(
+    folder: Path, manifest: dict[str, Any], faults: list[Fault], approvals: Approvals
+) -> Chain:
+    """Recompute every link from the entries as exported, and gather the approvals among them."""
     number, previous = manifest["first_sequence"] - 1, manifest["previous_hash"]
     hashes, count = {number: previous}, 0
     if number == 0 and previous != GENESIS:
@@ -190,6 +277,7 @@ def check_chain(folder: Path, manifest: dict[str, Any], faults: list[Fault]) -> 
             faults.append(Fault("entry_missing", f"link {number}", "no entry for this link"))
             break
         faults.extend(check_link(number, fields, text, previous, manifest["tenant"]))
+        approvals.read(text)
         previous = hashes[number] = fields[2]
     if next(entries, None) is not None:
         faults.append(Fault("entry_unlinked", f"after {number}", "entries without a link"))
@@ -295,7 +383,9 @@ def verify(folder: Path, trusted: str = "") -> dict[str, Any]:
         if key and manifest["key_id"] != key_id(key):
             faults.append(Fault("key_differs", KEYS, "signed with another key than yours"))
         if all((folder / name).is_file() for name in (ENTRIES, LINKS, ANCHORS)):
-            chain = check_chain(folder, manifest, faults)
+            approvals = Approvals()
+            chain = check_chain(folder, manifest, faults, approvals)
+            faults.extend(approvals.faults(is_from_the_start=manifest["first_sequence"] == 1))
             # The manifest vouches for retired keys; the current one is the one you trust.
             keys = {key_id(known): known for known in [*carried, *([trusted] if trusted else [])]}
             faults.extend(check_anchors(folder, manifest, chain, keys))
@@ -310,17 +400,198 @@ def verify(folder: Path, trusted: str = "") -> dict[str, Any]:
         "key": key,
         "key_is_yours": bool(trusted),
         "faults_count": len(faults),
-        "faults": [
-            {"code": fault.code, "where": fault.where, "words": fault.words}
-            for fault in faults[:FAULTS_SHOWN_MAX]
-        ],
+        "faults": listed(faults),
     }
+
+
+# --- evidence of payments ----------------------------------------------------------------------
+def verify_pack(path: Path, trusted: str = "") -> dict[str, Any]:
+    """Return what was found in one evidence pack: a manifest and the evidence that it signs.
+
+    Raises:
+        Unusable: the file is no pack.
+    """
+    try:
+        packed = json.loads(path.read_text(encoding="utf-8"))
+        manifest, evidence = packed["manifest"], packed["evidence"]
+        digest, carried, signature = (
+            str(manifest[name]) for name in ("sha256", "public_key", "signature")
+        )
+        packs = [evidence]
+        if evidence["format"] == PERIOD_FORMAT:
+            packs = list(evidence["packs"])
+        sound = all(pack["format"] == PACK_FORMAT for pack in packs)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise Unusable(f"{path} is not an evidence pack.") from problem
+    if not sound:
+        raise Unusable(f"{path} is not an evidence pack of this format.")
+    key = trusted or carried
+    faults = []
+    if canonical_sha256(evidence) != digest:
+        faults.append(Fault("evidence_differs", path.name, "its sha256 is not the manifest's"))
+    if not signed_by(key, digest.encode(), signature):
+        faults.append(Fault("manifest_signature", path.name, "not signed with this key"))
+    for pack in packs:
+        faults.extend(check_evidence(pack, key))
+    faults.extend(check_index(evidence, packs))
+    first = packs[0] if packs else {}
+    return told_of(first, faults, key=key, trusted=trusted, count=len(packs))
+
+
+def verify_packs(folder: Path, trusted: str = "") -> dict[str, Any]:
+    """Return what was found in a folder of evidence packs with its signed manifest."""
+    raw = (folder / MANIFEST).read_bytes()
+    manifest = json.loads(raw)
+    key = trusted or str(manifest.get("public_key", ""))
+    faults = list(check_signature(folder, raw, key))
+    files, count, evidence = manifest.get("files", {}), 0, {}
+    for name, digest in sorted(files.items()):
+        path = folder / Path(name).name
+        if not path.is_file():
+            faults.append(Fault("file_missing", name, "the file is not there"))
+            continue
+        if sha256_of(path) != digest:
+            faults.append(Fault("file_differs", name, "its sha256 is not the manifest's"))
+        if path.suffix != ".json" or name == INDEX:
+            continue
+        try:
+            evidence, count = json.loads(path.read_text(encoding="utf-8")), count + 1
+            faults.extend(check_evidence(evidence, key))
+        except ValueError:
+            faults.append(Fault("evidence_unreadable", name, "it is not JSON"))
+    return told_of(evidence, faults, key=key, trusted=trusted, count=count)
+
+
+def check_evidence(evidence: dict[str, Any], key: str) -> list[Fault]:
+    """Compute again what can be computed again: hashes, lists, second factors, the anchor."""
+    reference = str(evidence.get("reference", ""))
+    try:
+        approvals = Approvals()
+        faults = list(check_trail(evidence, approvals))
+        for version in evidence["versions"]:
+            faults.extend(check_version(version, approvals))
+        faults.extend(check_pack_anchor(evidence["verification"], key))
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        return [Fault("evidence_unreadable", reference, f"it lacks or bends {problem}")]
+    return [Fault(one.code, f"{reference}, {one.where}", one.words) for one in faults]
+
+
+def canonical_sha256(evidence: Any) -> str:
+    """Return the sha256 of evidence as JSON with sorted keys and no spare space."""
+    text = json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_index(evidence: dict[str, Any], packs: list[dict[str, Any]]) -> Iterator[Fault]:
+    """See that the index of a period lists exactly the packs that follow it."""
+    if evidence.get("format") != PERIOD_FORMAT:
+        return
+    try:
+        listed = [(line["reference"], line["sha256"]) for line in evidence["index"]["payments"]]
+    except (KeyError, TypeError):
+        listed = []
+    if listed != [(pack.get("reference"), canonical_sha256(pack)) for pack in packs]:
+        yield Fault("index_differs", "index", "it does not list exactly these packs")
+
+
+def check_trail(evidence: dict[str, Any], approvals: Approvals) -> Iterator[Fault]:
+    """Hash every sealed audit entry again."""
+    for entry in evidence["audit"]:
+        text = entry["hashed_text"]
+        data = (entry["previous_hash"] + text).encode("utf-8", "surrogatepass")
+        if entry["hash"] and hashlib.sha256(data).hexdigest() != entry["hash"]:
+            yield Fault("hash_differs", f"entry {entry['id']}", "it is not as it was sealed")
+        approvals.read(text)
+
+
+def check_version(version: dict[str, Any], approvals: Approvals) -> Iterator[Fault]:
+    """Hash the content again, and hold each decision against its second factor and its list."""
+    content = version["content_hash"]
+    where = f"version {version['request']['subject_version']}"
+    hashed = hashlib.sha256(version["hashed_text"].encode("utf-8", "surrogatepass")).hexdigest()
+    if hashed != content or version["request"]["content_hash"] != content:
+        yield Fault("content_differs", where, "the content does not hash to its hash")
+    for decision in version["decisions"]:
+        yield from check_decision(decision, content, approvals)
+
+
+def check_decision(decision: dict[str, Any], content: str, approvals: Approvals) -> Iterator[Fault]:
+    """Compute the digest of its list again, and compare with what the audit trail recorded."""
+    where = f"decision {decision['id']}"
+    listed, proof = decision.get("list"), decision["step_up_proof"]
+    if (listed is None) != (decision.get("listed_id") is None):
+        yield Fault("list_missing", where, "the list that it stands on is not there")
+    expected: str | None = content
+    if listed is not None:
+        hashes = listed["content_hashes"]
+        yield from check_list(where, hashes, content)
+        expected = list_digest(hashes)
+        recorded = approvals.rows[LISTS].get(listed["id"], {})
+        if listed["digest"] != expected or listed["id"] != decision["listed_id"]:
+            yield Fault("list_differs", where, "the list does not hash to its digest")
+        if recorded.get("content_hashes", hashes) != hashes:
+            yield Fault("list_differs", where, "the audit trail recorded another list")
+    if proof is None:
+        if decision.get("step_up_id"):
+            yield Fault("second_factor_missing", where, "its second factor is not there")
+        return
+    recorded = approvals.rows[SECOND_FACTORS].get(proof["id"], {})
+    shown = proof["row"]["content_hash"]
+    if shown != expected or recorded.get("content_hash", shown) != shown:
+        yield Fault("second_factor_differs", where, "it was shown for something else")
+
+
+def check_pack_anchor(verification: dict[str, Any], key: str) -> Iterator[Fault]:
+    """Verify the anchor line that covers the entries, when there is one that can be verified."""
+    text, _, signature = str(verification["anchor"]).rpartition(" ")
+    fields = text.split(" ")
+    if len(fields) != SIGNED_FIELDS or not is_hex(key, KEY_BYTES) or fields[-1] != key_id(key):
+        return  # none yet, or signed with a key from before
+    if not signed_by(key, text.encode("utf-8", "surrogatepass"), signature):
+        yield Fault("anchor_signature", "anchor", "not signed with this key")
+
+
+def told_of(
+    evidence: dict[str, Any], faults: list[Fault], *, key: str, trusted: str, count: int
+) -> dict[str, Any]:
+    """Return what was found in packs, as a dictionary for people and machines."""
+    return {
+        "intact": not faults,
+        "packs": count,
+        "tenant": str((evidence.get("tenant") or {}).get("id", "")),
+        "key": key,
+        "key_is_yours": bool(trusted),
+        "faults_count": len(faults),
+        "faults": listed(faults),
+    }
+
+
+def is_of_packs(folder: Path) -> bool:
+    """Return whether a folder holds evidence packs rather than an export of the trail."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        return bool(manifest["format"] == PACK_FORMAT) and type(manifest["files"]) is dict
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def verify_any(path: Path, trusted: str = "") -> dict[str, Any]:
+    """Return what was found in an export, a pack or a folder of packs.
+
+    Raises:
+        Unusable: it is none of these.
+    """
+    if path.is_file():
+        return verify_pack(path, trusted)
+    return verify_packs(path, trusted) if is_of_packs(path) else verify(path, trusted)
 
 
 def in_words(found: dict[str, Any]) -> str:
     """Return the verdict for people."""
     lines = []
-    if found["intact"]:
+    if found["intact"] and "packs" in found:
+        lines.append(f"INTACT: evidence of {found['packs']} payments")
+    elif found["intact"]:
         span = f"links {found['first_sequence']} to {found['last_sequence']}"
         lines.append(f"INTACT: {found['entries']} entries, {span}, head {found['head']}")
     else:
@@ -334,8 +605,8 @@ def in_words(found: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Verify one export and say what was found."""
-    parser = argparse.ArgumentParser(description="Verify an export of the audit trail.")
-    parser.add_argument("export", type=Path, help="the folder of the export")
+    parser = argparse.ArgumentParser(description="Verify an export or evidence packs.")
+    parser.add_argument("export", type=Path, help="the folder of the export, or a pack")
     parser.add_argument("--key", default="", help="the public key that you trust, 64 hex digits")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     wanted = parser.parse_args(arguments)
@@ -343,7 +614,7 @@ def main(arguments: list[str]) -> int:
     if key and not is_hex(key, KEY_BYTES):
         parser.error("--key takes 64 hex digits")
     try:
-        found = verify(wanted.export, key)
+        found = verify_any(wanted.export, key)
     except Unusable as problem:
         sys.stderr.write(f"{problem}\n")
         return 2

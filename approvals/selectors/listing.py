@@ -40,3 +40,8 @@ def listed(*, requests: Sequence[UUID], user: User, now: datetime) -> list[Liste
         obstacle = detail.eligibility.reason or why_alone(detail.request, now)
         found.append(ListedRequest(detail=detail, obstacle=obstacle))
     return found
+
+
+def list_text(hashes: Sequence[str]) -> str:
+    """Return the text that the digest of a list is the sha256 of: a title, then each hash once."""
+    return "\n".join(["approvals list", *sorted(set(hashes))])

@@ -10,7 +10,7 @@ from django.db import transaction
 from approvals.constants import LISTED_MAX
 from approvals.errors import ListRefused
 from approvals.models import ApprovalRequest, DecisionList, Outcome, Viewing
-from approvals.selectors.listing import why_alone
+from approvals.selectors.listing import list_text, why_alone
 from approvals.services.deciding import DecisionResult, Evidence, decide
 from core import clock
 from core.errors import DomainError
@@ -42,8 +42,7 @@ def list_digest(hashes: Sequence[str]) -> str:
 
     The hash of the sorted content hashes; the database computes the same for every decision.
     """
-    lines = ["approvals list", *sorted(set(hashes))]
-    return sha256("\n".join(lines).encode()).hexdigest()
+    return sha256(list_text(hashes).encode()).hexdigest()
 
 
 @transaction.atomic

@@ -206,6 +206,7 @@ class Writing:
     business_header: bool = False
     sender_bic: str = ""
     note_to_bank: str = ""
+    report_requests: bool = False
     rails: Mapping[str, RailTerms] = field(default_factory=lambda: RAIL_TERMS)
     regulatory: tuple[RegulatoryRule, ...] = REGULATORY
 
@@ -225,6 +226,11 @@ HELP: Final = (
     ("lei", "true or false", "Whether identifiers of our companies are written."),
     ("business_header", "true or false", "Whether a head.001 stands before an interbank message."),
     ("sender_bic", "BIC", "The BIC we send interbank messages under."),
+    (
+        "report_requests",
+        "true or false",
+        "Whether the bank takes camt.060: asked for a report when a payment's outcome is unknown.",
+    ),
     ("note_to_bank", "text", "Written for our own bank in every order; see information."),
     (
         "rails",
@@ -256,6 +262,7 @@ def parse_writing(raw: Mapping[str, Any]) -> Writing:
         business_header=keys.flag("business_header", default=False),
         sender_bic=_formed(keys, "sender_bic", _BIC, "is a BIC"),
         note_to_bank=_note(keys),
+        report_requests=keys.flag("report_requests", default=False),
         rails=_rails(keys),
         regulatory=_rules(keys),
     )

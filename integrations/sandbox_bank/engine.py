@@ -6,7 +6,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrations.sandbox_bank import activity, faults, intake, payments, script, statements
+from integrations.sandbox_bank import (
+    activity,
+    faults,
+    inquiries,
+    intake,
+    payments,
+    script,
+    statements,
+)
 from integrations.sandbox_bank.bankdays import bank_day_from
 from integrations.sandbox_bank.book import Book
 from integrations.sandbox_bank.intake import Receipt
@@ -41,7 +49,17 @@ class Bank:
     def receive(
         self, payload: bytes, *, door: str, file_name: str = "", idempotency_key: str = ""
     ) -> Receipt:
-        """Take a payment file in; see `intake.receive`."""
+        """Take a payment file or a question in; see `intake.receive`, `inquiries.receive`."""
+        wish = inquiries.read_inquiry(payload)
+        if wish is not None:
+            return inquiries.receive(
+                self.office,
+                wish=wish,
+                payload=payload,
+                door=door,
+                file_name=file_name,
+                idempotency_key=idempotency_key,
+            )
         return intake.receive(
             self.office,
             payload=payload,

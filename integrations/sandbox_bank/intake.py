@@ -65,12 +65,9 @@ def receive(
     """
     digest = hashlib.sha256(payload).hexdigest()
     file = read_payment_file(payload)
-    if idempotency_key and not re.fullmatch(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}", idempotency_key):
-        raise BankError(
-            "idempotency_key_invalid", "Idempotency-Key must be 1 to 200 printable characters"
-        )
+    require_key(idempotency_key)
     with office.book.transaction():
-        if earlier := _earlier_receipt(office, idempotency_key, digest):
+        if earlier := earlier_receipt(office, idempotency_key, digest):
             return earlier
         now = office.now()
         finding = _file_finding(office, file)
@@ -99,7 +96,24 @@ def receive(
         return receipt
 
 
-def _earlier_receipt(office: Office, key: str, digest: str) -> Receipt | None:
+def require_key(key: str) -> None:
+    """Refuse a malformed idempotency key; none at all is fine.
+
+    Raises:
+        BankError: it is malformed.
+    """
+    if key and not re.fullmatch(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}", key):
+        raise BankError(
+            "idempotency_key_invalid", "Idempotency-Key must be 1 to 200 printable characters"
+        )
+
+
+def earlier_receipt(office: Office, key: str, digest: str) -> Receipt | None:
+    """Return what was handed back for this key and content before.
+
+    Raises:
+        BankError: the key was used for other content.
+    """
     found = office.book.row("SELECT * FROM receipt WHERE idempotency_key = ?", key) if key else None
     if found is None:
         return None

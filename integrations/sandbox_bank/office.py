@@ -13,6 +13,7 @@ from integrations.sandbox_bank.records import BankError
 ADVANCE_SECONDS_MAX = 400 * 86_400
 _CODES = {
     "pain.002": "PSR",
+    "camt.029": "RSL",
     "camt.052": "RPT",
     "camt.053": "STM",
     "camt.054": "NTF",

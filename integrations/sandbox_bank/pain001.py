@@ -51,7 +51,9 @@ def read_payment_file(payload: bytes) -> PaymentFile:
     Raises:
         BankError: not a readable pain.001.001.09, so that nobody can be answered by message id.
     """
-    root = _parse(payload)
+    root = parse_xml(payload)
+    if root.tag != _path("Document"):
+        raise BankError("unsupported_message", "only pain.001.001.09 is accepted", status=415)
     initiation = root.find(_path("CstmrCdtTrfInitn"))
     message_id = _text(root, "CstmrCdtTrfInitn/GrpHdr/MsgId")
     if initiation is None or not message_id or len(message_id) > MESSAGE_ID_CHARACTERS_MAX:
@@ -75,7 +77,12 @@ def read_payment_file(payload: bytes) -> PaymentFile:
     )
 
 
-def _parse(payload: bytes) -> Element:
+def parse_xml(payload: bytes) -> Element:
+    """Return the root of a message that is XML, without anything dangerous in it.
+
+    Raises:
+        BankError: too large, not well-formed, or with a document type.
+    """
     if len(payload) > FILE_BYTES_MAX:
         raise BankError("too_large", f"at most {FILE_BYTES_MAX} bytes", status=413)
     if b"<!DOCTYPE" in payload or b"<!ENTITY" in payload:
@@ -93,8 +100,6 @@ def _parse(payload: bytes) -> Element:
         raise BankError("not_well_formed", f"the body is not well-formed XML: {error}") from error
     if root.getroottree().docinfo.doctype:
         raise BankError("doctype_refused", "document type declarations are not accepted")
-    if root.tag != _path("Document"):
-        raise BankError("unsupported_message", "only pain.001.001.09 is accepted", status=415)
     return root
 
 

@@ -46,7 +46,7 @@ def set_status(
     code, text = (finding.code, finding.text) if finding else ("", "")
     office.book.run(
         "UPDATE payment SET status = ?, reason_code = ?, reason_text = ?,"
-        " reserved = CASE WHEN ? IN ('RJCT', 'ACSC', 'ACCC') THEN 0 ELSE reserved END WHERE"
+        " reserved = CASE WHEN ? IN ('RJCT', 'CANC', 'ACSC', 'ACCC') THEN 0 ELSE reserved END WHERE"
         " id = ?",
         status, code, text, status, payment_id,
     )  # fmt: skip

@@ -192,10 +192,13 @@ def on_interim(office: Office, account_id: int, at: datetime) -> None:
         send_interim_report(office, account, at)
 
 
-def send_interim_report(office: Office, account: Account, at: datetime) -> str:
-    """Send a report that repeats everything booked since the day opened, as this bank does it."""
+def send_interim_report(office: Office, account: Account, at: datetime, *, kind: str = "") -> str:
+    """Send a report that repeats everything booked since the day opened, as this bank does it.
+
+    `kind` says otherwise, when a customer asked for one.
+    """
     entries = _open_entries(office, account)
-    kind = office.manner(account.bank_bic).intraday_format
+    kind = kind or office.manner(account.bank_bic).intraday_format
     kind = "camt.052" if kind == "none" else kind
     message_id = office.new_message_id(kind)
     statement = Statement(

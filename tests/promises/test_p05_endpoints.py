@@ -84,6 +84,8 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "audit/export.csv": AUDIT_READERS,
     "audit/things/<uuid:thing_id>": AUDIT_READERS,
     "api/v1/transfers/<uuid:transfer_id>/evidence": EVIDENCE_READERS,
+    "api/v1/evidence": EVIDENCE_READERS,
+    "evidence": EVIDENCE_READERS,
     "api/v1/duties/conflicts": (AUDITOR, RISK_OFFICER, TENANT_ADMIN),
 }
 # Bodies that let a writing address get as far as looking for its object.

@@ -19,6 +19,7 @@ from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.identity.roles import AUDIT_READERS
 from tms.desk import trail as reading
+from treasury.evidence import READERS as EVIDENCE_READERS
 
 LISTED_MAX: Final = 50
 STORY_MAX: Final = 500
@@ -91,6 +92,7 @@ def trail(request: HttpRequest) -> HttpResponse:
         "tables": reading.tables(),
         "actions": reading.ACTIONS,
         "standing": verification.standing(),
+        "may_prove": actor(request).has_role(*EVIDENCE_READERS),
     }
     return render(request, "desk/audit.html", context)
 

@@ -7,6 +7,7 @@ from django.urls import NoReverseMatch, reverse
 
 from approvals.selectors.authority import READERS as AUTHORITY_READERS
 from core.identity.roles import AUDIT_READERS
+from treasury.evidence import READERS as EVIDENCE_READERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,14 @@ ENTRIES: Final = (
         icon="shield",
         keys="g u",
         roles=AUDIT_READERS,
+    ),
+    Entry(
+        heading="Control",
+        title="Evidence",
+        url_name="treasury:evidence",
+        icon="shield",
+        keys="g v",
+        roles=EVIDENCE_READERS,
     ),
 )
 

@@ -1,6 +1,7 @@
 """Statements, entries and expected flows in the admin: every figure, its source and its bytes."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,6 +15,8 @@ from unfold.decorators import action, display
 
 from core.admin import LongListAdmin, ReadOnlyAdmin
 from core.api.actor import actor
+from core.audit.refusals import tell
+from core.confirming import confirmed
 from core.errors import DomainError
 from core.identity.roles import TREASURY_MAKER, TREASURY_MANAGER
 from treasury.models import (
@@ -28,6 +31,7 @@ from treasury.models import (
     StatementState,
 )
 from treasury.services import flows
+from treasury.services.ingest import read_again
 
 _STATE_LABELS = {
     StatementState.POSTED: "success",
@@ -140,6 +144,22 @@ class StatementAdmin(LongListAdmin):
     list_select_related = ("account",)
     inlines = (BalanceInline, SightingInline)
     readonly_fields = ("shown_bytes",)
+    actions_detail = ("read_it_again",)
+
+    @action(description="Read again", url_path="again")
+    @confirmed("Its bytes are read again with the bank's present profile.")
+    def read_it_again(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        """Read a statement that was kept aside again."""
+        shown = object_id
+        try:
+            result = read_again(statement_id=UUID(object_id), actor=actor(request))
+        except DomainError as refusal:
+            tell(request, refusal)
+        else:
+            shown = str(result.statements[0].pk) if result.statements else object_id
+            words = "Read again." if result.statements else "It reads as before: nothing changed."
+            self.message_user(request, words, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:treasury_statement_change", args=[shown]))
 
     @display(description="state", label=_STATE_LABELS)
     def shown_state(self, statement: Statement) -> str:

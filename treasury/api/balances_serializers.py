@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.api.fields import AmountField
-from treasury.models import BankEntry, BookingStatus, EntryObservation, EntryState
+from treasury.models import BankEntry, BookingStatus, EntryObservation, EntryState, Statement
 from treasury.selectors.positions import LADDER_DAYS_MAX
 
 BALANCE_TYPES = ("CLBD", "CLAV", "ITBD", "ITAV", "OPBD", "OPAV")
@@ -201,3 +201,19 @@ class EntryDetailOut(EntryOut):
     def get_observations(self, _entry: BankEntry) -> Any:
         """Return the sightings, those of joined doubles included."""
         return ObservationOut(self.context["observations"], many=True).data
+
+
+class ReadStatementOut(serializers.ModelSerializer[Statement]):
+    """A version of a statement that came of reading it again."""
+
+    class Meta:
+        model = Statement
+        fields = ["id", "account", "source", "statement_ref", "version", "state", "proof", "reason"]
+
+
+class ReadAgainOut(serializers.Serializer[Any]):
+    """What reading again brought; no statements: it reads as before."""
+
+    statements = ReadStatementOut(many=True)
+    entries_new = serializers.IntegerField()
+    entries_changed = serializers.IntegerField()

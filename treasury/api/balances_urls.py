@@ -6,6 +6,11 @@ from treasury.api import balances_views as views
 
 urlpatterns = [
     path("balances", views.BalanceList.as_view(), name="balances"),
+    path(
+        "statements/<uuid:statement_id>/again",
+        views.StatementAgain.as_view(),
+        name="statement-again",
+    ),
     path("accounts/<uuid:account_id>/ladder", views.AccountLadder.as_view(), name="account-ladder"),
     path(
         "accounts/<uuid:account_id>/entries",

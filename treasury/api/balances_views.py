@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core import clock
-from core.api.actor import HasRole
+from core.api.actor import HasRole, actor
 from core.api.pagination import NewestFirst
 from core.errors import NotFound
 from treasury.api import webhook
@@ -23,11 +23,13 @@ from treasury.api.balances_serializers import (
     EntryQuery,
     LadderQuery,
     PositionDayOut,
+    ReadAgainOut,
     RecordedOut,
     ReportedBalanceIn,
 )
 from treasury.selectors import accounts, positions, statements
 from treasury.services import reported
+from treasury.services.ingest import read_again
 
 
 class BalanceList(APIView):
@@ -81,6 +83,16 @@ class BalanceList(APIView):
         recorded = reported.record_balance(balance=balance)
         code = status.HTTP_201_CREATED if recorded.is_new else status.HTTP_200_OK
         return Response(RecordedOut(recorded).data, status=code)
+
+
+class StatementAgain(APIView):
+    """Read a statement that was kept aside again."""
+
+    @extend_schema(operation_id="statements_again", request=None, responses=ReadAgainOut)
+    def post(self, request: Request, statement_id: UUID) -> Response:
+        """Read its bytes with the bank's present profile; a new version comes of a difference."""
+        result = read_again(statement_id=statement_id, actor=actor(request))
+        return Response(ReadAgainOut(result).data)
 
 
 class AccountLadder(APIView):

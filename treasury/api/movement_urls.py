@@ -3,7 +3,7 @@
 from django.urls import path
 
 from treasury.api import movement_views as views
-from treasury.api.evidence_views import TransferEvidence
+from treasury.api.evidence_views import PeriodEvidence, TransferEvidence
 
 urlpatterns = [
     path("proposals", views.ProposalList.as_view(), name="proposals"),
@@ -24,6 +24,7 @@ urlpatterns = [
     ),
     path("transfers", views.TransferList.as_view(), name="transfers"),
     path("transfers/<uuid:transfer_id>", views.TransferDetail.as_view(), name="transfer"),
+    path("evidence", PeriodEvidence.as_view(), name="period-evidence"),
     path(
         "transfers/<uuid:transfer_id>/evidence",
         TransferEvidence.as_view(),

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Q
 
 from approvals import selectors as approvals
+from approvals.selectors.listing import list_text
 from core.audit import anchors, reading
 from core.audit.verification import standing
 from core.events.models import OutboxEvent
@@ -52,7 +53,8 @@ def build(*, transfer_id: UUID) -> TransferEvidence:
     origin = _origin(proposal)
     things = {str(proposal.pk), str(transfer.pk)}
     things |= {str(row.pk) for row in (*requests, *statuses, *entries)}
-    things |= {str(found.pk) for request in requests for found in request.decisions.all()}
+    for request in requests:
+        things |= set(_of_decisions(request))
     things |= {str(message["id"]) for message in messages}
     things |= {str(origin["prefunding"]["id"])} if "prefunding" in origin else set()
     trail = list(reading.entries_of(things))
@@ -156,7 +158,33 @@ def _decision(decision: Any, people: People) -> Facts:
         "checker_name": people.name(decision.checker_id),
         "on_behalf_of_name": people.name(behind),
         "step_up_proof": step_up_of(told),
+        "list": _list_of(decision),
     }
+
+
+def _list_of(decision: Any) -> Facts | None:
+    """Return the list that one second factor was shown for, so that its digest can be recomputed.
+
+    `hashed_text` is exactly what `digest` is the sha256 of, and the proof was made for `digest`.
+    """
+    if decision.listed_id is None:
+        return None
+    listed = decision.listed
+    text = list_text(listed.content_hashes)
+    digest = sha256(text.encode()).hexdigest()
+    return {
+        **facts_of(listed),
+        "hashed_text": text,
+        "digest": digest,
+        "digest_holds": digest == listed.step_up.content_hash,
+        "is_on_it": decision.request.content_hash in listed.content_hashes,
+    }
+
+
+def _of_decisions(request: Any) -> Iterator[str]:
+    """Yield the ids of decisions, of the lists they stand on, and of the second factors shown."""
+    for found in request.decisions.all():
+        yield from (str(key) for key in (found.pk, found.listed_id, found.step_up_id) if key)
 
 
 def _seen_by(request: Any) -> Iterator[Facts]:

@@ -1,5 +1,6 @@
 """Rows as facts: every stored column in plain words, account numbers never beyond their hint."""
 
+import json
 from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
@@ -63,7 +64,9 @@ def step_up_of(row_facts: dict[str, Any]) -> dict[str, Any] | None:
             return None
         cursor.execute(f"SELECT to_jsonb(s) FROM {STEP_UP_TABLE} s WHERE s.id = %s", [proof])  # noqa: S608 - our own table
         row = cursor.fetchone()
-    return None if row is None else {"id": str(proof), "row": row[0]}
+    if row is None:
+        return None
+    return {"id": str(proof), "row": json.loads(row[0]) if isinstance(row[0], str) else row[0]}
 
 
 def now_text() -> str:

@@ -22,7 +22,13 @@ from core.tenancy import Tenant, current_tenant_id
 from treasury.evidence.building import FORMAT, build
 from treasury.evidence.facts import facts_of, now_text
 from treasury.evidence.paper import draw, draw_index
-from treasury.evidence.records import IndexLine, PeriodIndex, TransferEvidence
+from treasury.evidence.records import (
+    IndexLine,
+    PeriodEvidence,
+    PeriodIndex,
+    TransferEvidence,
+    index_line,
+)
 from treasury.selectors import movement
 
 READERS: Final = (AUDITOR, TREASURY_MANAGER, TREASURY_CHECKER, TREASURY_MAKER, RISK_OFFICER)
@@ -38,7 +44,7 @@ class Packed:
     names: tuple[str, ...]
 
 
-def pack_of(evidence: TransferEvidence) -> dict[str, Any]:
+def pack_of(evidence: TransferEvidence | PeriodEvidence) -> dict[str, Any]:
     """Return a pack as one JSON object: the evidence and the manifest that signs its sha256."""
     digest = evidence.sha256()
     return {
@@ -80,7 +86,7 @@ def write_period(*, since: datetime, until: datetime, folder: Path) -> Packed:
     for transfer_id in wanted:
         evidence = build(transfer_id=transfer_id)
         names += _write_one(evidence, folder)
-        lines.append(_index_line(evidence))
+        lines.append(index_line(evidence))
     index = PeriodIndex(
         format=FORMAT,
         tenant=facts_of(Tenant.objects.get(pk=current_tenant_id()), without=("created_at",)),
@@ -99,25 +105,6 @@ def _write_one(evidence: TransferEvidence, folder: Path) -> Iterator[str]:
     yield f"{evidence.reference}.json"
     (folder / f"{evidence.reference}.pdf").write_bytes(draw(evidence))
     yield f"{evidence.reference}.pdf"
-
-
-def _index_line(evidence: TransferEvidence) -> IndexLine:
-    proposal = evidence.proposal
-    decisions = evidence.versions[-1].decisions if evidence.versions else ()
-    return IndexLine(
-        reference=evidence.reference,
-        created_at=str(evidence.transfer["created_at"]),
-        state=str(proposal["state"]),
-        amount=str(proposal["amount"]),
-        currency=str(proposal["currency"]),
-        value_date=str(proposal["value_date"]),
-        made_by=str(proposal["maker_label"]),
-        approved_by=tuple(
-            str(one["checker_name"]) for one in decisions if one["outcome"] == "APPROVE"
-        ),
-        pack=f"{evidence.reference}.json",
-        sha256=evidence.sha256(),
-    )
 
 
 def _make_empty(folder: Path) -> None:

@@ -17,9 +17,23 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import (
+    Flowable,
+    PageBreak,
+    Paragraph,
+    SimpleDocTemplate,
+    Spacer,
+    Table,
+    TableStyle,
+)
 
-from treasury.evidence.records import Facts, PeriodIndex, TransferEvidence, Version
+from treasury.evidence.records import (
+    Facts,
+    PeriodEvidence,
+    PeriodIndex,
+    TransferEvidence,
+    Version,
+)
 
 MARGIN: Final = 18 * mm
 WIDTH: Final = A4[0] - 2 * MARGIN
@@ -125,6 +139,14 @@ def _document(story: list[Flowable], *, title: str, footer: str) -> bytes:
 
 def draw(pack: TransferEvidence) -> bytes:
     """Return the pack as a PDF."""
+    return _document(
+        _payment(pack),
+        title=f"Evidence {pack.reference}",
+        footer=f"{pack.reference}, pack {pack.sha256()[:16]}…",
+    )
+
+
+def _payment(pack: TransferEvidence) -> list[Flowable]:
     proposal, transfer = pack.proposal, pack.transfer
     story: list[Flowable] = [
         _text(f"Evidence of payment {pack.reference}", _TITLE),
@@ -156,13 +178,7 @@ def draw(pack: TransferEvidence) -> bytes:
     ]
     for version in pack.versions:
         story += _version(version)
-    story += _sent(pack)
-    story += _proof(pack)
-    return _document(
-        story,
-        title=f"Evidence {pack.reference}",
-        footer=f"{pack.reference}, pack {pack.sha256()[:16]}…",
-    )
+    return [*story, *_sent(pack), *_proof(pack)]
 
 
 def _party(account: Facts) -> str:
@@ -202,8 +218,7 @@ def _version(version: Version) -> list[Flowable]:
             one["outcome"],
             f"{one['checker_name']} ({one['as_role']})"
             + (f" for {one['on_behalf_of_name']}" if one["on_behalf_of_name"] else ""),
-            f"{one['auth_method']}, {_instant(one['auth_at'])}"
-            + (", step-up proven" if one["step_up_proof"] else ""),
+            _shown(one),
             one["reason"],
         ]
         for one in version.decisions
@@ -229,10 +244,45 @@ def _version(version: Version) -> list[Flowable]:
             decisions,
             (30 * mm, 20 * mm, 44 * mm, 46 * mm, None),
         ),
+        *_lists(version),
         Spacer(0, 4),
         _text("Rules in force at submission", _STRONG),
         _pairs((name.replace("_", " "), one) for name, one in version.policy_snapshot.items()),
     ]
+
+
+def _shown(decision: Facts) -> str:
+    """Say how a checker proved who they are, and what the second factor was shown for."""
+    signed_in = f"{decision['auth_method']}, {_instant(decision['auth_at'])}"
+    if not decision["step_up_proof"]:
+        return signed_in
+    listed = decision["list"]
+    scope = f" for a list of {len(listed['content_hashes'])}" if listed else ""
+    return f"{signed_in}, step-up proven{scope}"
+
+
+def _lists(version: Version) -> list[Flowable]:
+    """Show each list that a decision stands on, with the digest its second factor was shown for."""
+    found: list[Flowable] = []
+    for one in version.decisions:
+        listed = one["list"]
+        if not listed:
+            continue
+        holds = listed["digest_holds"] and listed["is_on_it"]
+        found += [
+            Spacer(0, 4),
+            _text(f"Approved together with others by {one['checker_name']}", _STRONG),
+            _pairs(
+                [
+                    ("Made", _instant(listed["made_at"])),
+                    ("Content sha256 on it", "\n".join(listed["content_hashes"])),
+                    ("Digest of the list", listed["digest"]),
+                    ("Digest holds, and this content is on it", "yes" if holds else "NO"),
+                ],
+                code=("Content sha256 on it", "Digest of the list"),
+            ),
+        ]
+    return found
 
 
 def _sent(pack: TransferEvidence) -> list[Flowable]:
@@ -323,9 +373,22 @@ def _proof(pack: TransferEvidence) -> list[Flowable]:
     ]
 
 
+def draw_period(found: PeriodEvidence) -> bytes:
+    """Return the evidence of a period as one PDF: the index, then each payment on new pages."""
+    story = _index(found.index)
+    for pack in found.packs:
+        story += [PageBreak(), *_payment(pack)]
+    footer = f"Evidence of a period, {found.sha256()[:16]}…"
+    return _document(story, title="Evidence of payments", footer=footer)
+
+
 def draw_index(index: PeriodIndex) -> bytes:
     """Return the index of a period as a PDF."""
-    story: list[Flowable] = [
+    return _document(_index(index), title="Evidence of payments", footer="Index of evidence packs")
+
+
+def _index(index: PeriodIndex) -> list[Flowable]:
+    return [
         _text("Evidence of payments", _TITLE),
         _text(
             f"{index.tenant.get('name', '')}, {_instant(index.since)} to"
@@ -350,4 +413,3 @@ def draw_index(index: PeriodIndex) -> bytes:
             (21 * mm, 22 * mm, 30 * mm, 22 * mm, 22 * mm, 26 * mm, None),
         ),
     ]
-    return _document(story, title="Evidence of payments", footer="Index of evidence packs")

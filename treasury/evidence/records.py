@@ -109,3 +109,42 @@ class PeriodIndex:
     def canonical(self) -> str:
         """Return the index as JSON with sorted keys and no spare space."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodEvidence:
+    """The evidence of the payments of some days in one piece, with the index over them."""
+
+    format: str
+    part: int
+    account: str
+    index: PeriodIndex
+    packs: tuple[TransferEvidence, ...]
+
+    def canonical(self) -> str:
+        """Return it as JSON with sorted keys and no spare space: what its sha256 is over."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def sha256(self) -> str:
+        """Return the sha256 of the canonical JSON."""
+        return sha256(self.canonical().encode()).hexdigest()
+
+
+def index_line(evidence: TransferEvidence) -> IndexLine:
+    """Return what the index of a period says about one payment."""
+    proposal = evidence.proposal
+    decisions = evidence.versions[-1].decisions if evidence.versions else ()
+    return IndexLine(
+        reference=evidence.reference,
+        created_at=str(evidence.transfer["created_at"]),
+        state=str(proposal["state"]),
+        amount=str(proposal["amount"]),
+        currency=str(proposal["currency"]),
+        value_date=str(proposal["value_date"]),
+        made_by=str(proposal["maker_label"]),
+        approved_by=tuple(
+            str(one["checker_name"]) for one in decisions if one["outcome"] == "APPROVE"
+        ),
+        pack=f"{evidence.reference}.json",
+        sha256=evidence.sha256(),
+    )

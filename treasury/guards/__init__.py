@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import controls, days, periods, recalls, sealing
+from treasury.guards import asking, controls, days, periods, recalls, sealing
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -263,6 +263,7 @@ OUTBOUND = _BODIES_ARE_CHECKED_LATER + sealing.OUTBOUND
 SEALING = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + OUTBOUND
 STATUS = PROPOSAL
 RECALLS = _BODIES_ARE_CHECKED_LATER + recalls.RECALL
+ASKING = asking.ASKING + RECALLS
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
@@ -277,4 +278,5 @@ TRIGGERS = {
     *days.TRIGGERS,
     *recalls.TRIGGERS,
     *periods.TRIGGERS,
+    *asking.TRIGGERS,
 }

@@ -77,12 +77,12 @@ END $$;
 
 DROP TRIGGER IF EXISTS guard_payment ON integrations_message;
 CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
-    FOR EACH ROW WHEN (NEW.kind <> 'camt.056')
+    FOR EACH ROW WHEN (NEW.kind NOT IN ('camt.056', 'camt.060'))
     EXECUTE FUNCTION treasury_guard_outbound();
 DROP TRIGGER IF EXISTS guard_seal ON integrations_message;
 CREATE TRIGGER guard_seal BEFORE UPDATE OF state ON integrations_message
     FOR EACH ROW WHEN (NEW.state = 'SENDING' AND OLD.state <> 'SENDING'
-                       AND NEW.kind <> 'camt.056')
+                       AND NEW.kind NOT IN ('camt.056', 'camt.060'))
     EXECUTE FUNCTION treasury_guard_outbound();
 DROP TRIGGER IF EXISTS guard_recall ON integrations_message;
 CREATE TRIGGER guard_recall BEFORE INSERT ON integrations_message

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0110_reset_ends_sessions'),
-        ('treasury', '0140_newest'),
+        ('treasury', '0160_report_wishes'),
     ]
 
     operations = [

@@ -44,6 +44,16 @@ def statement(statement_id: UUID) -> Statement:
     return found
 
 
+def is_readable_again(found: Statement) -> bool:
+    """Return whether a statement is kept aside and its bytes could be read again."""
+    return found.state == StatementState.QUARANTINED and found.message_id is not None
+
+
+def successors_of(statement_id: UUID) -> QuerySet[Statement]:
+    """Return the versions that took a statement's place."""
+    return Statement.objects.filter(supersedes_id=statement_id).order_by("version")
+
+
 def statements_of(account_id: UUID) -> QuerySet[Statement]:
     """Return an account's statements, newest first."""
     return Statement.objects.filter(account_id=account_id)

@@ -89,7 +89,8 @@ def _tell_lost_entries(account: BankAccount, row: Statement, posted: Posted) -> 
         (EntryState.NOT_IN_EOD, "announced, but absent from the day's statement"),
         (EntryState.WITHDRAWN, "no longer in what the bank says"),
     ):
-        lost = [change for change in posted.changes if change.after == state]
+        counted_once = [one for one in posted.changes if one.before != EntryState.HELD]
+        lost = [change for change in counted_once if change.after == state]
         if lost:
             named = ", ".join(str(change.entry_id) for change in lost[:_NAMED_MAX])
             raise_alert(

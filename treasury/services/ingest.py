@@ -10,8 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from core import clock
+from core.errors import DomainError, Forbidden, NotFound
+from core.identity.models import User
 from core.ids import uuid7
 from integrations import selectors as messages
 from integrations import services as archive
@@ -20,6 +23,7 @@ from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.proof import ProofStatus, prove_pages
 from integrations.codecs.records import ParsedMessage, ParsedStatement, StatusReport
 from treasury.engine.facts import END_OF_DAY, BalanceFact, Setting, statement_facts
+from treasury.errors import NotReadAgain
 from treasury.models import (
     BankAccount,
     BankEntry,
@@ -32,6 +36,7 @@ from treasury.models import (
 from treasury.selectors import accounts as account_selectors
 from treasury.services import announcing, answers, flows, matching, recalls, rows, sequence
 from treasury.services.posting import Posted, Sheet, post
+from treasury.services.settling import settle
 
 _PROOFS: Final = {
     ProofStatus.PROVEN: Proof.PROVEN,
@@ -76,6 +81,8 @@ class _Run:
     statements: list[Statement] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    again: tuple[Statement, ...] = ()
+    unchanged: set[UUID] = field(default_factory=set)
 
 
 @transaction.atomic
@@ -115,13 +122,53 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         archive.set_aside(message_id=message_id, reason=" ".join(dict.fromkeys(run.refusals)))
     else:
         archive.mark_handled(message_id=message_id)
+    return _result(run)
+
+
+def _result(run: _Run) -> IngestResult:
     return IngestResult(
-        message_id=message_id,
+        message_id=run.message_id,
         statements=tuple(run.statements),
         entries_new=sum(one.new_count for one in run.posted),
         entries_changed=sum(len(one.changed) for one in run.posted),
         refusals=tuple(run.refusals),
     )
+
+
+@transaction.atomic
+def read_again(*, statement_id: UUID, actor: User) -> IngestResult:
+    """Read the bytes of a statement that was kept aside again, as its bank's profile now says.
+
+    Every statement kept aside from the same message is read with it. What reads otherwise becomes
+    the next version, which replaces what was kept aside; what reads the same changes nothing.
+
+    Raises:
+        Forbidden: the person has none of the roles for this.
+        NotFound: no such statement.
+        NotReadAgain: it is not kept aside, has no bytes, or still cannot be read; with the reason.
+    """
+    if not actor.has_role(*archive.ROLES_FOR_TRYING_AGAIN):
+        raise Forbidden("Your roles do not allow reading statements again.")
+    found = Statement.objects.filter(pk=statement_id).first()
+    if found is None:
+        raise NotFound("There is no such statement.", id=str(statement_id))
+    if found.message_id is None:
+        raise NotReadAgain("It came through the API: there are no bytes to read again.")
+    _allow_long_reading()
+    try:
+        parsed = archive.read_archived(found.message_id)
+    except DomainError as error:
+        raise NotReadAgain(f"It cannot be read: {error.message}") from error
+    if not isinstance(parsed, ParsedMessage):
+        raise NotReadAgain("It does not read as a statement any more.")
+    run = _Run(message_id=found.message_id, parsed=parsed, now=clock.now())
+    _read_statements(run, again=True)
+    if run.refusals:
+        raise NotReadAgain(" ".join(dict.fromkeys(run.refusals)))
+    if any(row.state == StatementState.PARTIAL for row in run.statements):
+        raise NotReadAgain("Its other pages are still missing; ask the bank for them.")
+    _put_behind(run)
+    return _result(run)
 
 
 def _keep_copies(message_id: UUID, *, body: str) -> tuple[Statement, ...]:
@@ -168,9 +215,13 @@ def _allow_long_reading() -> None:
         )
 
 
-def _read_statements(run: _Run) -> None:
+def _read_statements(run: _Run, *, again: bool = False) -> None:
     message = messages.message(run.message_id)
     read_before = Statement.objects.filter(message_id=run.message_id)
+    if again:
+        _lock_what_is_aside(run)
+        aside = (StatementState.QUARANTINED, StatementState.SUPERSEDED)
+        read_before = read_before.exclude(state__in=aside)
     known = set(read_before.values_list("account_id", "locator"))
     pages = [
         page
@@ -182,6 +233,54 @@ def _read_statements(run: _Run) -> None:
     list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
     for group in _groups(pages):
         _take(run, group)
+
+
+def _lock_what_is_aside(run: _Run) -> None:
+    """Hold the accounts and the statements that this message left aside.
+
+    Raises:
+        NotReadAgain: none is kept aside (any more).
+    """
+    aside = Statement.objects.filter(
+        message_id=run.message_id, state=StatementState.QUARANTINED
+    ).order_by("pk")
+    ids = set(aside.values_list("account_id", flat=True))
+    list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    run.again = tuple(aside.select_for_update(of=("self",)).select_related("account"))
+    if not run.again:
+        raise NotReadAgain("Only a statement that is kept aside is read again.")
+
+
+def _put_behind(run: _Run) -> None:
+    """Replace what was kept aside by what was read now; what it alone showed counts nowhere."""
+    read_now = {row.account_id: row for row in run.statements}
+    replaced = [row for row in run.again if run.statements and row.pk not in run.unchanged]
+    for row in replaced:
+        row.refresh_from_db(fields=["state"])
+        if row.state == StatementState.QUARANTINED:
+            row.state = StatementState.SUPERSEDED
+            row.save(update_fields=["state"])
+        successor = read_now.get(row.account_id)
+        if successor is not None and successor.supersedes_id is None:
+            successor.supersedes = row
+            successor.save(update_fields=["supersedes"])
+        shown = row.observations.values_list("entry_id", flat=True)
+        days = {"start": row.period_start, "end": row.period_end}
+        settle(account_id=row.account_id, touched=list(shown), **days)
+
+
+def _reads_the_same(run: _Run, sheets: Sequence[Sheet]) -> bool:
+    """Note which statements kept aside read as they did and stay aside for the same reason."""
+    before = {_look_of(row): row.pk for row in run.again}
+    found = {before.get(_look_of(sheet.row)) for sheet in sheets}
+    if None in found or not found:
+        return False
+    run.unchanged |= {pk for pk in found if pk is not None}
+    return True
+
+
+def _look_of(row: Statement) -> tuple[object, ...]:
+    return (row.account_id, row.content_sha256, row.locator, row.state, row.reason)
 
 
 def _pages(run: _Run, *, sha256: str) -> Iterator[_Page]:
@@ -245,6 +344,8 @@ def _take(run: _Run, group: list[_Page]) -> None:
         sheets = [_sheet(run, page) for page in group]
     _name_pages(sheets)
     _judge(group, sheets)
+    if _reads_the_same(run, sheets):
+        return
     sequence.make_version([sheet.row for sheet in sheets])
     for sheet in sheets:
         sheet.row.save()
@@ -321,7 +422,7 @@ def _is_duplicate(run: _Run, sheets: list[Sheet]) -> bool:
         account=first.row.account,
         source=first.row.source,
         content_sha256__in=[one.row.content_sha256 for one in sheets],
-    ).exclude(state=StatementState.DUPLICATE)
+    ).exclude(Q(state=StatementState.DUPLICATE) | Q(pk__in=[one.pk for one in run.again]))
     if not first.facts.is_copy:
         found = known.filter(statement_ref__in=refs) | known.filter(
             statement_date=first.row.statement_date, sequence=first.row.sequence, page__gt=0

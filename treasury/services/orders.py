@@ -92,8 +92,8 @@ def instruction_for(transfer: Transfer, *, writing: Writing | None = None) -> Pa
         created_at=clock.now().replace(microsecond=0),
         initiating_party_name=debit.entity.name,
         initiating_party_lei=debit.entity.lei,
-        debtor=_party(debit),
-        debtor_agent=_agent(debit),
+        debtor=party_of(debit),
+        debtor_agent=agent_of_account(debit),
         creditor=_creditor(proposal),
         creditor_agent=_creditor_agent(proposal),
         charge_bearer=proposal.charge_bearer,
@@ -114,7 +114,7 @@ def _purpose(proposal: Proposal, terms: RailTerms) -> str | None:
 def _creditor(proposal: Proposal) -> Party:
     somebody = proposal.beneficiary
     if somebody is None:
-        return _party(_own_target(proposal))
+        return party_of(_own_target(proposal))
     number = _approved_number(somebody)
     return Party(
         name=somebody.name,
@@ -128,7 +128,7 @@ def _creditor(proposal: Proposal) -> Party:
 def _creditor_agent(proposal: Proposal) -> Agent:
     somebody = proposal.beneficiary
     if somebody is None:
-        return _agent(_own_target(proposal))
+        return agent_of_account(_own_target(proposal))
     return agent_of(somebody.bank_bic, somebody.bank_country, somebody.clearing_code)
 
 
@@ -145,7 +145,12 @@ def _approved_number(account: BankAccount | Beneficiary) -> str:
     return account.number
 
 
-def _party(account: BankAccount) -> Party:
+def party_of(account: BankAccount) -> Party:
+    """Return an account of ours with its owner, as banks write them.
+
+    Raises:
+        NumberMismatch: its number is not the one whose digest checkers approve.
+    """
     number = _approved_number(account)
     return Party(
         name=account.entity.name,
@@ -157,5 +162,6 @@ def _party(account: BankAccount) -> Party:
     )
 
 
-def _agent(account: BankAccount) -> Agent:
+def agent_of_account(account: BankAccount) -> Agent:
+    """Return the bank of an account of ours."""
     return agent_of(account.bank.bic, account.bank.country, account.clearing_code)

@@ -21,6 +21,7 @@ from core.errors import Invalid
 from integrations import selectors as lines
 from integrations.downloads import ROLES_FOR_BYTES
 from integrations.pages.layout import laid_out
+from integrations.services import ROLES_FOR_TRYING_AGAIN
 from treasury.engine.positions import PositionDay
 from treasury.models import BankEntry, EntryState
 from treasury.selectors import accounts, flows, positions, statements
@@ -153,8 +154,11 @@ def statement_page(request: HttpRequest, statement_id: UUID) -> HttpResponse:
         "statement": found,
         "account": found.account,
         "balances": statements.balances_of(found.pk),
+        "successors": statements.successors_of(found.pk),
         "sightings": found.observations.select_related("entry")[:SIGHTINGS_MAX],
         "may_read_bytes": may_read,
+        "may_read_again": statements.is_readable_again(found)
+        and actor(request).has_role(*ROLES_FOR_TRYING_AGAIN),
         "text": laid_out(body[:BYTES_SHOWN_MAX].decode("utf-8", "replace")),
         "is_cut": len(body) > BYTES_SHOWN_MAX,
     }
