@@ -4,7 +4,7 @@ Every answer is kept; where the transfer stands follows from all of them togethe
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -133,6 +133,7 @@ def _attempt_in(reference: str, held: Transfer) -> int:
 @transaction.atomic
 def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     """Keep one thing a bank said and bring the transfer to where it stands now."""
+    said = _in_its_own_words(said)
     proposal = transfers.lock(transfer.proposal_id)
     held = Transfer.objects.select_for_update().get(pk=transfer.pk)
     before = outcomes.standing_of(held=held, proposal=proposal)
@@ -164,6 +165,13 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
         held.save(update_fields=["bank_reference"])
     outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")
     return row
+
+
+def _in_its_own_words(said: Said) -> Said:
+    """Return it without a reason that only our own line gives: no bank may speak as the line."""
+    if said.reason.strip()[:10] != outcomes.REFUSED_BY_LINE:
+        return said
+    return replace(said, reason="NARR", words=f"{said.reason}. {said.words}".rstrip(" ."))
 
 
 def _words(said: Said, held: Transfer) -> str:

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -31,6 +32,8 @@ WORDS: Final = "xl/sharedStrings.xml"
 # Day zero of Excel's calendar, its false leap day of 1900 included.
 _EPOCH: Final = date(1899, 12, 30)
 _CELL: Final = re.compile(r"([A-Z]{1,3})[0-9]{1,7}", re.ASCII)
+# ASCII alone: there are digits that `str.isdigit` knows and `int` does not.
+_INDEX: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,17}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 
 
@@ -46,6 +49,8 @@ def read_csv(data: bytes) -> list[Row]:
         raise Invalid(
             f"The file is not UTF-8 text (byte {error.start}). Save it as CSV UTF-8.", field="file"
         ) from error
+    if "\0" in words:
+        raise Invalid("The file is no text: it holds a NUL character.", field="file")
     first = words.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     try:
@@ -68,7 +73,7 @@ def read_xlsx(data: bytes) -> list[Row]:
                 raise Invalid(f"The workbook has more than {PARTS_MAX} parts.", field="file")
             words = _shared_words(_part(book, WORDS)) if WORDS in book.namelist() else []
             return _rows(_sheet_rows(_part(book, SHEET), words))
-    except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError, EOFError) as error:
         raise Invalid("This is no Excel workbook that can be read.", field="file") from error
 
 
@@ -95,7 +100,8 @@ def _all_text(element: Element) -> str:
 def _sheet_rows(data: bytes, words: Sequence[str]) -> list[list[str]]:
     found: list[list[str]] = []
     for _, element in finished_elements(data, ("row",)):
-        number = int(element.get("r") or len(found) + 1)
+        stated = element.get("r") or str(len(found) + 1)
+        number = int(stated) if _INDEX.fullmatch(stated) else 0
         if not len(found) < number <= ROWS_MAX + 1:
             raise Invalid(f"At most {ROWS_MAX:,} rows are read.", field="file")
         found.extend([] for _ in range(number - len(found) - 1))
@@ -130,7 +136,8 @@ def _value(cell: Element, words: Sequence[str]) -> str:
         inline = parts.get("is")
         return "" if inline is None else _all_text(inline)
     if kind == "s":
-        return words[int(stored)] if stored.isdigit() and int(stored) < len(words) else ""
+        is_known = _INDEX.fullmatch(stored) and int(stored) < len(words)
+        return words[int(stored)] if is_known else ""
     if kind in (None, "n") and _NUMBER.fullmatch(stored):
         # Stored in binary: the shortest decimal that means the same is what the person typed.
         return f"{Decimal(repr(float(stored))):f}".removesuffix(".0")
@@ -165,7 +172,7 @@ def _filled(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[Ro
             name: cell.strip()[: CELL_CHARS_MAX + 1]
             for name, cell in zip(names, line, strict=False)
         }
-        if facts.get("value_date", "").isdigit():
+        if _INDEX.fullmatch(facts.get("value_date", "")):
             facts["value_date"] = _excel_day(facts["value_date"])
         yield Row(number=number, **facts)
 

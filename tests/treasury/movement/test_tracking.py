@@ -129,6 +129,17 @@ def test_a_contradiction_is_never_paid_again(sent: Proposal, maker: User) -> Non
         transfers.retry_transfer(transfer_id=held_of(sent).pk, actor=maker)
 
 
+@pytest.mark.parametrize("reason", ["REFUSED", "REFUSED   "])
+def test_a_reason_of_the_bank_is_never_taken_for_the_line(sent: Proposal, reason: str) -> None:
+    """A proprietary reason may be any word, also the one that our line uses for "not there"."""
+    _heard(sent, "PDNG", reason_code=reason, reason_text="by the second signatory")
+    _heard(sent, "ACSP")
+    assert fresh(sent).state == _S.SENT
+    assert held_of(sent).reason_code != "REFUSED"
+    said = TransferStatus.objects.get(transfer=held_of(sent), status="PDNG")
+    assert "by the second signatory" in said.words
+
+
 def test_an_answer_about_an_earlier_attempt_is_history(sent: Proposal, maker: User) -> None:
     _heard(sent, "RJCT")
     held = held_of(sent)

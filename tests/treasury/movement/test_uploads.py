@@ -250,6 +250,48 @@ def test_a_file_that_cannot_be_read_says_why(house: House, maker: User, data: by
     assert found.findings[0]["message"]
 
 
+def _sheet(*rows: str) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/worksheets/sheet1.xml", f"<worksheet>{''.join(rows)}</worksheet>")
+    return body.getvalue()
+
+
+def _damaged(data: bytes) -> bytes:
+    start = data.index(b"sheet1.xml") + len(b"sheet1.xml")
+    return data[:start] + b"\xff" * 8 + data[start + 8 :]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(_sheet('<row r="abc"><c><v>1</v></c></row>'), id="row without a number"),
+        pytest.param(_sheet(f'<row r="{"1" * 5_000}"/>'), id="row beyond all numbers"),
+        pytest.param(_sheet('<row r="1"><c t="s"><v>²</v></c></row>'), id="digit of another kind"),
+        pytest.param(_sheet(f'<row r="1"><c t="s"><v>{"1" * 5_000}</v></c></row>'), id="index"),
+        pytest.param(_damaged(_sheet(f'<row r="1"><c><v>{"ab" * 99}</v></c></row>')), id="damaged"),
+    ],
+)
+def test_a_workbook_that_makes_no_sense_is_a_finding(
+    house: House, maker: User, data: bytes
+) -> None:
+    kept = uploading.upload_file(name="f.xlsx", data=data, maker=maker)
+    assert [(one["row"], one["field"]) for one in kept.findings] == [(0, "file")]
+
+
+@pytest.mark.parametrize("where", ["why", "value_date", "currency", "from_account"])
+@pytest.mark.parametrize("what", ["\0", "²", "\0²"])
+def test_characters_that_nobody_types_are_findings(
+    house: House, maker: User, where: str, what: str
+) -> None:
+    cells = dict(zip(HEAD.split(","), GOOD.format(amount="1.00").split(","), strict=True))
+    row = ",".join((cells | {where: cells[where] + what}).values())
+    kept = uploading.upload_file(name="f.csv", data=csv_of(row), maker=maker)
+    # In words they may stand, and account numbers are read without signs between their digits.
+    may_stand = what == "²" and where in ("why", "from_account")
+    assert kept.errors_count == (0 if may_stand else 1)
+
+
 def test_a_workbook_that_unpacks_to_too_much_is_refused_in_time() -> None:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
