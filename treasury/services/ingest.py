@@ -161,7 +161,12 @@ def read_again(*, statement_id: UUID, actor: User) -> IngestResult:
         raise NotReadAgain(f"It cannot be read: {error.message}") from error
     if not isinstance(parsed, ParsedMessage):
         raise NotReadAgain("It does not read as a statement any more.")
-    run = _Run(message_id=found.message_id, parsed=parsed, now=clock.now())
+    run = _Run(
+        message_id=found.message_id,
+        body_sha256=messages.body_sha256(found.message_id),
+        parsed=parsed,
+        now=clock.now(),
+    )
     _read_statements(run, again=True)
     if run.refusals:
         raise NotReadAgain(" ".join(dict.fromkeys(run.refusals)))
