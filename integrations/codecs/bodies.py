@@ -15,6 +15,8 @@ _OWN: Final = re.compile(
     rb"<GrpHdr>\s*<MsgId>([A-Za-z0-9 /?:().,'_-]{1,70})</MsgId>"
     rb"\s*<CreDtTm>([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,18}(?:Z|[+-][0-9]{2}:[0-9]{2})?)</CreDtTm>"
 )
+# An intraday report that says the same later is news: the balance still stands.
+_STATEMENT: Final = b"<BkToCstmrStmt"
 # Where a balance has no date, that of the message is taken.
 _BALANCE_END: Final = b"</Bal>"
 _BLANKS_MAX: Final = 64
@@ -23,7 +25,7 @@ _BLANKS_MAX: Final = 64
 def body_digest(data: bytes, *, dialect: Dialect) -> str:
     """Return what two messages share that read alike; empty where that takes reading them."""
     own = _OWN.search(data, 0, _HEADER_BYTES_MAX)
-    if own is None or b"<!" in data[: own.start()]:
+    if own is None or _STATEMENT not in data[: own.start()] or b"<!" in data[: own.start()]:
         return ""
     if not _balances_are_dated(data):
         return ""

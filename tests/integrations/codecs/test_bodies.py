@@ -51,6 +51,7 @@ def test_the_same_bytes_in_another_dialect_are_another_body() -> None:
     "data",
     [
         mt940(LISTED),
+        FIRST.replace(b"BkToCstmrStmt", b"BkToCstmrAcctRpt"),
         FIRST.replace(b"FIRST", b"FI<!-- -->RST"),
         FIRST.replace(b"FIRST", b"FI&#65;RST"),
         FIRST.replace(b"<Document", b"<!-- --><Document"),
