@@ -54,6 +54,7 @@ _FIELD_START: Final = re.compile(
     rb"^(?:\{[14]:.{0,400})?:(?:20|25|28C?|60[FM]|61|62[FM]|13D|34F):", re.MULTILINE
 )
 _MT942: Final = re.compile(rb"\{2:[IO]942|^:(?:34F|13D|90[CD]):|^942", re.MULTILINE)
+_MARKS_942: Final = (b":34F:", b":13D:", b":90C:", b":90D:", b"\n942", b"{2:I942", b"{2:O942")
 _LINE: Final = re.compile(
     r"(?P<value>[0-9]{6})(?P<entry>[0-9]{4}| {4})?"
     r"(?P<mark>RC|RD|EC|ED|C|D)(?P<funds>[A-Z])?\s{0,4}"
@@ -500,7 +501,9 @@ def identify_mt(data: bytes) -> MessageKind | None:
     start = data[: 64 * 1024].replace(b"\r", b"\n")
     if not _FIELD_START.search(start):
         return None
-    return MessageKind.MT942 if _MT942.search(start) else MessageKind.MT940
+    # Looking for plain bytes first spares most files the search for the expression.
+    may_be = start.startswith(b"942") or any(mark in start for mark in _MARKS_942)
+    return MessageKind.MT942 if may_be and _MT942.search(start) else MessageKind.MT940
 
 
 def read_mt(data: bytes, *, dialect: Dialect = PLAIN) -> ParsedMessage:
