@@ -199,8 +199,8 @@ def keep(
     _hold_back([entries[one.entry_id] for one in changes if one.after == EntryState.COUNTED])
     _compare(wanted, account_id=account_id, days=days, touched=touched)
     made = list(wanted.values())
-    for one in made:
-        one.statement, one.found_at = statement, clock.now()
+    for late in made:
+        late.statement, late.found_at = statement, clock.now()
     LateEntry.objects.bulk_create(made, batch_size=_BATCH)
     if made:
         _tell(closing, statement, len(made))
