@@ -29,6 +29,8 @@ PAGE_ROWS: Final = 50
 EXPORT_ROWS_MAX: Final = 50_000
 CURSOR_CHARS_MAX: Final = 400
 COUNTED_MAX: Final = 10_000
+YEAR_MIN: Final = 1900
+YEAR_MAX: Final = 2999
 # What a spreadsheet would take for a formula.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -179,6 +181,29 @@ def _read_cursor(text: str, by: tuple[str, ...]) -> list[Any]:
     if len(values) != len(by) or not all(isinstance(value, str) for value in values):
         raise ValueError(text)
     return list(values)
+
+
+def text_asked(request: HttpRequest, name: str, *, chars_max: int = 200) -> str:
+    """Return a text of the address, without the one character that the database cannot hold."""
+    return request.GET.get(name, "").replace("\0", "")[:chars_max]
+
+
+def day_asked(request: HttpRequest, name: str) -> date | None:
+    """Return a day of the address; None without one.
+
+    Raises:
+        Invalid: it is no day, or so far away that nothing can be reckoned from it.
+    """
+    text = request.GET.get(name, "")
+    if not text:
+        return None
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise Invalid("Write the day as 2026-11-23.", field=name) from None
+    if not YEAR_MIN <= found.year <= YEAR_MAX:
+        raise Invalid(f"Choose a day between {YEAR_MIN} and {YEAR_MAX}.", field=name)
+    return found
 
 
 class BoundedPaginator(Paginator[Any]):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core import clock
 from core.api.actor import actor
 from core.audit.refusals import tell
-from core.browsing import csv_answer
+from core.browsing import csv_answer, text_asked
 from core.errors import DomainError
 from integrations import selectors, services
 from integrations.downloads import ROLES_FOR_BYTES
@@ -69,7 +69,7 @@ def try_all_again(request: HttpRequest, code: str) -> HttpResponse:
 
 def _filter(request: HttpRequest) -> selectors.AsideFilter:
     return selectors.AsideFilter(
-        connection=request.GET.get("connection", ""), words=request.GET.get("words", "").strip()
+        connection=text_asked(request, "connection"), words=text_asked(request, "words").strip()
     )
 
 

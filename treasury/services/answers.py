@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from core import clock
 from integrations.codecs.records import PaymentStatus, StatusReport, StatusScope
-from treasury.engine.statuses import meaning_of, reason_in_words
+from treasury.engine.statuses import FAILING, meaning_of, reason_in_words
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -140,7 +140,7 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     after = outcomes.standing_of(
         held=held, proposal=proposal, adding=said.status, reason=said.reason
     )
-    attempt = said.attempt or held.attempt
+    attempt = said.attempt or _attempt_meant(said, held)
     moves = (before.outcome, before.status) != (after.outcome, after.status)
     row = TransferStatus.objects.create(
         transfer=held,
@@ -164,7 +164,20 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
         held.bank_reference = said.bank_reference[:70]
         held.save(update_fields=["bank_reference"])
     outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")
+    if attempt != (said.attempt or held.attempt):
+        words = f"{said.status} without naming the attempt: it is not taken for the present one"
+        outcomes.ask_a_person(held, key=f"unnamed:{said.status[:4]}", words=words)
     return row
+
+
+def _attempt_meant(said: Said, held: Transfer) -> int:
+    """Return the attempt that an answer means which names none.
+
+    After a retry a rejection may be the first one coming late. Taken for the present attempt it
+    would free money that is on its way, so it counts for the one before, and a person looks.
+    """
+    is_doubtful = held.attempt > 1 and said.status in FAILING
+    return held.attempt - 1 if is_doubtful else held.attempt
 
 
 def _in_its_own_words(said: Said) -> Said:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from calendars.constants import HOUSE_ZONE
 from core import clock
 from core.api.actor import actor
-from core.errors import Invalid
+from core.browsing import day_asked
 from integrations import selectors as lines
 from integrations.downloads import ROLES_FOR_BYTES
 from integrations.pages.layout import laid_out
@@ -44,13 +44,7 @@ class CurrencyGroup:
 
 
 def _on(request: HttpRequest) -> date:
-    text = request.GET.get("on", "")
-    if not text:
-        return clock.today(HOUSE_ZONE)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("Write the day as 2026-11-23.", field="on") from None
+    return day_asked(request, "on") or clock.today(HOUSE_ZONE)
 
 
 def _position(on: date) -> dict[str, Any]:

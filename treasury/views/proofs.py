@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from calendars.constants import HOUSE_ZONE
 from core import clock
-from core.errors import Invalid
+from core.browsing import day_asked
 from treasury.models import BankAccount
 from treasury.selectors import accounts, periods, proofs, statements
 
@@ -41,13 +41,7 @@ HEADS: Final = (
 
 
 def _until(request: HttpRequest) -> date:
-    text = request.GET.get("until", "")
-    if not text:
-        return clock.today(HOUSE_ZONE)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("Write the day as 2026-11-23.", field="until") from None
+    return day_asked(request, "until") or clock.today(HOUSE_ZONE)
 
 
 def _listed(request: HttpRequest) -> list[BankAccount]:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.api.actor import actor
 from core.audit.refusals import tell
-from core.browsing import csv_answer
+from core.browsing import csv_answer, text_asked
 from core.errors import DomainError
 from treasury.models import Task
 from treasury.selectors import movement, tracking
@@ -31,7 +31,7 @@ COLUMNS: Final = (
 def _asked(request: HttpRequest) -> tuple[QuerySet[Task], str, str]:
     show = "done" if request.GET.get("show") == "done" else "open"
     rows = reads.open_tasks() if show == "open" else reads.tasks().filter(done_at__isnull=False)
-    kind = request.GET.get("kind", "")[:40]
+    kind = text_asked(request, "kind", chars_max=40)
     return (rows.filter(kind=kind) if kind else rows), show, kind
 
 

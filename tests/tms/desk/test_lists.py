@@ -18,7 +18,7 @@ from core.errors import Invalid
 from core.identity.models import User
 from integrations import services as lines
 from tests.conftest import MakeUser
-from tests.tms.desk.conftest import SignedIn
+from tests.tms.desk.conftest import SignedIn, client_of
 from tests.treasury.movement.conftest import House, propose
 from treasury.models import BankAccount, BankEntry, Statement
 from treasury.models.statements import BookingStatus, EntryObservation, StatementSource
@@ -244,3 +244,23 @@ def test_cells_say_what_they_are() -> None:
     assert cell(Decimal("1E+3")) == "1000"
     assert cell("@SUM(A1)") == "'@SUM(A1)"
     assert cell(True) == "True"
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/tasks?kind=%00", 200),
+        ("/tasks/export.csv?kind=%00", 200),
+        ("/quarantine?connection=%00", 200),
+        ("/quarantine?words=%00", 200),
+        ("/quarantine/export.csv?words=%00", 200),
+        ("/proofs?until=0001-01-01", 422),
+        ("/proofs?until=9999-12-31", 422),
+        ("/position?on=0001-01-01", 422),
+        ("/position?on=9999-12-31", 422),
+        ("/position?on=1900-01-01", 200),
+        ("/proofs?until=2999-12-31", 200),
+    ],
+)
+def test_what_nobody_types_is_answered_all_the_same(maker: User, address: str, status: int) -> None:
+    assert client_of(maker).get(address).status_code == status

@@ -154,6 +154,32 @@ def test_an_answer_about_an_earlier_attempt_is_history(sent: Proposal, maker: Us
     assert [task.key for task in Task.objects.open()] == [f"{sent.reference}:earlier-attempt"]
 
 
+def test_a_late_rejection_that_names_no_attempt_frees_nothing(sent: Proposal) -> None:
+    """The tracker repeats the first attempt's rejection after the second one has left."""
+    early = clock.now()
+    _heard(sent, "RJCT", reason_code="AC04")
+    held = held_of(sent)
+    _leaves_again(sent)
+    hear_tracker(payment=UUID(held.uetr), report=tracked("RJCT", reason="AC04", said_at=early))
+    assert fresh(sent).state == _S.SENT
+    assert [task.key for task in Task.objects.open()] == [f"{sent.reference}:unnamed:RJCT"]
+    answers.apply_status_report(report=_group(f"{sent.reference}-2", "RJCT"), message_id=uuid4())
+    assert fresh(sent).state == _S.FAILED
+
+
+def _leaves_again(proposal: Proposal) -> None:
+    """Bring it where a retry brings it; the bank had the first order, so that stays live here."""
+    held = transfers.lock(proposal.pk)
+    transfers.expect_our_sides(held_of(proposal))
+    held.execute()
+    held.closed_at, held.closing_reason = None, ""
+    held.save(update_fields=["state", "closed_at", "closing_reason"])
+    Transfer.objects.filter(proposal=held).update(
+        attempt=2, bank_status="", bank_status_rank=0, reason_code=""
+    )
+    transfers.mark_sent(reference=proposal.reference, bank_reference="")
+
+
 def _group(original: str, status: str, *payments: PaymentStatus) -> StatusReport:
     return StatusReport(
         message_id="R",
