@@ -13,7 +13,7 @@ ARGS ?=
 # Absolute, because measured child processes work in other folders.
 export COVERAGE_FILE := $(CURDIR)/.coverage
 
-.PHONY: help run venv test suite chaos check matrix schema bench peers clean forget
+.PHONY: help run venv test suite chaos check derived matrix schema bench peers clean forget
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,9 +40,13 @@ chaos: venv ## kill every part of a running system under load, and crash every m
 check: venv ## style, types, import directions, migrations and the API schema
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy .
+	@$(VENV)/mypy . & types=$$!; $(MAKE) --no-print-directory derived; derived=$$?; \
+	  wait $$types && exit $$derived
+
+derived: venv
 	$(VENV)/lint-imports
 	$(PY) -m tms.run.throwaway manage.py makemigrations --check --dry-run
+	@mkdir -p .mypy_cache
 	$(PY) -m tms.run.throwaway manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
 	diff -u docs/openapi.yaml .mypy_cache/openapi.yaml
 
