@@ -88,6 +88,7 @@ def check_connection(*, wish: ConnectionIn) -> None:
     Raises:
         LineMisconfigured: with the field.
     """
+    _check_nothing_is_secret(wish)
     _check_timetable(wish)
     if wish.kind == ConnectionKind.FOLDER:
         _check_folder(wish)
@@ -98,6 +99,14 @@ def check_connection(*, wish: ConnectionIn) -> None:
     else:
         message = NOT_AVAILABLE.get(wish.kind, f"There are no {wish.kind} lines.")
         raise LineMisconfigured(message, field="kind")
+
+
+def _check_nothing_is_secret(wish: ConnectionIn) -> None:
+    """Keep private keys out of what is shown, and kept for ever in history and audit trail."""
+    for name in ("client_certificate", "server_trust"):
+        if "PRIVATE KEY" in getattr(wish, name).upper():
+            message = "This holds a private key: enter the key on its own as the secret."
+            raise LineMisconfigured(message, field=name)
 
 
 def _check_folder(wish: ConnectionIn) -> None:

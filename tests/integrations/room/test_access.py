@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,8 @@ from cryptography.x509.oid import NameOID
 from integrations.channels import LineSettings, NotSent, Unreachable
 from integrations.channels.access import ClientCredentials
 from integrations.channels.http import HttpChannel
+from integrations.errors import LineMisconfigured
+from integrations.services.connections import ConnectionIn, check_connection
 from tests.integrations.room.scripted_bank import Asked, Says, ScriptedBank, scripted
 from tests.integrations.room.test_sftp import order
 
@@ -242,3 +245,17 @@ def test_a_key_that_does_not_belong_to_its_certificate_is_said() -> None:
     )
     with pytest.raises(Unreachable, match="cannot be used"):
         HttpChannel(line)
+
+
+@pytest.mark.parametrize("field", ["client_certificate", "server_trust"])
+def test_a_private_key_among_the_certificates_is_refused(field: str) -> None:
+    """Certificates are shown, and kept for ever in history and audit trail; keys are not."""
+    _, _, pem, key = _certificate("one")
+    facts: dict[str, Any] = {"base_url": "https://localhost", "access": "MTLS"}
+    facts["client_certificate"] = pem
+    plain = ConnectionIn(code="bank", name="Bank", kind="HTTP", **facts)
+    check_connection(wish=plain)
+    both: dict[str, Any] = {field: f"{pem}\n{key}"}
+    with pytest.raises(LineMisconfigured, match="private key") as refusal:
+        check_connection(wish=replace(plain, **both))
+    assert refusal.value.context["field"] == field
