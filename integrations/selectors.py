@@ -176,6 +176,23 @@ def writing_for(connection_code: str) -> Writing:
     return writing_of(found) if found else STANDARD
 
 
+def line_of(message_id: UUID | str) -> str:
+    """Return the code of the line that an archived message came over; empty if there is none."""
+    rows = Message.objects.filter(pk=message_id).values_list("connection__code", flat=True)
+    return rows.first() or ""
+
+
+def lines_of_payment(reference: str, *, home: str) -> set[str]:
+    """Return the lines whose bank may speak about a payment.
+
+    Its home line, those that routes lead to from there, and those that carried an order of it.
+    """
+    orders = Message.objects.outbound().filter(reference=reference)
+    carried = orders.values_list("connection__code", "routed_from__code")
+    routes = Route.objects.filter(home__code=home).values_list("connection__code", flat=True)
+    return {home, *routes, *(code for pair in carried for code in pair if code)}
+
+
 def payment_message(reference: str) -> Message | None:
     """Return the latest message of a payment by its end-to-end reference."""
     return messages().outbound().filter(reference=reference).order_by("-attempt").first()

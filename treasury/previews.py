@@ -35,6 +35,8 @@ _NOT_REPLAYED: Final[dict[str, str]] = {
     knobs.INTERNAL_LEAD_MINUTES.key: "cut-offs were frozen with each proposal.",
     knobs.UNKNOWN_TASK_MINUTES.key: "tasks for unknown outcomes were opened by the value of their"
     " time. It holds for what is unknown from now on.",
+    knobs.REPORT_REQUEST_MINUTES.key: "it paces questions to banks, which change no payment. It"
+    " holds for the next question.",
     knobs.DEDUPE_DAY_TZ.key: "days were counted in the zone of their time.",
 }
 

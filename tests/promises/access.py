@@ -34,6 +34,7 @@ OBJECT_OF_ADMIN: Final = {
     "admin/treasury/proposal/<path:object_id>/withdraw/": "proposal",
     "admin/treasury/beneficiary/": "beneficiary",
     "admin/treasury/freeze/": "freeze",
+    "admin/treasury/statement/": "statement",
     "admin/core/changerequest/": "change",
     "admin/core/tenant/": "tenant",
     "admin/treasury/transfer/": "transfer",

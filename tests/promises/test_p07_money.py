@@ -281,6 +281,7 @@ SIGNED: Final = {
     "treasury_statement.opening": "an account may be overdrawn",
     "treasury_statement.closing": "an account may be overdrawn",
     "treasury_statementbalance.amount": "an account may be overdrawn",
+    "treasury_lateentry.amount": "credit and debit",
     "treasury_daymovement.amount": "credit and debit",
     "treasury_dailybalance.booked": "credit and debit",
     "treasury_dailybalance.balance": "an account may be overdrawn",

@@ -59,8 +59,20 @@ ENTRIES: Final = (
         icon="wallet",
         keys="g p",
     ),
-    Entry(heading="Cash", title="Daily proof", url_name="treasury:proofs", icon="scale"),
-    Entry(heading="Cash", title="Closed periods", url_name="treasury:periods", icon="lock"),
+    Entry(
+        heading="Cash",
+        title="Daily proof",
+        url_name="treasury:proofs",
+        icon="scale",
+        keys="g d",
+    ),
+    Entry(
+        heading="Cash",
+        title="Closed periods",
+        url_name="treasury:periods",
+        icon="lock",
+        keys="g c",
+    ),
     Entry(
         heading="Cash",
         title="Statements",

@@ -119,7 +119,7 @@ class PaymentTracking(APIView):
     )
     def post(self, request: Request, uetr: UUID) -> Response:
         """Record a tracker's report, once per event_id."""
-        webhook.verify(request)
+        webhook.verify(request, about=str(uetr))
         given = TrackingIn(data=request.data)
         given.is_valid(raise_exception=True)
         heard = hear_tracker(payment=uetr, report=TrackedIn(**given.validated_data))

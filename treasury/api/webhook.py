@@ -1,4 +1,4 @@
-"""Signature of the balances webhook: HMAC-SHA256 over timestamp and body."""
+"""Signature of webhooks: HMAC-SHA256 over timestamp, what the address is about, and body."""
 
 import hmac
 import re
@@ -25,14 +25,19 @@ class SignatureRefused(DomainError):
     status = 401
 
 
-def signature(timestamp: str, body: bytes) -> str:
-    """Return the header's signature of a body sent at `timestamp` (Unix seconds)."""
+def signature(timestamp: str, body: bytes, *, about: str = "") -> str:
+    """Return the header's signature of a body sent at `timestamp` (Unix seconds).
+
+    It covers `TIMESTAMP.BODY`, or `TIMESTAMP.ABOUT.BODY` where the address names what the report
+    is about (a UETR): a report about one payment is none about another.
+    """
     key = str(settings.TMS_WEBHOOK_KEY).encode()
-    digest = hmac.new(key, timestamp.encode() + b"." + body, sha256).hexdigest()
+    start = f"{timestamp}.{about}." if about else f"{timestamp}."
+    digest = hmac.new(key, start.encode() + body, sha256).hexdigest()
     return f"v1={digest}"
 
 
-def verify(request: Request) -> None:
+def verify(request: Request, *, about: str = "") -> None:
     """Check the signature of a request before anything of its body is believed.
 
     Raises:
@@ -47,7 +52,8 @@ def verify(request: Request) -> None:
     if not _TIMESTAMP.fullmatch(timestamp) or not given:
         raise SignatureRefused(f"Send {TIMESTAMP_HEADER} and {SIGNATURE_HEADER}.")
     body = request._request.body  # noqa: SLF001 - the bytes that were signed
-    if not hmac.compare_digest(signature(timestamp, body).encode(), given.encode()):
-        raise SignatureRefused("The signature does not fit the body.")
+    expected = signature(timestamp, body, about=about)
+    if not hmac.compare_digest(expected.encode(), given.encode()):
+        raise SignatureRefused("The signature does not fit the body and what it is about.")
     if abs(clock.now().timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
         raise SignatureRefused("The signature is older than five minutes.")

@@ -264,6 +264,13 @@ SEALING = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + OUTBOUND
 STATUS = PROPOSAL
 RECALLS = _BODIES_ARE_CHECKED_LATER + recalls.RECALL
 ASKING = asking.ASKING + RECALLS
+# Executing a trigger's function by itself is nobody's right.
+LINES = (
+    _BODIES_ARE_CHECKED_LATER
+    + sealing.GUARD
+    + recalls.RECALL
+    + "REVOKE EXECUTE ON FUNCTION treasury_keep_days() FROM PUBLIC;"
+)
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS

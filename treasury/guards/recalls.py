@@ -13,7 +13,7 @@ EDGES = (
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 
-RECALL = f"""
+RECALL = rf"""
 CREATE OR REPLACE FUNCTION treasury_recall_content(r treasury_recall) RETURNS jsonb
 LANGUAGE sql STABLE {_PATH} AS $$
     SELECT jsonb_build_object(
@@ -67,6 +67,9 @@ BEGIN
            AND r.order_sha256 = encode(sha256(NEW.body), 'hex')
            AND position('>' || t.end_to_end_id || '<' IN convert_from(NEW.body, 'UTF8')) > 0)
        -- Nothing that pays goes out under the name of a recall.
+       OR convert_from(NEW.body, 'UTF8')
+          !~ '^<[?]xml[^>]*[?]>[[:space:]]*<([A-Za-z0-9]+:)?(Document|Envelope)[ >]'
+       OR convert_from(NEW.body, 'UTF8') !~ 'xsd:camt[.]056[.]'
        OR convert_from(NEW.body, 'UTF8') !~ 'FIToFIPmtCxlReq'
        OR convert_from(NEW.body, 'UTF8') ~ '(CdtTrfInitn|CdtTrf>|CdtTrfTxInf|DrctDbt)' THEN
         RAISE EXCEPTION 'message % is not the recall that was approved', NEW.reference

@@ -32,8 +32,7 @@ LANGUAGE sql IMMUTABLE {_PATH} AS $$
 $$;
 """
 
-OUTBOUND = f"""
-{SEAL}
+GUARD = f"""
 CREATE OR REPLACE FUNCTION treasury_guard_outbound() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
@@ -47,6 +46,18 @@ BEGIN
      WHERE t.end_to_end_id = NEW.reference;
     IF NOT FOUND OR (TG_OP = 'INSERT' AND p.state <> 'EXECUTING') THEN
         RAISE EXCEPTION 'payment % belongs to no approved transfer', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'INSERT' AND NOT EXISTS (
+        SELECT 1 FROM treasury_bankaccount a JOIN treasury_bank b ON b.id = a.bank_id
+          JOIN integrations_bankconnection c ON c.code = b.connection
+         WHERE a.id = p.debit_account_id
+           AND c.id = coalesce(NEW.routed_from_id, NEW.connection_id)) THEN
+        RAISE EXCEPTION 'payment % does not leave by a line of its own bank', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.message_reference !~ '^[A-Za-z0-9/?:().,''+ -]{{1,35}}$' THEN
+        RAISE EXCEPTION 'payment % has a message reference that is none', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
     SELECT t.uetr INTO sent_as FROM treasury_transfer t WHERE t.proposal_id = p.id;
@@ -66,7 +77,11 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+"""
 
+OUTBOUND = f"""
+{SEAL}
+{GUARD}
 DROP TRIGGER IF EXISTS guard_payment ON integrations_message;
 CREATE TRIGGER guard_payment BEFORE INSERT ON integrations_message
     FOR EACH ROW EXECUTE FUNCTION treasury_guard_outbound();

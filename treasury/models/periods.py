@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.money_columns import finite
 from core.tenancy import TenantModel
 from treasury.models.statements import BankEntry, EntryState, Statement
 from treasury.models.static import BankAccount
@@ -67,6 +68,7 @@ class LateEntry(TenantModel):
         verbose_name_plural = "late entries"
         ordering = ["-id"]
         constraints = [
+            finite("late_entry_amount_is_finite", "amount"),
             models.UniqueConstraint(
                 fields=["tenant", "entry"],
                 condition=Q(state__in=("WAITING", "LEFT")),

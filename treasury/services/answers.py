@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from core import clock
+from integrations import selectors as bank_lines
 from integrations.codecs.records import PaymentStatus, StatusReport, StatusScope
 from treasury.engine.statuses import FAILING, meaning_of, reason_in_words
 from treasury.models import (
@@ -24,7 +25,7 @@ from treasury.models import (
     Transfer,
     TransferStatus,
 )
-from treasury.services import flows, outcomes, transfers
+from treasury.services import flows, outcomes, tasks, transfers
 from treasury.services.matching import FEE_SHARE_MAX
 
 _WORDS_CHARS_MAX: Final = 200
@@ -57,9 +58,10 @@ def apply_status_report(*, report: StatusReport, message_id: UUID) -> int:
     """
     applied: set[UUID] = set()
     count = 0
+    line = bank_lines.line_of(message_id)
     for status in _payments_last(report):
-        found = _transfer_of(status)
-        if found is None:
+        found = _transfer_of(status, message_id)
+        if found is None or _is_from_another_bank(found[0], status, line):
             continue
         held, attempt = found
         if held.pk in applied and status.scope is StatusScope.BATCH:
@@ -109,8 +111,30 @@ def _aware(moment: datetime | None) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None else None
 
 
-def _transfer_of(status: PaymentStatus) -> tuple[Transfer, int] | None:
-    """Return the transfer a status speaks about, and its attempt where the status names one."""
+def _is_from_another_bank(held: Transfer, status: PaymentStatus, line: str) -> bool:
+    """Say whether a line speaks about a payment that it never had; a person is told."""
+    home = held.proposal.debit_account.bank.connection
+    known = bank_lines.lines_of_payment(held.end_to_end_id, home=home)
+    if not line or line in known:
+        return False
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind="foreign_answer",
+            key=f"{line}:{held.end_to_end_id}",
+            title=f"Another bank speaks about {held.end_to_end_id}",
+            detail=f"{line} says {status.status}; the payment was given to"
+            f" {', '.join(sorted(known))}. Nothing was changed.",
+            transfer=held,
+        )
+    )
+    return True
+
+
+def _transfer_of(status: PaymentStatus, message_id: UUID) -> tuple[Transfer, int] | None:
+    """Return the transfer a status speaks about, and its attempt where the status names one.
+
+    Marks that belong to different transfers are a task for a person.
+    """
     named = status.original_payment_information_id or status.original_instruction_id or ""
     keys = Q(pk=None)
     if status.scope is StatusScope.BATCH:
@@ -119,8 +143,20 @@ def _transfer_of(status: PaymentStatus) -> tuple[Transfer, int] | None:
         keys |= Q(end_to_end_id=status.original_end_to_end_id)
     if status.original_uetr:
         keys |= Q(uetr=status.original_uetr.lower())
-    held = Transfer.objects.select_related("proposal").filter(keys).first()
-    return None if held is None else (held, _attempt_in(named, held))
+    rows = Transfer.objects.select_related("proposal__debit_account__bank").filter(keys)
+    found = list(rows.order_by("id")[:2])
+    if len(found) > 1:
+        tasks.open_task(
+            task=tasks.TaskIn(
+                kind="ambiguous_answer",
+                key=str(message_id),
+                title=f"An answer names {found[0].end_to_end_id} and {found[1].end_to_end_id}",
+                detail=f"It says {status.status}, with the marks of both. Nothing was changed.",
+                transfer=found[0],
+            )
+        )
+        return None
+    return (found[0], _attempt_in(named, found[0])) if found else None
 
 
 def _attempt_in(reference: str, held: Transfer) -> int:

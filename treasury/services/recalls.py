@@ -31,6 +31,7 @@ WORDS_CHARS_MAX: Final = 105
 _SAYS_YES, _SAYS_NO = "ACCR", "RJCR"
 _ANSWERED: Final = ["state", "answered_at", "closing_reason"]
 _S = RecallState
+_WITH_A_BANK: Final = (ProposalState.SENT, ProposalState.CONFIRMED, ProposalState.SETTLED)
 
 
 @transaction.atomic
@@ -89,6 +90,9 @@ def send_recall(*, recall_id: UUID) -> Recall:
     """Queue an approved recall for the bank; the bytes are those that were approved."""
     held = _locked(recall_id)
     proposal = transfers.lock(held.transfer.proposal_id)
+    if proposal.state not in _WITH_A_BANK:
+        words = f"The payment is {proposal.get_state_display()}: there is nothing to ask back."
+        return decline_recall(recall_id=recall_id, reason=words)
     held.send()
     held.save(update_fields=["state"])
     message = queue_recall(
@@ -167,8 +171,7 @@ def _tell(held: Recall, words: str) -> None:
 
 
 def _require_recallable(held: Transfer, proposal: Proposal) -> None:
-    sent = (ProposalState.SENT, ProposalState.CONFIRMED, ProposalState.SETTLED)
-    if proposal.state not in sent:
+    if proposal.state not in _WITH_A_BANK:
         raise NotRecallable(
             f"It is {proposal.get_state_display()}: only what a bank has is asked back.",
             state=proposal.state,

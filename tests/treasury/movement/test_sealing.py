@@ -194,3 +194,26 @@ def test_what_was_approved_unsealed_is_proposed_anew(
         assert transfers.execute(proposal_id=proposal.pk) is False
     proposal.refresh_from_db()
     assert "before orders were sealed" in proposal.closing_reason
+
+
+def test_an_order_leaves_by_a_line_of_its_own_bank(executing: Proposal) -> None:
+    other = lines.ConnectionIn(code="other", name="Other", kind="FOLDER", directory="/tmp/other")  # noqa: S108
+    elsewhere = lines.save_connection(wish=other).pk
+    first, second = (f">{executing.reference}-{attempt}<" for attempt in (1, 2))
+    sql(GIVE_UP, **facts(executing))
+    attack = FORGED.replace(
+        "'state', 'QUEUED'", f"'state', 'QUEUED', 'connection_id', '{elsewhere}'"
+    )
+    attack = attack.format(body=body((first, second)))
+    with pytest.raises(DatabaseError, match="does not leave by a line of its own bank"):
+        sql(attack, **facts(executing))
+    # The negative control: without the guard it would stand in the other bank's queue.
+    with guard_replaced("integrations_message", "guard_payment"):
+        assert sql(attack, **facts(executing)) == 1
+
+
+def test_a_message_reference_holds_no_markup(executing: Proposal) -> None:
+    sql(GIVE_UP, **facts(executing))
+    odd = facts(executing) | {"message": "</MsgId><MsgId>"}
+    with pytest.raises(DatabaseError, match="a message reference that is none"):
+        sql(FORGED.format(body=body()), **odd)

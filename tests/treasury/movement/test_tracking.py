@@ -18,7 +18,13 @@ from core.errors import Forbidden, Invalid, NotFound
 from core.events.models import OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant
-from integrations.codecs.records import PaymentStatus, StatusReason, StatusReport, StatusScope
+from integrations import services as lines
+from integrations.codecs.records import (
+    PaymentStatus,
+    StatusReason,
+    StatusReport,
+    StatusScope,
+)
 from tests.conftest import MakeUser
 from tests.promises.realm import machine
 from tests.tms.desk.conftest import client_of
@@ -251,10 +257,12 @@ def test_the_same_report_is_kept_once_and_another_is_refused(sent: Proposal) -> 
     assert held.statuses.count() == 1
 
 
-def _posted(client: Client, uetr: str, body: dict[str, Any], *, forged: bool = False) -> Any:
+def _posted(
+    client: Client, uetr: str, body: dict[str, Any], *, forged: bool = False, about: str = ""
+) -> Any:
     data = json.dumps(body).encode()
     moment = str(int(clock.now().timestamp()))
-    proof = webhook.signature(moment, data + (b" " if forged else b""))
+    proof = webhook.signature(moment, data + (b" " if forged else b""), about=about or uetr)
     return client.post(
         f"/api/v1/payments/{uetr}/tracking",
         data,
@@ -365,3 +373,59 @@ def test_the_task_page_lists_takes_closes_and_exports(sent: Proposal, maker: Use
     assert Task.objects.get().done_at is None
     client.post(f"/tasks/{task.pk}/close", {"note": "All is well"})
     assert "All is well" in client.get("/tasks?show=done").content.decode()
+
+
+def said(one: PaymentStatus, *, over: str) -> int:
+    """Hear a pain.002 over a line; return how many of its payments were believed."""
+    report = StatusReport(
+        message_id=uuid4().hex,
+        created_at=clock.now(),
+        original_message_id="",
+        original_message_name="pain.001.001.09",
+        group_status=None,
+        transactions=(one,),
+    )
+    message = lines.archive_inbound(
+        connection_code=over, name="a.xml", data=f"<a>{uuid4()}</a>".encode()
+    )
+    return answers.apply_status_report(report=report, message_id=message.pk)
+
+
+def test_another_banks_line_changes_nothing_and_is_a_task(sent: Proposal) -> None:
+    other = lines.ConnectionIn(code="other", name="Other", kind="FOLDER", directory="/tmp/other")  # noqa: S108
+    lines.save_connection(wish=other)
+    held = held_of(sent)
+    one = PaymentStatus(status="RJCT", original_end_to_end_id=held.end_to_end_id)
+    assert said(one, over="other") == 0
+    assert fresh(sent).state == _S.SENT
+    (task,) = Task.objects.open().filter(kind="foreign_answer")
+    assert "other says RJCT; the payment was given to host" in task.detail
+    # The negative control: the same words over the line that had it end the payment.
+    assert said(one, over="host") == 1
+    assert fresh(sent).state == _S.FAILED
+
+
+def test_marks_of_two_payments_are_a_task(
+    sent: Proposal, house: House, tenant: Tenant, maker: User, checker: User
+) -> None:
+    second = propose(house, maker, amount="5.00")
+    approve(tenant, second, checker)
+    transfers.execute(proposal_id=second.pk)
+    one = PaymentStatus(
+        status="RJCT",
+        original_end_to_end_id=held_of(sent).end_to_end_id,
+        original_uetr=held_of(second).uetr,
+    )
+    assert said(one, over="host") == 0
+    assert fresh(sent).state == _S.SENT
+    assert Task.objects.open().filter(kind="ambiguous_answer").count() == 1
+
+
+def test_a_report_about_one_payment_is_none_about_another(
+    sent: Proposal, user_with: MakeUser
+) -> None:
+    client = machine(user_with("integration", name="feed"))
+    body = {"event_id": "E-9", "status": "RJCT", "said_at": clock.now().isoformat()}
+    answer = _posted(client, held_of(sent).uetr, body, about=str(uuid4()))
+    assert (answer.status_code, answer.json()["code"]) == (401, "signature_refused")
+    assert held_of(sent).statuses.filter(status="RJCT").count() == 0
