@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from core.api.actor import actor
 from core.browsing import FilterForm, Listing, day_field, listed
+from core.errors import Forbidden
 from integrations import registry, selectors, services
 from integrations.downloads import ROLES_FOR_BYTES
 from integrations.models import BankConnection, Direction, Message, MessageState
@@ -87,10 +88,16 @@ MESSAGES: Final = Listing(
 )
 
 
+def _require_reader(request: HttpRequest) -> None:
+    if not actor(request).has_role(*ROLES_FOR_BYTES):
+        raise Forbidden("Your roles do not allow reading messages of the banks.")
+
+
 @require_safe
 @login_required
 def message_list(request: HttpRequest) -> HttpResponse:
     """List messages, newest first."""
+    _require_reader(request)
     return listed(request, MESSAGES)
 
 
@@ -98,13 +105,12 @@ def message_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def message_page(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Show one message: what it is, what became of it, and its bytes."""
+    _require_reader(request)
     message = selectors.message(message_id)
-    may_read = actor(request).has_role(*ROLES_FOR_BYTES)
-    body = selectors.message_bytes(message.pk) if may_read else b""
+    body = selectors.message_bytes(message.pk)
     context = {
         "message": message,
         "uses": registry.uses_of(message.pk, message.reference),
-        "may_read_bytes": may_read,
         "may_try_again": actor(request).has_role(*services.ROLES_FOR_TRYING_AGAIN),
         "text": laid_out(body[:BYTES_SHOWN_MAX].decode("utf-8", "replace")),
         "is_cut": len(body) > BYTES_SHOWN_MAX,

@@ -68,6 +68,8 @@ PEOPLE: Final = tuple(role for role in ALL if role != INTEGRATION)
 # Reading that takes a role: pattern -> roles.
 LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "api/v1/messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
+    "bank-messages": ROLES_FOR_BYTES,
+    "bank-messages/<uuid:message_id>": ROLES_FOR_BYTES,
     "bank-messages/<uuid:message_id>/content": ROLES_FOR_BYTES,
     "proposals/<uuid:proposal_id>/instruction": ROLES_FOR_BYTES,
     "bank-messages/<uuid:message_id>/entry": ROLES_FOR_BYTES,

@@ -7,6 +7,7 @@ from django.urls import NoReverseMatch, reverse
 
 from approvals.selectors.authority import READERS as AUTHORITY_READERS
 from core.identity.roles import AUDIT_READERS
+from integrations.downloads import ROLES_FOR_BYTES
 from treasury.evidence import READERS as EVIDENCE_READERS
 
 
@@ -143,6 +144,7 @@ ENTRIES: Final = (
         url_name="integrations:messages",
         icon="file",
         keys="g x",
+        roles=ROLES_FOR_BYTES,
     ),
     Entry(
         heading="Control",
