@@ -54,6 +54,17 @@ def owner_conninfo(name: str) -> str:
 
 
 @contextmanager
+def untraced() -> Iterator[None]:
+    """Keep the coverage tracer out of the block."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
+
+
+@contextmanager
 def _as_owner(name: str) -> Iterator[None]:
     """Point Django's connection at database `name` as the owner role, then back."""
     owner = runtime().owner
@@ -78,7 +89,7 @@ def _make_template() -> None:
         kept = template.load_kept(draft)
         prepare_database(owner_conninfo(draft))
         if not kept:
-            with _as_owner(draft):
+            with _as_owner(draft), untraced():
                 call_command("migrate", verbosity=0)
             template.keep(draft)
         server.execute(f'ALTER DATABASE "{draft}" RENAME TO "{TEMPLATE}"')
@@ -132,10 +143,8 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 @pytest.fixture
 def uncounted() -> Iterator[None]:
     """Do not count lines: for walks that go through the same ones thousands of times."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
+    with untraced():
+        yield
 
 
 def empty_database() -> None:
