@@ -12,6 +12,7 @@ from functools import cached_property
 from io import StringIO
 from typing import Final
 
+from core.browsing import cell
 from core.errors import Invalid
 from integrations.codecs.instructions import Party
 from integrations.codecs.preflight import payee_findings
@@ -31,8 +32,6 @@ BEYOND_OUR_RAILS: Final = "SWIFT_GPI"
 CSV_HEADS: Final = (
     "beneficiary", "name", "currency", "country", "town", "rail", "state", "rule", "field", "words",
 )  # fmt: skip
-# A spreadsheet would take these for the start of a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _BANK_CHARS: Final = 8
 
 
@@ -175,7 +174,7 @@ def as_csv(rows: Sequence[Assessed]) -> str:
     writer.writerow(CSV_HEADS)
     for row in rows:
         for line in _lines(row):
-            writer.writerow([f"'{one}" if one.startswith(_FORMULA_STARTS) else one for one in line])
+            writer.writerow([cell(one) for one in line])
     return out.getvalue()
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from calendars.constants import HOUSE_ZONE
 from core import clock
-from core.browsing import day_asked
+from core.browsing import cell, day_asked
 from treasury.models import BankAccount
 from treasury.selectors import accounts, periods, proofs, statements
 
@@ -26,7 +26,6 @@ CHIPS: Final = {
     "GREEN": "PROVEN", "DIFFERS": "HIGH", "GAP": "HIGH", "UNPROVEN": "UNPROVEN",
     "COVERED": "CLOSED", "QUIET": "CLOSED", "LINES_ONLY": "PENDING",
 }  # fmt: skip
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 HEADS: Final = (
     "account",
     "currency",
@@ -117,14 +116,10 @@ def export(request: HttpRequest) -> HttpResponse:
             )
             writer.writerow(
                 [
-                    _safe(one.account.label), one.account.currency, day.day.isoformat(), *figures,
+                    cell(one.account.label), one.account.currency, day.day.isoformat(), *figures,
                     day.proof.value, f"{day.off:f}", day.words,
                 ]
             )  # fmt: skip
     answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="daily-proof-{until}.csv"'
     return answer
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
