@@ -10,8 +10,7 @@ COVERAGE_LINES_MIN ?= 90
 COVERAGE_BRANCHES_MIN ?= 70
 ARGS ?=
 
-# Absolute, because measured child processes work in other folders.
-export COVERAGE_FILE := $(CURDIR)/.coverage
+COVERAGE_DIR := $(CURDIR)/.coverage
 
 .PHONY: help run venv test suite chaos check derived matrix schema bench peers clean forget
 
@@ -27,12 +26,11 @@ venv: ## make the environment with the development tools
 test: check suite ## all checks, the whole suite with a browser, and the coverage floors
 
 suite: venv
-	@rm -f .coverage .coverage.*
+	@rm -rf $(COVERAGE_DIR) && mkdir $(COVERAGE_DIR)
 	@TMS_CHROMIUM="$$(bin/ensure_chromium | head -n 1)" && export TMS_CHROMIUM && test -n "$$TMS_CHROMIUM" \
-	  && $(PY) -m coverage run -m pytest -n $(TMS_TEST_WORKERS) -m "not chaos" $(ARGS)
-	@$(PY) -m coverage combine --quiet
-	@$(PY) -m coverage json --quiet -o .coverage.json
-	@$(PY) bin/coverage_floor .coverage.json --lines $(COVERAGE_LINES_MIN) --branches $(COVERAGE_BRANCHES_MIN)
+	  && PYTHONPATH=$(CURDIR)/tests/measured TMS_COVERAGE_DIR=$(COVERAGE_DIR) \
+	  $(PY) -m pytest -n $(TMS_TEST_WORKERS) -m "not chaos" $(ARGS)
+	@$(PY) bin/coverage_floor $(COVERAGE_DIR) --lines $(COVERAGE_LINES_MIN) --branches $(COVERAGE_BRANCHES_MIN)
 
 chaos: venv ## kill every part of a running system under load, and crash every money flow step by step (minutes)
 	$(PY) -m pytest tests -m chaos -s $(ARGS)
@@ -64,8 +62,7 @@ peers: venv ## fetch the readers of other makers that the benchmarks compare wit
 	.venv-peers/bin/python -m pip install --quiet -r requirements/peers.txt
 
 clean: ## remove the environment and all caches; the data stays
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov staticfiles
-	rm -f .coverage .coverage.*
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 forget: ## remove the data and the secrets of this installation, for ever

@@ -2,13 +2,13 @@
 
 import fcntl
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -28,6 +28,12 @@ from tms.run.roles import prepare_database
 Argon2PasswordHasher.time_cost = 1
 Argon2PasswordHasher.memory_cost = 1_024
 Argon2PasswordHasher.parallelism = 1
+
+# A busy machine is no finding: examples are judged by what they show, not by their seconds.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 TEMPLATE = "tms_test_template"
 DEADLOCKS_MAX = 10
@@ -51,17 +57,6 @@ $$;
 
 def owner_conninfo(name: str) -> str:
     return make_conninfo(settings.TMS_OWNER_CONNINFO, dbname=name)
-
-
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Keep the coverage tracer out of the block."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    try:
-        yield
-    finally:
-        sys.settrace(tracer)
 
 
 @contextmanager
@@ -89,7 +84,7 @@ def _make_template() -> None:
         kept = template.load_kept(draft)
         prepare_database(owner_conninfo(draft))
         if not kept:
-            with _as_owner(draft), untraced():
+            with _as_owner(draft):
                 call_command("migrate", verbosity=0)
             template.keep(draft)
         server.execute(f'ALTER DATABASE "{draft}" RENAME TO "{TEMPLATE}"')
@@ -138,13 +133,6 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
     with django_db_blocker.unblock():
         yield
         empty_database()
-
-
-@pytest.fixture
-def uncounted() -> Iterator[None]:
-    """Do not count lines: for walks that go through the same ones thousands of times."""
-    with untraced():
-        yield
 
 
 def empty_database() -> None:

@@ -28,8 +28,6 @@ from tests.approvals.factories import NOON, add_chain, decide, registered_subjec
 from tests.approvals.statements import Attack
 from tests.conftest import make_user
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 EVERY = [*attacks.ALL, *attacks_on_authority.ALL, *attacks_on_levels.ALL]
 World = dict[str, Any]
 LARGE = Money(Decimal(20_000_000), "USD")

@@ -65,7 +65,6 @@ def address(django_db_setup: None) -> Iterator[str]:
                 url,
             ],
             cwd=settings.BASE_DIR,
-            env=_uncounted(),
             pass_fds=[descriptor],
             stdin=subprocess.PIPE,
         )
@@ -75,11 +74,6 @@ def address(django_db_setup: None) -> Iterator[str]:
         finally:
             server.terminate()
             server.communicate(timeout=STOP_SECONDS_MAX)
-
-
-def _uncounted() -> dict[str, str]:
-    """Return the environment of a server whose lines are not counted: people are waiting for it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def _wait_for(url: str) -> None:

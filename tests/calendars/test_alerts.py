@@ -161,7 +161,7 @@ def test_a_rail_without_calendar_data_does_not_silence_the_others(installed: Ten
     [date(2026, 3, 29), date(2027, 11, 7)],
 )
 def test_across_a_clock_change_each_rail_and_day_has_one_alert(
-    installed: Tenant, uncounted: None, changed: date
+    installed: Tenant, changed: date
 ) -> None:
     start = datetime.combine(changed - timedelta(days=1), time(0, 0), UTC)
     moments = [start + 15 * MINUTE * step for step in range(3 * 24 * 4)]

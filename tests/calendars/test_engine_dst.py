@@ -20,8 +20,6 @@ from calendars.engine.rails import (
 from calendars.library import SPECS, reference_calendar
 from calendars.rail_book import FEDWIRE, RAILS
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 YEARS = range(2024, 2036)
 CALENDARS = {code: reference_calendar(code, YEARS) for code in SPECS}
 WITH_CUTOFF = [rail for rail in RAILS if rail.cutoff_kind]

@@ -26,8 +26,6 @@ from core.tenancy import bound
 from tests.core.audited import KNOB
 from verifier import verify as verifier
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 VERIFIER = Path(verifier.__file__)
 MUTATIONS = 200
 CLEAN = 20

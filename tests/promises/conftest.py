@@ -42,8 +42,3 @@ def at_work() -> Iterator[datetime]:
     """Hold the clock on the world's Tuesday morning."""
     with clock.frozen(TUESDAY):
         yield TUESDAY
-
-
-@pytest.fixture(autouse=True)
-def walked_uncounted(uncounted: None) -> None:
-    """Everything here walks through what other tests cover line by line."""

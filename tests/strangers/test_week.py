@@ -225,7 +225,6 @@ def connect(treasury: Treasury, home: Path) -> None:
         )
 
 
-@pytest.mark.usefixtures("uncounted")
 def test_after_a_week_amounts_statuses_and_balances_agree(
     treasury: Treasury, tmp_path: Path
 ) -> None:

@@ -30,32 +30,77 @@ def run(*command: str | Path, cwd: Path = PROJECT, **environment: str) -> tuple[
     return result.returncode, result.stdout
 
 
-def coverage_report(folder: Path, *, lines: int, branches: int) -> Path:
-    totals = {
-        "covered_lines": lines,
-        "num_statements": 100,
-        "covered_branches": branches,
-        "num_branches": 100,
+# Two branches and six lines of which a report may claim to have seen some.
+ROOM = """def rate(amount, high):
+    if high:
+        return amount * 2
+    return amount
+
+
+def never():
+    return 0
+"""
+
+
+def covered_project(folder: Path, *, lines: list[int], branches: list[list[int]]) -> Path:
+    """A project of one module, measured once; returns the folder of its reports."""
+    (folder / "core").mkdir()
+    (folder / "core" / "rates.py").write_text(ROOM)
+    (folder / "pyproject.toml").write_text(
+        '[tool.slipcover]\nsource = ["core"]\nomit = []\nexclude-also = []\n'
+    )
+    for copied in ("bin/coverage_floor", "tests/measured/measuring.py"):
+        (folder / copied).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / copied, folder / copied)
+    seen = {
+        "executed_lines": lines,
+        "missing_lines": [],
+        "executed_branches": branches,
+        "missing_branches": [],
     }
-    path = folder / "coverage.json"
-    path.write_text(json.dumps({"totals": totals}))
-    return path
+    reports = folder / "reports"
+    reports.mkdir()
+    (reports / "1.json").write_text(
+        json.dumps(
+            {
+                "meta": {"software": "slipcover", "branch_coverage": True},
+                "files": {"core/rates.py": seen},
+            }
+        )
+    )
+    return reports
 
 
 @pytest.mark.parametrize(
-    ("lines", "branches", "code"), [(90, 70, 0), (89, 70, 1), (90, 69, 1), (100, 100, 0)]
+    ("lines", "branches", "code"),
+    [
+        ([1, 2, 3, 4, 7, 8], [[2, 3], [2, 4]], 0),
+        ([1, 2, 3, 4, 7], [[2, 3], [2, 4]], 1),
+        ([1, 2, 3, 4, 7, 8], [[2, 3]], 1),
+    ],
 )
 def test_the_coverage_floor_holds_lines_and_branches(
-    tmp_path: Path, lines: int, branches: int, code: int
+    tmp_path: Path, lines: list[int], branches: list[list[int]], code: int
 ) -> None:
-    report = coverage_report(tmp_path, lines=lines, branches=branches)
+    reports = covered_project(tmp_path, lines=lines, branches=branches)
 
     ended, said = run(
-        sys.executable, "bin/coverage_floor", report, "--lines", "90", "--branches", "70"
+        *(sys.executable, tmp_path / "bin/coverage_floor", reports),
+        *("--lines", "90", "--branches", "70"),
     )
 
-    assert ended == code
+    assert ended == code, said
     assert ("BELOW" in said) == bool(code)
+
+
+def test_the_coverage_floor_fails_when_no_worker_reported(tmp_path: Path) -> None:
+    ended, said = run(
+        *(sys.executable, PROJECT / "bin/coverage_floor", tmp_path),
+        *("--lines", "0", "--branches", "0"),
+    )
+
+    assert ended == 1
+    assert "no coverage report" in said
 
 
 def make_clone(folder: Path, recipe: str) -> Path:

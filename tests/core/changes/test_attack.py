@@ -28,8 +28,6 @@ from tests.core.changes.attacks import Attack
 from tests.core.changes.conftest import House, furnished
 from treasury.services import static
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 World = dict[str, Any]
 
 

@@ -14,8 +14,6 @@ from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.reading import read_message
 from integrations.codecs.records import ParsedMessage, StatusReport
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 REPOSITORY = Path(__file__).resolve().parents[3]
 CAMT_FILES = sorted((REPOSITORY.parent / "shared" / "data" / "payments" / "camt").glob("*"))
 DAY = date(2026, 11, 20)

@@ -13,8 +13,6 @@ COUNT = 600
 READ_SECONDS_MAX = 2.0
 SEED = 4
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 
 @pytest.mark.parametrize("name", targets())
 def test_every_seed_is_what_its_name_says(name: str) -> None:

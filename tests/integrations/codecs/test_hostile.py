@@ -32,8 +32,6 @@ from tests.integrations.codecs.samples import (
     transaction,
 )
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 CAMT = message(
     statement(
         balance("OPBD", "10.00"),

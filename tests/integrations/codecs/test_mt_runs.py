@@ -18,8 +18,6 @@ from integrations.dialects.reading import PLAIN as PLAIN_DIALECT
 from integrations.dialects.reading import DateOrder, DetailsStyle, Dialect, Reversals
 from tests.integrations.codecs.plain_narrative import read_plainly
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 REPOSITORY = Path(__file__).resolve().parents[3]
 REAL_FILES = sorted((REPOSITORY.parent / "shared" / "data" / "payments" / "mt940").glob("*.*"))
 PLAIN = mt940(movements(12, seed=3, last_day=date(2026, 11, 20)))

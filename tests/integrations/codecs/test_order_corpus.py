@@ -130,7 +130,7 @@ def assert_reads_back(case: Case, order: Any, data: bytes) -> None:
         assert ((found,) if isinstance(found, str) else found) == codes
 
 
-def test_every_payment_reads_back_equal(uncounted: None) -> None:
+def test_every_payment_reads_back_equal() -> None:
     for case, order, data in written_corpus():
         assert_reads_back(case, order, data)
 
@@ -149,7 +149,7 @@ def test_a_changed_byte_would_be_found() -> None:
             assert_reads_back(case, order, forged)
 
 
-def test_every_payment_instruction_validates(uncounted: None) -> None:
+def test_every_payment_instruction_validates() -> None:
     counted = Counter(case.writing.format for case, _, _ in written_corpus())
     assert min(counted.values()) > COUNT // 10
     assert [
@@ -159,7 +159,7 @@ def test_every_payment_instruction_validates(uncounted: None) -> None:
     ] == []
 
 
-def test_no_letter_outside_the_charset_is_sent(uncounted: None) -> None:
+def test_no_letter_outside_the_charset_is_sent() -> None:
     for case, order, _ in written_corpus():
         texts = (order.creditor.name, order.creditor.address.town, order.remittance or "")
         if case.writing.charset == "swift-x":
@@ -168,7 +168,7 @@ def test_no_letter_outside_the_charset_is_sent(uncounted: None) -> None:
             "".join(texts).encode(case.writing.charset)
 
 
-def test_the_corpus_is_the_same_every_time(uncounted: None) -> None:
+def test_the_corpus_is_the_same_every_time() -> None:
     again = [case.instruction for case in corpus(50)]
     assert again == [case.instruction for case, _, _ in written_corpus()[:50]]
     rails = Counter(case.rail for case, _, _ in written_corpus())
@@ -177,7 +177,7 @@ def test_the_corpus_is_the_same_every_time(uncounted: None) -> None:
 
 
 @pytest.mark.skipif(not XSD.is_dir(), reason="The published schemas are not beside the project.")
-def test_every_payment_validates_against_the_published_schemas(uncounted: None) -> None:
+def test_every_payment_validates_against_the_published_schemas() -> None:
     schemas = {
         style: etree.XMLSchema(etree.parse(str(XSD / name))) for style, name in SCHEMAS.items()
     }

@@ -251,9 +251,7 @@ def shown_in(folder: Path) -> Iterator[Shown]:
         yield readers[path.suffix](path.read_bytes())
 
 
-def test_a_year_of_statements_adds_up_and_chains(
-    past: tuple[Path, list[Account]], uncounted: None
-) -> None:
+def test_a_year_of_statements_adds_up_and_chains(past: tuple[Path, list[Account]]) -> None:
     shown = list(shown_in(past[0]))
     assert len(shown) > 3_000
     assert_proven(shown)

@@ -25,8 +25,6 @@ from treasury.selectors.invariants import DAILY, DAYS, invariants
 from treasury.selectors.ledger import Base
 from treasury.services.days import rebuild_days
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 
 def added_up(account: BankAccount) -> dict[date, tuple[Decimal, Decimal]]:
     """Return sum and running sum per value day, straight from the entries."""

@@ -18,8 +18,6 @@ from treasury.engine.merge import assign
 from treasury.models import BankAccount, BankEntry
 from treasury.selectors import positions
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 D1 = DAY + timedelta(days=1)
 
 

@@ -36,8 +36,6 @@ from treasury.selectors.invariants import invariants
 from treasury.services import flows, periods
 from treasury.services.flows import FlowIn
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 NEXT = DAY + timedelta(days=1)
 BEFORE = DAY - timedelta(days=1)
 Decide = Callable[..., LateEntry]

@@ -20,8 +20,6 @@ from treasury.services import ingest, late, posting, resembling
 from treasury.services.posting import Posted, Sheet
 from treasury.services.settling import settle
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 OTHER = "DE02120300000000202051"
 _UETR = "7f9c2ba4-1d3e-4c5f-9a6b-0c1d2e3f4a5b"
 

@@ -201,7 +201,6 @@ def _sign(packed: Forged) -> None:
     packed["manifest"] |= {"sha256": digest, "signature": anchors.sign(digest)}
 
 
-@pytest.mark.usefixtures("uncounted")
 def test_every_change_of_a_list_is_found_even_when_it_is_signed_anew(
     packed: Forged, tmp_path: Path
 ) -> None:

@@ -31,8 +31,6 @@ from treasury.models import (
 from treasury.selectors import positions
 from treasury.services import answers, flows, transfers
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 STATUSES = ("RCVD", "ACTC", "PDNG", "ACSP", "ACSC", "ACCC", "RJCT", "CANC", "XXXX")
 ENTRIES = ("debit", "credit", "back", "odd")
 EXAMPLES = int(os.environ.get("TMS_ANSWER_ORDERS", "12"))

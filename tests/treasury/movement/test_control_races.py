@@ -31,7 +31,6 @@ from treasury.services.proposals import ProposalIn
 
 RACES = int(os.environ.get("TMS_CONTROL_RACES", "3"))
 AMOUNT = Decimal("2750000.00")  # rupees, about 32,000 dollars
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 
 @dataclass(frozen=True)
