@@ -8,11 +8,14 @@ from typing import Any, Final
 from django.db import connection
 
 from approvals.previews import compared, proposed_value, without_past
-from approvals.replaying import REPLAYED_DAYS
+from approvals.replaying import REPLAYED_DAYS, SHOWN_MAX
 from core import clock, policies
 from core.changes.models import ChangeRequest
 from core.changes.registry import Preview, preview_policy
+from core.money import Money
 from treasury import policies as knobs
+from treasury.engine.prefunding import Terms, top_up_is_advised, transfer_amount
+from treasury.models import PrefundingRequest, SuppressedShortfall
 
 COUNTED_MAX: Final = 1_000
 _ROLLING: Final = """
@@ -63,6 +66,58 @@ def _limit(policy: policies.Policy[Decimal], scope: str) -> Callable[[ChangeRequ
     return preview
 
 
+def _terms(**given: Decimal) -> Terms:
+    return Terms(
+        buffer=given.get("buffer", policies.get(knobs.PREFUNDING_BUFFER_PCT)),
+        minimum=given.get("minimum", policies.get(knobs.PREFUNDING_MIN_TRANSFER)),
+    )
+
+
+def _sized(row: PrefundingRequest, terms: Terms) -> Money:
+    sized = transfer_amount(shortfall=row.shortfall, currency=row.currency, terms=terms)
+    return Money(sized, row.currency)
+
+
+def _amounts(policy: policies.Policy[Decimal], term: str) -> Callable[[ChangeRequest], Preview]:
+    """Replay a term of the transfer over the days' prefundings; re-armed days count once."""
+
+    def preview(change: ChangeRequest) -> Preview:
+        since = clock.now() - timedelta(days=REPLAYED_DAYS)
+        past = PrefundingRequest.objects.filter(created_at__gte=since, sequence=1)
+        old, new = _terms(), _terms(**{term: Decimal(proposed_value(change, policy))})
+        sized = [(row, _sized(row, old), _sized(row, new)) for row in past[:COUNTED_MAX]]
+        differ = [(str(row), was, becomes) for row, was, becomes in sized if was != becomes]
+        more: dict[str, Decimal] = {}
+        for _, was, becomes in differ:
+            more[was.currency] = more.get(was.currency, Decimal(0)) + becomes.amount - was.amount
+        sums = "; ".join(f"{amount:+,.2f} {currency}" for currency, amount in sorted(more.items()))
+        return Preview(
+            summary=f"Of {len(sized)} prefundings in the last {REPLAYED_DAYS} days, {len(differ)}"
+            f" would have moved another amount{f', in all {sums}' if sums else ''}. Whether a"
+            " source could have spared it is not replayed.",
+            lines=tuple((name, str(was), str(now)) for name, was, now in differ[:SHOWN_MAX]),
+        )
+
+    return preview
+
+
+def _top_ups(change: ChangeRequest) -> Preview:
+    since = clock.now() - timedelta(days=REPLAYED_DAYS)
+    later = SuppressedShortfall.objects.select_related("request").filter(created_at__gte=since)
+    old = policies.get(knobs.PREFUNDING_TOP_UP_PCT)
+    new = Decimal(proposed_value(change, knobs.PREFUNDING_TOP_UP_PCT))
+    minimum = policies.get(knobs.PREFUNDING_MIN_TRANSFER)
+
+    def advised(row: SuppressedShortfall, threshold: Decimal) -> bool:
+        first = row.request.transfer_amount
+        return top_up_is_advised(
+            first=first, later=row.transfer_amount, threshold=threshold, minimum=minimum
+        )
+
+    cases = ((str(row), advised(row, old), advised(row, new)) for row in later[:COUNTED_MAX])
+    return compared(cases, what="later shortfalls", yes="top-up advised", no="none advised")
+
+
 def register_previews() -> None:
     """Name what replays each policy of this room that steers controls, or why nothing does."""
     limits: tuple[tuple[policies.Policy[Any], str], ...] = (
@@ -72,5 +127,10 @@ def register_previews() -> None:
     )
     for policy, scope in limits:
         preview_policy(policy.key, _limit(policy, scope))
+    preview_policy(knobs.PREFUNDING_BUFFER_PCT.key, _amounts(knobs.PREFUNDING_BUFFER_PCT, "buffer"))
+    preview_policy(
+        knobs.PREFUNDING_MIN_TRANSFER.key, _amounts(knobs.PREFUNDING_MIN_TRANSFER, "minimum")
+    )
+    preview_policy(knobs.PREFUNDING_TOP_UP_PCT.key, _top_ups)
     for key, words in _NOT_REPLAYED.items():
         preview_policy(key, without_past(words))

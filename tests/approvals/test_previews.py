@@ -86,10 +86,9 @@ def test_a_limit_is_replayed_over_proposals(opened: User) -> None:
 
 def test_every_policy_of_the_controls_has_a_preview() -> None:
     controls = [name for room in (knobs, treasury) for name in vars(room) if name.isupper()]
-    prefunding = {"PREFUNDING_BUFFER_PCT", "PREFUNDING_MIN_TRANSFER", "PREFUNDING_TOP_UP_PCT"}
     known = set(policies.defined())
     without = {name for name in controls if name in known and policy_preview(name) is None}
-    assert without == prefunding
+    assert without == set()
 
 
 def test_lines_are_the_cases_that_differ() -> None:

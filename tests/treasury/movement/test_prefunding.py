@@ -1,6 +1,7 @@
 """A shortfall becomes one proposal per currency and day, from an account that can spare it."""
 
 import threading
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,10 @@ import psycopg
 import pytest
 from django.db import connection
 
-from core import clock
+from core import clock, policies
+from core.changes.models import ChangeRequest
+from core.changes.selectors import preview_of
+from core.changes.services import open_tenant
 from core.errors import Forbidden, Invalid
 from core.events.drain import drain
 from core.events.models import Delivery, DeliveryState, OutboxEvent
@@ -20,6 +24,11 @@ from core.tenancy import Tenant, bound
 from tests.conftest import make_user
 from tests.treasury.movement.conftest import NEAR_YEARS, TUESDAY, House, build_house, put_balance
 from treasury.models import PrefundingRequest, Proposal, SuppressedShortfall
+from treasury.policies import (
+    PREFUNDING_BUFFER_PCT,
+    PREFUNDING_MIN_TRANSFER,
+    PREFUNDING_TOP_UP_PCT,
+)
 from treasury.services import prefunding
 from treasury.services.prefunding import Shortfall
 
@@ -179,3 +188,49 @@ def test_workers_with_different_events_race_for_one_prefunding(
                 " UNIQUE (tenant_id, currency, local_date, purpose, sequence)"
             )
     assert (count == 1) is guarded
+
+
+def _shown(policy: policies.Policy[Decimal], value: str, risk: User) -> dict[str, Any]:
+    """Propose a value in a tenant under four eyes and return what its checkers are shown."""
+    change = policies.change(policy=policy, value=value, actor=risk, reason="audit")
+    assert isinstance(change, ChangeRequest)
+    preview = preview_of(change)
+    assert preview is not None
+    return asdict(preview)
+
+
+@pytest.fixture
+def risk(house: House) -> User:
+    """Return who proposes policies in a tenant under four eyes, where others may approve them."""
+    officer = make_user("risk", "risk_officer")
+    make_user("one", "treasury_manager")
+    make_user("two", "treasury_checker")
+    open_tenant(actor=None)
+    return officer
+
+
+def test_other_terms_are_replayed_over_past_prefundings(house: House, risk: User) -> None:
+    prefunding.handle_shortfall(shortfall=_shortfall(house))
+    later = clock.now() + timedelta(days=1)
+    prefunding.handle_shortfall(shortfall=_shortfall(house, "40.00", occurred_at=later))
+
+    buffer = _shown(PREFUNDING_BUFFER_PCT, "0.20", risk)
+    assert "Of 2 prefundings" in buffer["summary"]
+    assert "in all +250,004.00 INR" in buffer["summary"]
+    assert ("INR 2026-11-17", "2,750,000.00 INR", "3,000,000.00 INR") in buffer["lines"]
+
+    least = _shown(PREFUNDING_MIN_TRANSFER, "1000", risk)
+    assert least["lines"] == (("INR 2026-11-18", "44.00 INR", "1,000.00 INR"),)
+
+    same = _shown(PREFUNDING_BUFFER_PCT, "0.10", risk)
+    assert (same["lines"], "0 would have moved" in same["summary"]) == ((), True)
+
+
+def test_another_threshold_for_top_ups_is_replayed(house: House, risk: User) -> None:
+    for missing in ("2500000.00", "2600000.00", "5000000.00"):
+        prefunding.handle_shortfall(shortfall=_shortfall(house, missing))
+
+    found = _shown(PREFUNDING_TOP_UP_PCT, "0.01", risk)
+
+    assert found["summary"].startswith("Of 2 later shortfalls in the last 90 days, 1 would")
+    assert [line[1:] for line in found["lines"]] == [("none advised", "top-up advised")]
