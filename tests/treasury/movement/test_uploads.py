@@ -1,7 +1,6 @@
 """Proposals from a file: every problem with its row, all or nothing, once per content."""
 
-import io
-import zipfile
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +12,9 @@ from approvals import selectors as approvals
 from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.tenancy import Tenant, bound
+from integrations.codecs.errors import UnreadableMessage
 from tests.conftest import MakeUser
+from tests.integrations.codecs.workbooks import workbook
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import House
 from treasury.errors import UploadRefused
@@ -38,30 +39,6 @@ def csv_of(*rows: str, head: str = HEAD) -> bytes:
 
 def good(*amounts: str) -> bytes:
     return csv_of(*(GOOD.format(amount=amount) for amount in amounts))
-
-
-def workbook(*rows: tuple[str, ...], extra: dict[str, bytes] | None = None) -> bytes:
-    """Return a workbook as Excel writes it: shared words, numbers in binary."""
-    words: list[str] = []
-    lines = []
-    for number, row in enumerate(rows, start=1):
-        cells = []
-        for column, value in zip("ABCDEF", row, strict=False):
-            place = f'r="{column}{number}"'
-            if value.startswith("#"):
-                cells.append(f"<c {place}><v>{value[1:]}</v></c>")
-            elif value:
-                words.append(value)
-                cells.append(f'<c {place} t="s"><v>{len(words) - 1}</v></c>')
-        lines.append(f'<row r="{number}">{"".join(cells)}</row>')
-    strings = "".join(f"<si><t>{word}</t></si>" for word in words)
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("xl/worksheets/sheet1.xml", f"<worksheet>{''.join(lines)}</worksheet>")
-        book.writestr("xl/sharedStrings.xml", f"<sst>{strings}</sst>")
-        for name, data in (extra or {}).items():
-            book.writestr(name, data)
-    return body.getvalue()
 
 
 def pain001(*amounts: str, count: int | None = None) -> bytes:
@@ -215,8 +192,10 @@ def test_a_beneficiary_is_found_by_number_and_strangers_are_not(
 
 def test_a_workbook_and_a_pain001_say_the_same_as_csv(house: House, maker: User) -> None:
     sheet = workbook(
-        tuple(HEAD.split(",")),
-        ("#1000000002", "1000000001", "#1250.0999999999999", "INR", "From Excel"),
+        [
+            HEAD.split(","),
+            [Decimal(1000000002), "1000000001", Decimal("1250.0999999999999"), "INR", "From Excel"],
+        ]
     )
     found = upload(sheet, maker, "payouts.xlsx")
     assert (found.format, found.stands) == (UploadFormat.XLSX, "ready"), found.findings
@@ -241,7 +220,7 @@ def test_a_workbook_and_a_pain001_say_the_same_as_csv(house: House, maker: User)
         b"<!DOCTYPE a><a/>",
         pain001("1.00", count=3),
         b"PK\x03\x04 no zip",
-        workbook(("from_account",), extra={"xl/styles.xml": b""}),
+        workbook([["from_account"]], parts={"xl/styles.xml": ""}),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(house: House, maker: User, data: bytes) -> None:
@@ -251,10 +230,7 @@ def test_a_file_that_cannot_be_read_says_why(house: House, maker: User, data: by
 
 
 def _sheet(*rows: str) -> bytes:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("xl/worksheets/sheet1.xml", f"<worksheet>{''.join(rows)}</worksheet>")
-    return body.getvalue()
+    return workbook([], extra="".join(rows))
 
 
 def _damaged(data: bytes) -> bytes:
@@ -293,12 +269,19 @@ def test_characters_that_nobody_types_are_findings(
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused_in_time() -> None:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("xl/worksheets/sheet1.xml", b" " * 30_000_000)
-    assert len(body.getvalue()) < 100_000
-    with pytest.raises(Invalid, match="unpacks"):
-        read_xlsx(body.getvalue())
+    body = workbook([], extra=" " * 40_000_000)
+    assert len(body) < 100_000
+    with pytest.raises(UnreadableMessage, match="Unpacked"):
+        read_xlsx(body)
+
+
+def test_a_day_is_read_from_a_cell_that_shows_one_and_a_formula_is_refused() -> None:
+    row = ["1", "2", Decimal("3.50"), "INR", "y", date(2026, 11, 20)]
+    (found,) = read_xlsx(workbook([HEAD.split(","), row]))
+    assert (found.amount, found.value_date) == ("3.50", "2026-11-20")
+    formula = '<row r="2"><c r="A2"><f>1+1</f><v>2</v></c></row>'
+    with pytest.raises(UnreadableMessage, match="formula"):
+        read_xlsx(workbook([HEAD.split(",")], extra=formula))
 
 
 def test_empty_rows_and_other_separators_are_read() -> None:
