@@ -276,9 +276,9 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_in_time() -> None:
 
 
 def test_a_day_is_read_from_a_cell_that_shows_one_and_a_formula_is_refused() -> None:
-    row = ["1", "2", Decimal("3.50"), "INR", "y", date(2026, 11, 20)]
-    (found,) = read_xlsx(workbook([HEAD.split(","), row]))
-    assert (found.amount, found.value_date) == ("3.50", "2026-11-20")
+    day = date(2026, 11, 20)
+    (found,) = read_xlsx(workbook([HEAD.split(","), ["1", "2", Decimal("3.5"), "INR", "y", day]]))
+    assert (found.amount, found.value_date) == ("3.5", "2026-11-20")
     formula = '<row r="2"><c r="A2"><f>1+1</f><v>2</v></c></row>'
     with pytest.raises(UnreadableMessage, match="formula"):
         read_xlsx(workbook([HEAD.split(",")], extra=formula))
