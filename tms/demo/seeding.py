@@ -18,7 +18,7 @@ from core.changes.services import open_tenant
 from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
-from tms.demo import history, people, plans, statics
+from tms.demo import history, payees, people, plans, statics
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
     PEOPLE_FACTS,
@@ -146,6 +146,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         )
         statics.refresh_rates(now=now)
         cast = people.create_people(seed=wish.seed)
+        payees.make_payees()
         open_tenant(actor=None)
     return Seeded(
         slug=slug,

@@ -22,6 +22,7 @@ from tms.ops.tenants import all_tenants, chosen_tenants
 from treasury.models import BankAccount, BankEntry, PrefundingRequest, UsdRate
 from treasury.selectors import positions
 from treasury.selectors.invariants import invariants
+from treasury.selectors.readiness import CHECK, FIX, READY, readiness
 
 DAYS = 3
 
@@ -57,6 +58,10 @@ def test_a_demo_can_be_worked_with_at_once(committed_db: None, demo_home: Path) 
         assert request.account.label == "INR Payouts"
         assert not Delivery.objects.exclude(state=DeliveryState.DONE).exists()
         assert invariants() == []
+        ready = readiness()
+        assert ready.counts == {FIX: 0, CHECK: 1, READY: 7}, [
+            (r.beneficiary.name, r.state, r.findings) for r in ready.rows
+        ]
         shown = {one.number_hint: one.balance for one in positions.positions(on=_today())}
     assert shown == _balances_at_the_bank(demo_home / "bank")
     for name in (PEOPLE_TEXT, PEOPLE_FACTS):
@@ -75,7 +80,9 @@ def _balances_at_the_bank(home: Path) -> dict[str, Decimal | None]:
     return {name[-4:]: Decimal(balance) / 100 for name, balance in rows}
 
 
-def test_a_second_run_changes_nothing(committed_db: None, demo_home: Path) -> None:
+def test_a_second_run_changes_nothing_and_an_interrupted_one_is_finished(
+    committed_db: None, demo_home: Path
+) -> None:
     first = seed()
     tenant = chosen_tenants("demo")[0]
     with bound(tenant.id):
@@ -83,30 +90,18 @@ def test_a_second_run_changes_nothing(committed_db: None, demo_home: Path) -> No
 
     again = seed("--if-empty")
 
-    assert again["made"] == []
-    assert again["kept"] == ["demo"]
+    assert (again["made"], again["kept"]) == ([], ["demo"])
     assert again["tenants"][0]["people"] == first["tenants"][0]["people"]
-    with bound(tenant.id):
-        assert (BankEntry.objects.count(), PrefundingRequest.objects.count()) == before
 
-
-def test_an_interrupted_seeding_is_finished_without_doubling(
-    committed_db: None, demo_home: Path
-) -> None:
-    seed()
-    tenant = chosen_tenants("demo")[0]
-    with bound(tenant.id):
-        before = BankEntry.objects.count()
     facts = json.loads((demo_home / PEOPLE_FACTS).read_text())
     facts["tenants"][0]["stage"] = "begun"
     (demo_home / PEOPLE_FACTS).write_text(json.dumps(facts))
+    finished = seed("--if-empty")
 
-    report = seed("--if-empty")
-
-    assert report["made"] == ["demo"]
+    assert finished["made"] == ["demo"]
     assert facts_of(demo_home)["stage"] == "complete"
     with bound(tenant.id):
-        assert BankEntry.objects.count() == before
+        assert (BankEntry.objects.count(), PrefundingRequest.objects.count()) == before
 
 
 def test_every_further_tenant_has_a_bank_and_numbers_of_its_own(
