@@ -18,7 +18,7 @@ from integrations.sandbox_bank.answers import utc_text
 from integrations.sandbox_bank.intake import Receipt, earlier_receipt, require_key
 from integrations.sandbox_bank.office import TRAYS, Letter, Office
 from integrations.sandbox_bank.pain001 import MESSAGE_ID_CHARACTERS_MAX, parse_xml
-from integrations.sandbox_bank.payments import set_status
+from integrations.sandbox_bank.payments import answer, payment_row, set_status
 from integrations.sandbox_bank.records import Account, BankError, Finding
 
 RECALL, REPORT_WISH = "camt.056", "camt.060"
@@ -80,8 +80,8 @@ def receive(
             wish.kind, wish.message_id,
         )  # fmt: skip
         if seen is None:
-            answer = _answer_recall if wish.kind == RECALL else _send_report
-            answer(office, wish, door, now)
+            reply = _answer_recall if wish.kind == RECALL else _send_report
+            reply(office, wish, door, now)
         incoming_id = office.book.run(
             "INSERT INTO incoming(door, file_name, sha256, message_id, initiator, verdict,"
             " received_at, put_away) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -114,12 +114,13 @@ def _send_report(office: Office, wish: Wish, _door: str, now: datetime) -> None:
 
 
 def _answer_recall(office: Office, wish: Wish, door: str, now: datetime) -> None:
-    """Stop the payment when it still can be stopped, and say which it was."""
+    """Stop the payment when it still can be stopped; say which it was, and its last status."""
     line = wish.root.find(".//{*}TxInf")
     payment = _payment_of(office, line)
     finding = _objection(payment, line)
     if finding is None and payment is not None:
         set_status(office, payment["id"], "CANC", now, Finding(code="CUST", text="recalled"))
+        answer(office, [payment_row(office, payment["id"])], now)
     account = None
     if payment is not None and payment["debtor_id"]:
         account = office.book.account(payment["debtor_id"])

@@ -65,6 +65,7 @@ def test_a_payment_that_was_not_executed_is_stopped_and_never_booked(
     answer = ask(bank)
     assert (answer.status, answer.case_id) == ("ACCR", "RCL-1")
     assert answer.original_end_to_end_id == "FMP-1"
+    assert customer.statuses("FMP-1")[-1] == "CANC"
     customer.pass_time(days=2)
     assert customer.balance(USD_OPERATING) == before
     assert bank.book.available(bank.book.require_account(USD_OPERATING)) >= before
