@@ -1,7 +1,9 @@
 """On lines of files the bank is asked for a report while a payment is unknown; nothing can pay."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -14,10 +16,15 @@ from integrations.codecs.elements import as_utf8
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.writing import parse_writing
 from integrations.models import Message
+from integrations.sandbox_bank.accounts_file import DEMO_ACCOUNTS, load_accounts
+from integrations.sandbox_bank.book import Book
+from integrations.sandbox_bank.engine import Bank
 from integrations.sandbox_bank.inquiries import read_inquiry
+from integrations.sandbox_bank.office import Office
 from tests.treasury.movement.conftest import House, approve, at_work, house, propose
-from treasury.models import Proposal
+from treasury.models import BankAccount, Proposal, ProposalState, Task
 from treasury.services import asking, transfers
+from treasury.services.ingest import ingest_message
 
 __all__ = ["at_work", "house"]
 
@@ -25,6 +32,11 @@ __all__ = ["at_work", "house"]
 @pytest.fixture
 def unknown(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     """A payment over a folder whose outcome nobody knows."""
+    return lost(house, tenant, maker, checker)
+
+
+def lost(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
+    """Send a payment of which nobody hears."""
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)
     transfers.execute(proposal_id=proposal.pk)
@@ -127,3 +139,48 @@ def test_the_database_wants_an_unknown_payment(unknown: Proposal) -> None:
     transfers.mark_sent(reference=unknown.reference, bank_reference="BANK-1")
     with pytest.raises(IntegrityError, match="outcome of a payment is unknown"):
         _copy(held, body=bytes(held.body), number="9")
+
+
+@pytest.mark.usefixtures("willing")
+def test_a_bank_that_is_asked_ends_the_not_knowing(
+    house: House, tenant: Tenant, maker: User, checker: User, tmp_path: Path
+) -> None:
+    """The bank executed the payment and its word was lost; the report asked for tells of it."""
+    bank = bank_of(tmp_path / "bank", house.near, house.home)
+    with clock.frozen(clock.now() + timedelta(days=1)):
+        unknown = lost(house, tenant, maker, checker)
+        order = Message.objects.get(kind__startswith="pain.001")
+        bank.receive(bytes(order.body), door="folder")
+    with clock.frozen(clock.now() + timedelta(days=1, minutes=1)):
+        bank.advance_clock(seconds=0)
+        (wish,) = asking.ask_for_reports(now=clock.now())
+        bank.receive(bytes(Message.objects.get(pk=wish).body), door="folder")
+        sent = bank.messages(after=0, channel="all")
+        (report,) = [one["n"] for one in sent if one["kind"] == "camt.052"]
+        message = lines.archive_inbound(
+            connection_code="host", name="report.xml", data=bank.message(report)[1]
+        )
+        assert Proposal.objects.get(pk=unknown.pk).state == ProposalState.EXECUTING
+        ingest_message(message_id=message.pk)
+        assert Proposal.objects.get(pk=unknown.pk).state == ProposalState.CONFIRMED
+        assert not Task.objects.open().exists()
+        assert asking.ask_for_reports(now=clock.now() + timedelta(hours=2)) == []
+
+
+def bank_of(home: Path, *accounts: BankAccount) -> Bank:
+    """A sandbox bank that keeps these accounts of ours; its clock stands with ours."""
+    bank = Bank(Office(book=Book(home), clock=lambda: clock.now().timestamp(), interim_minutes=0))
+    pattern = load_accounts(DEMO_ACCOUNTS)[0]
+    bank.put_accounts(
+        replace(
+            pattern,
+            bank_bic=one.bank.bic,
+            iban="",
+            number=one.number,
+            clearing_code=one.clearing_code,
+            currency=one.currency,
+            timezone=one.timezone,
+        )
+        for one in accounts
+    )
+    return bank
