@@ -98,6 +98,8 @@ def database_faults() -> list[str]:
 
 def settings_faults() -> list[str]:
     """Return what is wrong with secrets and switches."""
+    from core.events.transports import transport_faults
+
     names = ("SECRET_KEY", "TMS_INDEX_KEY", "TMS_AUDIT_ANCHOR_KEY", "TMS_WEBHOOK_KEY")
     secrets = {name: str(getattr(settings, name)) for name in names}
     secrets["the JWT key"] = str(settings.SIMPLE_JWT["SIGNING_KEY"])
@@ -108,14 +110,14 @@ def settings_faults() -> list[str]:
     ]
     if settings.DEBUG and settings.TMS_MODE != "local":
         faults.append("DEBUG is on outside local mode")
-    return faults
+    return faults + transport_faults()
 
 
 def valkey_faults() -> list[str]:
     """Return a fault when Valkey may drop keys under pressure; unreachable is not a fault here."""
     from redis.exceptions import RedisError
 
-    from core.events.relay import redis_client
+    from core.events.transports import redis_client
 
     try:
         policy = redis_client().config_get("maxmemory-policy").get("maxmemory-policy")

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from core import clock
-from core.events.relay import redis_client
+from core.events.transports import redis_client
 
 Probe = Callable[[], dict[str, Any]]
 _probes: dict[str, Probe] = {}

@@ -1,6 +1,7 @@
 """Settings, composed from the environment by `tms.run.config`; no secret has a default."""
 
 import base64
+import json
 import os
 from datetime import timedelta
 from typing import Any
@@ -34,6 +35,9 @@ TMS_HOME = RUNTIME.home
 TMS_BANK_URL = f"http://127.0.0.1:{RUNTIME.config.bank_port}"
 TMS_CLOCK_FILE = RUNTIME.home / "clock.json" if TMS_MODE == "local" else None
 TMS_REDIS_URL = RUNTIME.redis_url(0)
+TMS_EVENT_BUS = os.environ.get("TMS_EVENT_BUS", "redis")
+TMS_KAFKA_BOOTSTRAP = os.environ.get("TMS_KAFKA_BOOTSTRAP", "")
+TMS_KAFKA_OPTIONS = json.loads(os.environ.get("TMS_KAFKA_OPTIONS") or "{}")
 
 _extra_hosts = [host for host in os.environ.get("TMS_ALLOWED_HOSTS", "").split(",") if host]
 ALLOWED_HOSTS = [RUNTIME.config.host, "localhost", "127.0.0.1", *_extra_hosts]

@@ -21,7 +21,8 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from core import clock
-from core.events.relay import redis_client, relay_all
+from core.events.relay import relay_all
+from core.events.transports import transport
 from core.identity.models import User
 from core.identity.views import BACKEND
 from core.middleware import TENANT_SESSION_KEY
@@ -127,7 +128,7 @@ class Office:
         """Carry what was committed outwards, as the relay process does."""
 
         def relay() -> None:
-            relay_all(redis_client())
+            relay_all(transport())
             connections.close_all()
 
         with ThreadPoolExecutor(1) as elsewhere:  # this thread has Playwright's event loop

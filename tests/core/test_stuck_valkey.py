@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from core.events.relay import redis_client
+from core.events.transports import redis_client
 
 LIMITS = ("socket_timeout", "socket_connect_timeout", "retry")
 PATIENCE_SECONDS = 20  # what PROMISES allows an answer to take

@@ -21,7 +21,8 @@ from core import clock, consumers
 from core.audit.models import AuditEntry
 from core.events import publish
 from core.events import relay as relaying
-from core.events.relay import redis_client, relay, sequence_committed
+from core.events.relay import relay, sequence_committed
+from core.events.transports import transport
 from core.identity.sessions import PersonSession, digest_of
 from core.tenancy import bound
 from tests.conftest import make_user
@@ -69,7 +70,7 @@ def _announce(realm: Realm) -> None:
     with bound(realm.tenant, actor="system:test"):
         publish(Happened(number=1, about=realm.mark))
     sequence_committed(tenant=realm.tenant)
-    relay(tenant=realm.tenant, client=redis_client())
+    relay(tenant=realm.tenant, bus=transport())
 
 
 def _refused(realm: Realm, person: str) -> list[str]:

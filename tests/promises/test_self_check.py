@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from redis import Redis
 
 from core import checks
-from core.events import relay
+from core.events import transports
 from tms.run.config import runtime
 
 
@@ -55,7 +55,7 @@ def test_any_fault_stops_the_process_and_says_why(
 
 
 def test_a_valkey_that_may_evict_is_named() -> None:
-    client: Any = relay.redis_client()
+    client: Any = transports.redis_client()
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:
         assert checks.valkey_faults() == ["Valkey may evict keys (allkeys-lru)"]
@@ -67,7 +67,7 @@ def test_a_valkey_that_may_evict_is_named() -> None:
 def test_a_valkey_that_is_away_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Live updates pause; nothing else depends on it."""
     away = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
-    monkeypatch.setattr(relay, "redis_client", lambda: away)
+    monkeypatch.setattr(transports, "redis_client", lambda: away)
     assert checks.valkey_faults() == []
 
 

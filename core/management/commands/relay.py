@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 
 from core.checks import refuse_unless_safe
 from core.events.drain import drain_all
-from core.events.relay import redis_client, relay_all
+from core.events.relay import relay_all
+from core.events.transports import BusUnavailable, transport
 
 logger = structlog.get_logger(__name__)
 
@@ -33,9 +34,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Relay until told to stop; trouble with a server is waited out."""
         refuse_unless_safe()
-        client = redis_client()
+        bus = transport()
         if options["once"]:
-            relay_all(client)
+            relay_all(bus)
             drain_all()
             return
         stop = {"asked": False}
@@ -44,11 +45,11 @@ class Command(BaseCommand):
         while not stop["asked"]:
             try:
                 listener = listener or _listen()
-                relay_all(client)
+                relay_all(bus)
                 drain_all()
                 for _ in listener.notifies(timeout=IDLE_SECONDS, stop_after=1):
                     pass
-            except (DatabaseError, psycopg.Error, RedisError, OSError) as error:
+            except (DatabaseError, psycopg.Error, BusUnavailable, RedisError, OSError) as error:
                 logger.warning("relay_waits", error=type(error).__name__)
                 connection.close()
                 listener = None

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from core.events.relay import redis_client
+from core.events.transports import redis_client
 from core.identity import step_up
 from core.identity.models import User
 from core.identity.views import PENDING_SECONDS_MAX, PENDING_SESSION_KEY
