@@ -308,6 +308,20 @@ def ladder_of(
     return [OrderOfPlan(matures_on=row["matures_on"], amount=row["total"]) for row in rows]
 
 
+def records_since(*, since: datetime, limit: int) -> list[tuple[str, str]]:
+    """Return name and record of each window's last decision since an instant, the newest first."""
+    last = (
+        SweepDecision.objects.filter(decided_at__gte=since)
+        .order_by("account_id", "-cutoff_at", "-sequence")
+        .distinct("account_id", "cutoff_at")
+        .values("pk")
+    )
+    rows = decisions().filter(pk__in=last)[:limit]
+    return [
+        (f"{row.account.label}, {row.cutoff_at:%Y-%m-%d %H:%M} UTC", row.record) for row in rows
+    ]
+
+
 def records_inputs(decision: SweepDecision) -> rule.Inputs:
     """Return what a stored decision rested on.
 

@@ -3,7 +3,7 @@
 from treasury.services.sweeps.answering import Answer, answer_order
 from treasury.services.sweeps.deciding import Decided, decide_account, decide_sweeps, decide_window
 from treasury.services.sweeps.ordering import expire_due, fail_unreleased, release_order
-from treasury.services.sweeps.replaying import Replay, replay_decision
+from treasury.services.sweeps.replaying import Replay, replay_decision, replay_record
 from treasury.services.sweeps.sending import mark_sent, sign_due
 from treasury.services.sweeps.settling import follow_money
 from treasury.services.sweeps.static import save_eligibility, save_mandate, save_product
@@ -22,6 +22,7 @@ __all__ = [
     "mark_sent",
     "release_order",
     "replay_decision",
+    "replay_record",
     "save_eligibility",
     "save_mandate",
     "save_product",

@@ -30,10 +30,19 @@ def replay_decision(*, decision_id: UUID) -> Replay:
         Invalid: the record cannot be read.
     """
     held = reads.decision(decision_id)
-    anew = replayed(held.record)
+    return replay_record(record=held.record, record_sha256=held.record_sha256)
+
+
+def replay_record(*, record: str, record_sha256: str) -> Replay:
+    """Replay a record whose digest was kept.
+
+    Raises:
+        Invalid: the record cannot be read.
+    """
+    anew = replayed(record)
     return Replay(
-        record=held.record,
+        record=record,
         replayed=anew,
-        differences=differences(held.record, anew),
-        digest_holds=digest(held.record) == held.record_sha256,
+        differences=differences(record, anew),
+        digest_holds=digest(record) == record_sha256,
     )
