@@ -5,9 +5,11 @@ from treasury.admin import (  # noqa: F401 - importing registers
     freezing,
     movement,
     periods,
+    readings,
     recalls,
     statements,
     static,
+    sweeps,
     tasks,
     uploading,
 )
