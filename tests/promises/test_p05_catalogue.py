@@ -219,6 +219,7 @@ APPEND_ONLY = {
     "treasury_transferstatus": {"SELECT", "INSERT"},
     "treasury_entryobservation": {"SELECT", "INSERT"},
     "treasury_uploadedproposal": {"SELECT", "INSERT"},
+    "treasury_riskreading": {"SELECT", "INSERT"},
     "treasury_daymovement": {"SELECT"},
     "treasury_dailybalance": {"SELECT"},
 }

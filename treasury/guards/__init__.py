@@ -277,6 +277,7 @@ PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
+    "treasury_riskreading.append_only",
     "treasury_uploadedproposal.append_only",
     "treasury_transfer.guard",
     "treasury_transferstatus.append_only",

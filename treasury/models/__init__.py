@@ -16,6 +16,7 @@ from treasury.models.movement import (
     TransferStatus,
 )
 from treasury.models.periods import LateChange, LateEntry, LateState
+from treasury.models.readings import RiskReading
 from treasury.models.recalls import Recall, RecallReason, RecallState
 from treasury.models.statements import (
     BankEntry,
@@ -46,7 +47,8 @@ __all__ = [
     "IntradayMode", "LateChange", "LateEntry", "LateFeed", "LateState", "LegalEntity",
     "PrefundingRequest", "Proof", "Proposal",
     "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
-    "ReferenceCounter", "Statement", "StatementBalance", "StatementSource", "StatementState",
+    "ReferenceCounter", "RiskReading",
+    "Statement", "StatementBalance", "StatementSource", "StatementState",
     "SuppressedShortfall", "Task",
     "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip
