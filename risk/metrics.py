@@ -8,7 +8,7 @@ from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core.tenancy import bound, tenant_ids
-from risk import selectors
+from risk.selectors import readings
 
 
 class ValueAtRisk(Collector):
@@ -38,7 +38,7 @@ def newest_by_currency() -> tuple[dict[str, Decimal], int]:
     without = 0
     for tenant in tenant_ids():
         with bound(tenant, actor="system:metrics"):
-            for row in selectors.newest():
+            for row in readings.newest():
                 if row.var_bps is None:
                     without += 1
                 else:

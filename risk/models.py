@@ -1,6 +1,5 @@
 """What may exist in the risk room: passes over the accounts, readings, backtests."""
 
-from datetime import date
 from decimal import Decimal
 
 from django.db import models
@@ -13,18 +12,17 @@ from risk.engine.backtest import Zone
 from risk.engine.tails import Quantile
 
 ACCOUNT = "treasury.BankAccount"
-STATISTIC_BOUND = Decimal(10) ** 8
 
 
-def _amount(*, null: bool = True) -> "models.DecimalField[Decimal | None]":
+def _amount(*, null: bool = True) -> models.DecimalField:  # type: ignore[type-arg]
     return models.DecimalField(max_digits=20, decimal_places=4, null=null)
 
 
-def _share(*, null: bool = False) -> "models.DecimalField[Decimal | None]":
+def _share(*, null: bool = False) -> models.DecimalField:  # type: ignore[type-arg]
     return models.DecimalField(max_digits=7, decimal_places=6, null=null)
 
 
-def _statistic(*, null: bool = False) -> "models.DecimalField[Decimal | None]":
+def _statistic(*, null: bool = False) -> models.DecimalField:  # type: ignore[type-arg]
     return models.DecimalField(max_digits=14, decimal_places=6, null=null)
 
 
@@ -176,6 +174,11 @@ class AccountRisk(TenantModel):
         return bool(self.observations < self.window_days)
 
     @property
+    def percent(self) -> str:
+        """Return the confidence in percent, as people write it."""
+        return f"{(self.confidence * 100).normalize():f}"
+
+    @property
     def is_over_limit(self) -> bool:
         """Tell whether the figure is above the limit; equal to it is not."""
         if self.var_bps is None or self.limit_bps is None:
@@ -196,8 +199,8 @@ class Backtest(TenantModel):
     """
 
     risk = models.OneToOneField(AccountRisk, on_delete=models.PROTECT, related_name="backtest")
-    first_day: "models.DateField[date, date]" = models.DateField()
-    last_day: "models.DateField[date, date]" = models.DateField()
+    first_day = models.DateField()
+    last_day = models.DateField()
     days = models.PositiveSmallIntegerField()
     exceedances = models.PositiveSmallIntegerField()
     expected = models.DecimalField(max_digits=9, decimal_places=4)
@@ -211,7 +214,7 @@ class Backtest(TenantModel):
     conditional_statistic = _statistic(null=True)
     conditional_p = _share(null=True)
     zone = models.CharField(max_length=6, choices=ZONES)
-    plus = models.DecimalField(max_digits=4, decimal_places=2)
+    plus = models.DecimalField(max_digits=5, decimal_places=4)
 
     class Meta:
         ordering = ["-id"]

@@ -52,6 +52,7 @@ NO_ADMIN: Final = {
     "treasury.SuppressedShortfall": "shown with its prefunding",
     "treasury.UploadedProposal": "shown with its upload",
     "liquidity.ForecastLine": "shown with its forecast",
+    "risk.Backtest": "shown with its reading",
 }
 
 

@@ -10,18 +10,20 @@ from uuid import UUID
 
 from django.db import transaction
 
+from core.identity.roles import RISK_OFFICER, TREASURY_MANAGER
 from core.money import Money
 from liquidity.engine.boundary import FloatArray, as_amount, as_floats
 from liquidity.services.locking import take_turn
-from risk import selectors
-from risk.constants import BACKTEST_DAYS, BASIS_POINTS
-from risk.engine.backtest import BacktestReport, Ratio, forecasts, judge
+from risk.constants import BASIS_POINTS
+from risk.engine.backtest import Ratio
 from risk.engine.moments import cornish_fisher_var, moments_of, normal_var
-from risk.engine.series import ONE_DAY, Observation
+from risk.engine.series import ONE_DAY, ZERO, Observation
 from risk.engine.tails import Figure, tails
 from risk.errors import NotEnoughData
 from risk.models import AccountRisk, Backtest, Missing, RiskRun
-from risk.services.gathering import Definition, Gathered, definition, gather
+from risk.selectors import readings as reads
+from risk.selectors.backtests import Judged, backtest_of
+from risk.selectors.inputs import Definition, Gathered, definition, gather
 from treasury.selectors import accounts as account_selectors
 from treasury.services.news import raise_alert
 from treasury.services.readings import ReadingIn, record_risk_reading
@@ -29,6 +31,8 @@ from treasury.services.readings import ReadingIn, record_risk_reading
 if TYPE_CHECKING:
     from treasury.models import BankAccount
 
+# Who may have accounts measured at once; beat does it for everybody each morning.
+RUNNERS: Final = (RISK_OFFICER, TREASURY_MANAGER)
 BPS_UNIT: Final = Decimal("0.0001")
 BPS_MAX: Final = Decimal("9999999999.9999")
 SHARE_UNIT: Final = Decimal("0.000001")
@@ -55,7 +59,7 @@ def measure_risk(*, now: datetime, day: date | None = None) -> Measured:
     """
     take_turn("risk")
     readings, new = _measure(list(account_selectors.accounts()), now=now, day=day)
-    last = selectors.last_run()
+    last = reads.last_run()
     if last is not None and not new and last.accounts_count == len(readings):
         return Measured(run=last, readings=readings, new=new)
     run = RiskRun.objects.create(
@@ -88,8 +92,8 @@ def _measure(
     wanted = definition()
     found = gather(accounts, wanted=wanted, now=now, day=day)
     ids = [one.account.pk for one in found]
-    newest = selectors.newest_by_account(ids)
-    earlier = selectors.forecasts_before(ids, max((one.day for one in found), default=date.min))
+    newest = reads.newest_by_account(ids)
+    earlier = reads.forecasts_before(ids, max((one.day for one in found), default=date.min))
     figures = _figures(found, wanted)
     readings: list[AccountRisk] = []
     made: list[tuple[Gathered, AccountRisk, AccountRisk | None]] = []
@@ -154,12 +158,8 @@ def _row(one: Gathered, figure: Figure | None, wanted: Definition, *, now: datet
         inputs_sha256=one.digest,
     )
     if figure is not None:
-        _beside(row, _floats(window), float(wanted.confidence))
+        _beside(row, as_floats(day.amount for day in window), float(wanted.confidence))
     return row
-
-
-def _floats(observations: Sequence[Observation]) -> FloatArray:
-    return as_floats(one.amount for one in observations)
 
 
 def _loss(value: float, currency: str) -> Decimal:
@@ -208,33 +208,6 @@ def _backtests(
         if judged is not None and row.var_amount is not None:
             found.append(_backtest(row, judged))
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The days of a backtest, the VaR that each was forecast with, and the judgement."""
-
-    observations: tuple[Observation, ...]
-    var: FloatArray
-    report: BacktestReport
-
-
-def backtest_of(one: Gathered, *, wanted: Definition) -> Judged | None:
-    """Forecast each of the last 250 days from the days before it; None where there are none."""
-    flows, confidence = _floats(one.observations), float(wanted.confidence)
-    if len(flows) <= wanted.observations_min:
-        return None
-    var = forecasts(
-        flows,
-        window=wanted.window_days,
-        observations_min=wanted.observations_min,
-        confidence=confidence,
-        quantile=wanted.quantile,
-    )[-BACKTEST_DAYS:]
-    tested = one.observations[-len(var) :]
-    exceeded = -flows[-len(var) :] > var
-    report = judge(exceeded, probability=float(1 - wanted.confidence))
-    return Judged(observations=tested, var=var, report=report)
 
 
 def _backtest(row: AccountRisk, judged: Judged) -> Backtest:
@@ -290,7 +263,8 @@ def _warn(account: "BankAccount", row: AccountRisk, before: AccountRisk | None) 
     """Tell a person when a reading passes the limit that the one before it kept."""
     if not row.is_over_limit or (before is not None and before.is_over_limit):
         return
-    lost, base = Money(row.var_amount or 0, row.currency), Money(row.base_amount or 0, row.currency)
+    lost = Money(row.var_amount or ZERO, row.currency)
+    base = Money(row.base_amount or ZERO, row.currency)
     raise_alert(
         kind="var_over_limit",
         severity="medium",

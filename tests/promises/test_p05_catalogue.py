@@ -220,6 +220,9 @@ APPEND_ONLY = {
     "treasury_entryobservation": {"SELECT", "INSERT"},
     "treasury_uploadedproposal": {"SELECT", "INSERT"},
     "treasury_riskreading": {"SELECT", "INSERT"},
+    "risk_riskrun": {"SELECT", "INSERT"},
+    "risk_accountrisk": {"SELECT", "INSERT"},
+    "risk_backtest": {"SELECT", "INSERT"},
     "treasury_daymovement": {"SELECT"},
     "treasury_dailybalance": {"SELECT"},
 }

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ from django.db import IntegrityError, transaction
 
 from core import clock, policies
 from core.events.models import OutboxEvent
-from risk import selectors
 from risk.engine.tails import Quantile, tail
 from risk.models import AccountRisk, RiskRun
 from risk.policies import VAR_QUANTILE
-from risk.services import gathering
+from risk.selectors import inputs
+from risk.selectors import readings as reads
 from risk.services.measuring import measure_account, measure_risk
 from tests.liquidity.books import book
 from tests.risk.conftest import (
@@ -283,7 +284,7 @@ def test_just_enough_days_for_a_figure_are_none_for_a_backtest(open_account: Ope
     young = open_account("USD new")
     give_past(young, amounts(100))
     close_yesterday(young, "1000000.00")
-    reading = selectors.reading(measured(young).pk)
+    reading = reads.reading(measured(young).pk)
     assert reading.var_amount is not None
     assert not hasattr(reading, "backtest")
 
@@ -303,7 +304,7 @@ def test_an_unknown_account_is_refused(account: BankAccount) -> None:
 @pytest.fixture
 def limit(monkeypatch: pytest.MonkeyPatch) -> Decimal:
     """A limit of a tenth of a basis point, from a policy that every tenant has."""
-    monkeypatch.setattr(gathering, "LIMIT_POLICY", "PREFUNDING_BUFFER_PCT")
+    monkeypatch.setattr(inputs, "LIMIT_POLICY", "PREFUNDING_BUFFER_PCT")
     return Decimal("0.10")
 
 
@@ -352,7 +353,7 @@ def test_nobody_changes_a_reading(account: BankAccount, attack: str) -> None:
         cursor.execute(attack)
 
 
-BROKEN = {
+BROKEN: dict[str, dict[str, Any]] = {
     "account_risk_knows_only_earlier_days": {"last_day": TODAY},
     "account_risk_says_why_nothing": {"var_bps": None},
     "account_risk_share_has_its_parts": {"base_amount": Decimal(0)},

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -70,7 +70,7 @@ def net_flows(accounts: Sequence[UUID], *, since: date, until: date) -> dict[UUI
     what a bank moves by itself to balance accounts. Other transfers between own accounts stay:
     the cash that funds a payout is missing on the account it left.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "accounts": list(accounts),
         "since": since,
         "until": until,

@@ -39,7 +39,7 @@ def newest() -> QuerySet[AccountRisk]:
     return readings().filter(pk__in=last.values("pk")).order_by("currency", "account__label")
 
 
-def newest_of(account_id: UUID | str) -> AccountRisk | None:
+def newest_of(account_id: UUID) -> AccountRisk | None:
     """Return an account's newest reading, if there is one."""
     return readings().filter(account_id=account_id).first()
 
