@@ -38,5 +38,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "keep the demo fresh": {"task": "demo.keep_fresh", "schedule": 3600.0},
+    "decide sweeps": {"task": "treasury.sweeps.decide", "schedule": 30.0},
+    "send sweeps": {"task": "treasury.sweeps.send", "schedule": 3.0},
+    "follow the money of sweeps": {"task": "treasury.sweeps.follow", "schedule": 60.0},
     "watch confirmations": {"task": "treasury.sla", "schedule": 30.0},
 }

@@ -28,6 +28,14 @@ TMS_AUDIT_SIGNING_KEY = base64.b64decode(RUNTIME.secrets.audit_signing_key)
 # Public halves (hex) of signing keys that were replaced: what they signed still verifies.
 TMS_AUDIT_RETIRED_KEYS = os.environ.get("TMS_AUDIT_RETIRED_KEYS", "").split()
 TMS_AUDIT_ANCHOR_DIR = RUNTIME.home / "anchor"
+# Where the keys are that sign sweep orders: a folder, the environment, or a transit engine.
+TMS_SIGNING_PROVIDER = os.environ.get("TMS_SIGNING_PROVIDER", "folder")
+TMS_SIGNING_DIR = os.environ.get("TMS_SIGNING_DIR") or str(RUNTIME.home / "signing")
+TMS_SIGNING_KEY = os.environ.get("TMS_SIGNING_KEY", "")
+TMS_SIGNING_RETIRED = os.environ.get("TMS_SIGNING_RETIRED", "")
+TMS_TRANSIT_URL = os.environ.get("TMS_TRANSIT_URL", "")
+TMS_TRANSIT_TOKEN = os.environ.get("TMS_TRANSIT_TOKEN", "")
+TMS_TRANSIT_KEY = os.environ.get("TMS_TRANSIT_KEY", "sweeps")
 # An https address or a command that is handed every anchor line, kept by somebody else.
 TMS_AUDIT_WITNESS = os.environ.get("TMS_AUDIT_WITNESS", "")
 TMS_HOME = RUNTIME.home

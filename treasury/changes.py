@@ -7,13 +7,21 @@ from typing import Any
 
 from django.db import models
 
+from core.changes.models import Control
 from core.changes.registry import Hooks, Values, govern
 from core.changes.services import named_row, set_values
 from core.errors import Invalid
-from treasury.models import Bank, BankAccount, LegalEntity
-from treasury.services import static
+from treasury.models import (
+    Bank,
+    BankAccount,
+    LegalEntity,
+    SweepEligibility,
+    SweepMandate,
+    SweepProduct,
+)
+from treasury.services import static, sweeps
 
-GOVERNED = (LegalEntity, Bank, BankAccount)
+GOVERNED = (LegalEntity, Bank, BankAccount, SweepProduct, SweepEligibility, SweepMandate)
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
 AMOUNTS = ("min_balance", "required_collateral", "overdraft_limit")
 TERMS = tuple(one.name for one in fields(static.AccountTerms))
@@ -63,6 +71,28 @@ def write_account(row: models.Model | None, values: Values) -> models.Model:
         raise Invalid(f"{min(fixed)} of an open account does not change.", field=min(fixed))
     terms = {name: getattr(row, name) for name in TERMS} | facts
     return static.change_terms(account_id=row.pk, terms=static.AccountTerms(**terms))
+
+
+def write_product(row: models.Model | None, values: Values) -> models.Model:
+    """Record a product, or correct it.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+    """
+    held = row if isinstance(row, SweepProduct) else SweepProduct()
+    if row is not None and values.get("code", held.code) != held.code:
+        raise Invalid("A product keeps its code: orders name it.", field="code")
+    return sweeps.save_product(product=set_values(row=held, values=values))
+
+
+def write_mandate(row: models.Model | None, values: Values) -> models.Model:
+    """Record a mandate, or change its terms.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+    """
+    held = row if isinstance(row, SweepMandate) else SweepMandate()
+    return sweeps.save_mandate(mandate=set_values(row=held, values=values))
 
 
 def _row(model: Any, given: Any) -> Any:
@@ -138,4 +168,22 @@ def govern_static_data() -> None:
         known_by="label",
         hooks=Hooks(write=write_account),
         stamped=("changed_at", "changed_by_id"),
+    )
+    govern(
+        SweepProduct,
+        fields=tuple(
+            one.name for one in SweepProduct._meta.local_fields if one.name not in ("id", "tenant")
+        ),
+        known_by="code",
+        hooks=Hooks(write=write_product),
+    )
+    govern(SweepEligibility, fields=("product", "entity"))
+    govern(
+        SweepMandate,
+        fields=tuple(
+            one.name for one in SweepMandate._meta.local_fields if one.name not in ("id", "tenant")
+        ),
+        action=Control.CONTROL,
+        known_by="name",
+        hooks=Hooks(write=write_mandate),
     )

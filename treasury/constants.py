@@ -10,6 +10,8 @@ PROPOSAL_SUBJECT: Final = "treasury.proposal"
 FREEZE_SUBJECT: Final = "treasury.freeze"
 # What the approvals room calls the recall of a payment.
 RECALL_SUBJECT: Final = "treasury.recall"
+# What the approvals room calls a sweep beyond its mandate.
+SWEEP_SUBJECT: Final = "treasury.sweep"
 
 
 class ProposalState(models.TextChoices):
@@ -42,3 +44,12 @@ class FreezeState(models.TextChoices):
     FROZEN = "FROZEN", "all outflows stopped"
     RELEASING = "RELEASING", "release awaits approval"
     RELEASED = "RELEASED", "released"
+
+
+class SweepState(models.TextChoices):
+    """The life of a sweep order, as its consumers know it."""
+
+    NEW = "NEW", "new"
+    SENT = "SENT", "sent"
+    ACK = "ACK", "acknowledged"
+    FAILED = "FAILED", "failed"

@@ -143,3 +143,22 @@ class NotReadAgain(DomainError):
     """A statement that is not kept aside, or that still cannot be read, is not read again."""
 
     code = "not_read_again"
+
+
+class SweepConflict(DomainError):
+    """The order was answered before, with another word."""
+
+    code = "sweep_conflict"
+
+
+class SweepNotSent(DomainError):
+    """The order has not left; nobody can have executed it."""
+
+    code = "sweep_not_sent"
+
+
+class CursorRefused(DomainError):
+    """The cursor is none that was handed out here."""
+
+    code = "cursor_refused"
+    status = 400

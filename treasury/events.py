@@ -92,3 +92,65 @@ class OutflowsReleased(Event):
     def aggregate(self) -> str:
         """Order changes per freeze."""
         return f"freeze:{self.freeze_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SweepOrderNews(Event):
+    """What became of a sweep order."""
+
+    order_id: str
+    account_id: UUID
+    product: str
+    amount_usd: Decimal
+    cutoff_utc: datetime
+    state: str
+    reason: str
+    bank_ref: str
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order news per sweep order."""
+        return f"sweep:{self.order_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOrderCreated(_SweepOrderNews):
+    """An order was decided."""
+
+    topic: ClassVar[str] = "sweep.order.created"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOrderSent(_SweepOrderNews):
+    """An order left for the connector."""
+
+    topic: ClassVar[str] = "sweep.order.sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOrderAcked(_SweepOrderNews):
+    """The bank has it."""
+
+    topic: ClassVar[str] = "sweep.order.acked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOrderFailed(_SweepOrderNews):
+    """It does not happen."""
+
+    topic: ClassVar[str] = "sweep.order.failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepIntent(Event):
+    """An order to execute, as its signature covers it; or the word that one is void."""
+
+    topic: ClassVar[str] = "sweep_intent"
+    type: str
+    order_id: str
+    jws: str
+    reason: str
+
+    def aggregate(self) -> str:
+        """Order intents per sweep order."""
+        return f"sweep:{self.order_id}"

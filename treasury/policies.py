@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Final
 
 from core import policies
+from core.errors import Invalid
+from treasury.engine.sweep_windows import WEEK_DAYS, parse_cutoffs
 
 PREFUNDING_BUFFER_PCT: Final = policies.define(
     "PREFUNDING_BUFFER_PCT",
@@ -105,4 +107,89 @@ REPORT_REQUEST_MINUTES: Final = policies.define(
     maximum=1_440,
     help="How long to wait before a bank is asked again for a report of an account with a payment"
     " whose outcome is unknown; only lines of files whose profile takes such requests.",
+)
+
+
+def _whole_weeks(days: int) -> None:
+    if days % WEEK_DAYS:
+        raise Invalid("A ladder has a rung each week: write a multiple of 7.", field="value")
+
+
+LIQ_BUFFER_PCT: Final = policies.define(
+    "LIQ_BUFFER_PCT",
+    Decimal("0.30"),
+    minimum=Decimal(0),
+    maximum=Decimal(5),
+    help="Share of the outflows expected within 24 hours that a sweep leaves on the account.",
+)
+VAR_LIMIT_BPS: Final = policies.define(
+    "VAR_LIMIT_BPS",
+    Decimal(10),
+    minimum=Decimal(0),
+    maximum=Decimal(10_000),
+    help="A value at risk strictly above this, in ten-thousandths of the balance, allows overnight"
+    " money only.",
+)
+SWEEP_CUTOFFS_UTC: Final = policies.define(
+    "SWEEP_CUTOFFS_UTC",
+    "00:30,15:30",
+    check=parse_cutoffs,
+    help="When sweeps must be decided, as times of day in UTC; each belongs to its New York date.",
+)
+TARGET_LADDER_DAYS: Final = policies.define(
+    "TARGET_LADDER_DAYS",
+    28,
+    minimum=WEEK_DAYS,
+    maximum=364,
+    check=_whole_weeks,
+    help="How far the ladder of bills reaches; it has one rung each week.",
+)
+MIN_SWEEP_USD: Final = policies.define(
+    "MIN_SWEEP_USD",
+    Decimal(50_000),
+    minimum=Decimal("0.01"),
+    help="The smallest amount that is worth a sweep; exactly this much is swept.",
+)
+SWEEP_ESG_PREFERENCE: Final = policies.define(
+    "SWEEP_ESG_PREFERENCE",
+    default=False,
+    help="Whether the green product is taken before bills while the risk is within its limit.",
+)
+MAX_BALANCE_AGE_MINUTES: Final = policies.define(
+    "MAX_BALANCE_AGE_MINUTES",
+    60,
+    minimum=1,
+    maximum=2_880,
+    help="An older balance decides no sweep; a person is told.",
+)
+FALLBACK_KEEPS_BUFFER: Final = policies.define(
+    "FALLBACK_KEEPS_BUFFER",
+    default=False,
+    help="Whether the liquidity buffer stays on the account also when overnight money is the"
+    " fallback.",
+)
+ALLOW_INCREMENTAL: Final = policies.define(
+    "ALLOW_INCREMENTAL",
+    default=False,
+    help="Whether a window whose order has left may get another one for what came since.",
+)
+TERM_LIQUIDITY: Final = policies.define(
+    "TERM_LIQUIDITY",
+    default=True,
+    help="Whether bills and notes take only what the projected balance can spare until the ladder"
+    " ends.",
+)
+VAR_READING_HOURS_MAX: Final = policies.define(
+    "VAR_READING_HOURS_MAX",
+    36,
+    minimum=1,
+    maximum=240,
+    help="An older value at risk counts as missing.",
+)
+VAR_OBSERVATIONS_MIN: Final = policies.define(
+    "VAR_OBSERVATIONS_MIN",
+    100,
+    minimum=1,
+    maximum=250,
+    help="A value at risk that rests on fewer days counts as missing.",
 )

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.tenancy import bound, tenant_ids
-from treasury.services import asking, feeds, flows, ingest, sla, transfers, uploading
+from treasury.services import asking, feeds, flows, ingest, sla, sweeps, transfers, uploading
 
 
 @shared_task(name="treasury.execute", ignore_result=True)
@@ -46,3 +46,28 @@ def submit_uploads() -> None:
     """Go on with uploads that wait to be submitted."""
     for tenant in tenant_ids():
         uploading.work_off(tenant=tenant)
+
+
+@shared_task(name="treasury.sweeps.decide", ignore_result=True)
+def decide_sweeps() -> None:
+    """Decide the sweeps of a window that is near."""
+    for tenant in tenant_ids():
+        sweeps.decide_sweeps(tenant=tenant)
+
+
+@shared_task(name="treasury.sweeps.send", ignore_result=True)
+def send_sweeps() -> None:
+    """Sign and hand out orders, note which have left, and fail those that did not in time."""
+    for tenant in tenant_ids():
+        sweeps.sign_due(tenant=tenant)
+        with bound(tenant, actor="system:treasury.sweeps"):
+            sweeps.mark_sent()
+            sweeps.expire_due(now=clock.now())
+
+
+@shared_task(name="treasury.sweeps.follow", ignore_result=True)
+def follow_sweeps() -> None:
+    """Note what was booked of sweeps, and tell of what is overdue."""
+    for tenant in tenant_ids():
+        with bound(tenant, actor="system:treasury.sweeps"):
+            sweeps.follow_money(now=clock.now())

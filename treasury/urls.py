@@ -14,6 +14,7 @@ from treasury.views import (
     proposing,
     readiness,
     rereading,
+    sweeps,
     tasks,
     uploading,
 )
@@ -85,6 +86,10 @@ urlpatterns = [
     path("transfers", movement.transfer_board, name="transfers"),
     path("transfers/<uuid:transfer_id>/track", tasks.track, name="track"),
     path("transfers/<uuid:transfer_id>/recall", movement.recall, name="recall"),
+    path("sweeps", sweeps.overview, name="sweeps"),
+    path("sweeps/decisions/<uuid:decision_id>", sweeps.decision_page, name="sweep-decision"),
+    path(".well-known/sweep-keys.json", sweeps.keys, name="sweep-keys"),
+    path("schemas/sweep_order.schema.json", sweeps.schema, name="sweep-schema"),
     path("tasks", tasks.task_list, name="tasks"),
     path("tasks/count", tasks.open_count, name="tasks-count"),
     path("tasks/export.csv", tasks.export, name="tasks-export"),

@@ -29,6 +29,7 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
     STATIC_DATA: (
         "calendars.holiday", "calendars.weekendrule", "calendars.bankcutoff",
         "treasury.legalentity", "treasury.bank", "treasury.bankaccount",
+        "treasury.sweepproduct", "treasury.sweepeligibility",
         "integrations.bankconnection",
     ),
     TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),

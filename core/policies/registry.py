@@ -24,7 +24,10 @@ Value = TypeVar("Value", Decimal, int, bool, str, time)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy(Generic[Value]):
-    """One knob: stable key, type by its default, bounds, and a sentence for people."""
+    """One knob: stable key, type by its default, bounds, and a sentence for people.
+
+    `check` looks at what bounds cannot say, and raises Invalid.
+    """
 
     key: str
     default: Value
@@ -32,6 +35,7 @@ class Policy(Generic[Value]):
     minimum: Value | None = None
     maximum: Value | None = None
     choices: tuple[Value, ...] = ()
+    check: Callable[[Value], object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,8 @@ def parse(policy: Policy[Value], raw: Any) -> Value:
     if isinstance(plain, Decimal) and not plain.is_finite():
         raise Invalid(f"{policy.key} takes a finite number.", field=policy.key)
     _check_bounds(policy, value)
+    if policy.check is not None:
+        policy.check(value)
     return value
 
 

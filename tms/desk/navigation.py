@@ -61,6 +61,9 @@ ENTRIES: Final = (
         keys="g p",
     ),
     Entry(
+        heading="Cash", title="Sweeps", url_name="treasury:sweeps", icon="arrow-right", keys="g w"
+    ),
+    Entry(
         heading="Cash",
         title="Daily proof",
         url_name="treasury:proofs",

@@ -19,6 +19,8 @@ _DASH: Final = "\u2013"
 # Tone and icon of every state that a page shows; colour is never the only sign.
 _LOOKS: Final[dict[str, tuple[str, str]]] = {
     "DRAFT": ("quiet", "pencil"),
+    "NEW": ("wait", "hourglass"),
+    "ACK": ("ok", "check-circle"),
     "PENDING": ("wait", "hourglass"),
     "ESCALATED": ("warn", "arrow-up"),
     "APPROVED": ("info", "check"),

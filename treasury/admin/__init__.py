@@ -9,6 +9,7 @@ from treasury.admin import (  # noqa: F401 - importing registers
     recalls,
     statements,
     static,
+    sweeps,
     tasks,
     uploading,
 )

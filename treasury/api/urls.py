@@ -10,4 +10,5 @@ urlpatterns = [
     path("", include("treasury.api.periods_urls")),
     path("", include("treasury.api.tracking_urls")),
     path("", include("treasury.api.uploading_urls")),
+    path("", include("treasury.api.sweeps_urls")),
 ]

@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import asking, controls, days, periods, recalls, sealing
+from treasury.guards import asking, controls, days, periods, recalls, sealing, sweeps
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -274,6 +274,7 @@ LINES = (
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
+SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
@@ -287,4 +288,5 @@ TRIGGERS = {
     *recalls.TRIGGERS,
     *periods.TRIGGERS,
     *asking.TRIGGERS,
+    *sweeps.TRIGGERS,
 }

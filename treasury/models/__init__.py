@@ -1,6 +1,6 @@
 """What may exist in the treasury: static data, statements, expected flows, movements."""
 
-from treasury.constants import BeneficiaryState, FreezeState, ProposalState
+from treasury.constants import BeneficiaryState, FreezeState, ProposalState, SweepState
 from treasury.models.beneficiaries import Beneficiary
 from treasury.models.days import DailyBalance, DayMovement, LateFeed
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
@@ -37,6 +37,16 @@ from treasury.models.static import (
     LegalEntity,
     UsdRate,
 )
+from treasury.models.sweeps import (
+    Release,
+    Settlement,
+    SweepDecision,
+    SweepEligibility,
+    SweepKind,
+    SweepMandate,
+    SweepOrder,
+    SweepProduct,
+)
 from treasury.models.tasks import Task
 from treasury.models.uploads import ProposalUpload, UploadedProposal, UploadFormat
 
@@ -45,10 +55,10 @@ __all__ = [
     "BookingStatus", "ChargeBearer", "DailyBalance", "DayMovement", "EntryObservation",
     "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
     "IntradayMode", "LateChange", "LateEntry", "LateFeed", "LateState", "LegalEntity",
-    "PrefundingRequest", "Proof", "Proposal",
-    "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
-    "ReferenceCounter", "RiskReading",
-    "Statement", "StatementBalance", "StatementSource", "StatementState",
-    "SuppressedShortfall", "Task",
-    "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
+    "PrefundingRequest", "Proof", "Proposal", "ProposalState", "ProposalUpload", "Purpose",
+    "Recall", "RecallReason", "RecallState", "ReferenceCounter", "Release", "RiskReading",
+    "Settlement", "Statement", "StatementBalance", "StatementSource", "StatementState",
+    "SuppressedShortfall", "SweepDecision", "SweepEligibility", "SweepKind", "SweepMandate",
+    "SweepOrder", "SweepProduct", "SweepState", "Task", "Transfer", "TransferStatus",
+    "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip

@@ -6,4 +6,5 @@ from treasury.receivers import (  # noqa: F401 - importing subscribes
     freezing,
     movement,
     recalls,
+    sweeps,
 )

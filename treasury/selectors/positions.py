@@ -317,6 +317,9 @@ SELECT e.value_date, coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0),
    AND NOT EXISTS (SELECT 1 FROM treasury_transfer t
                     WHERE t.debit_entry_id = e.id OR t.credit_entry_id = e.id
                        OR t.end_to_end_id = nullif(e.end_to_end_id, ''))
+   AND NOT EXISTS (SELECT 1 FROM treasury_sweeporder o
+                    WHERE o.account_id = e.account_id
+                      AND o.order_id = nullif(e.end_to_end_id, ''))
    AND upper(e.counterparty) NOT IN (SELECT upper(name) FROM treasury_legalentity)
  GROUP BY e.value_date ORDER BY e.value_date
 """
@@ -325,7 +328,8 @@ SELECT e.value_date, coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0),
 def daily_flows(*, account_id: UUID | str, since: date, until: date) -> list[DailyFlow]:
     """Return what came from and went to others per value date; own transfers are left out.
 
-    A transfer is our own when it is one of ours, or when the counterparty is one of our companies.
+    A transfer is our own when it is one of ours, or when the counterparty is one of our companies;
+    sweeps and their returns are our own money too.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DAILY, {"account": account_id, "since": since, "until": until})

@@ -1,6 +1,9 @@
 """References of our own, numbered without gaps or twins."""
 
+from datetime import date
+
 from core.errors import Invalid
+from treasury.engine.sweep_orders import order_id
 from treasury.models import ReferenceCounter
 
 _KINDS = {"FMP": "fund-movement proposals", "RCL": "recalls"}
@@ -16,8 +19,17 @@ def next_reference(*, kind: str) -> str:
     """
     if kind not in _KINDS:
         raise Invalid(f"{kind} is not a kind of reference.", field="kind")
+    return f"{kind}-{_next(kind):06d}"
+
+
+def next_order_id(*, day: date) -> str:
+    """Return the next name of a sweep order of a UTC day, like SWP-2026-11-17-0001."""
+    return order_id(day, _next(f"SWP-{day:%Y%m%d}"))
+
+
+def _next(kind: str) -> int:
     ReferenceCounter.objects.bulk_create([ReferenceCounter(kind=kind)], ignore_conflicts=True)
     counter = ReferenceCounter.objects.select_for_update().get(kind=kind)
     counter.last += 1
     counter.save(update_fields=["last"])
-    return f"{kind}-{counter.last:06d}"
+    return int(counter.last)

@@ -1,0 +1,12 @@
+"""Addresses of sweeps."""
+
+from django.urls import path
+
+from treasury.api import sweeps_views as views
+
+urlpatterns = [
+    path("sweep-intent", views.SweepIntents.as_view(), name="sweep-intents"),
+    path("sweep-intent/<str:order_id>/ack", views.SweepAnswer.as_view(), name="sweep-answer"),
+    path("sweeps/orders", views.SweepOrderList.as_view(), name="sweep-orders"),
+    path("sweeps/decisions", views.SweepDecisionList.as_view(), name="sweep-decisions"),
+]

@@ -1,0 +1,149 @@
+"""Decisions as records: canonical JSON that can be read back, replayed and compared. Pure.
+
+Canonical means: keys in order, no spaces, ASCII, decimals as plain text, instants in UTC. The same
+decision is always the same bytes, so that its digest proves it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from hashlib import sha256
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+from core.errors import Invalid
+from treasury.engine.sweeps import Inputs, Outcome, decide
+
+VERSION: Final = 1
+T = TypeVar("T")
+
+
+def canonical(value: object) -> str:
+    """Return the canonical JSON of plain values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text's bytes, as 64 hexadecimal digits."""
+    return sha256(text.encode()).hexdigest()
+
+
+def record_of(inputs: Inputs, outcome: Outcome) -> str:
+    """Return the record of a decision."""
+    return canonical({"version": VERSION, "inputs": plain(inputs), "outcome": plain(outcome)})
+
+
+def facts_digest(inputs: Inputs) -> str:
+    """Return the digest of what a decision rests on, the instant of deciding left out."""
+    facts = plain(replace(inputs, decided_at=inputs.money.as_of))
+    return digest(canonical(facts))
+
+
+def inputs_of(record: str) -> Inputs:
+    """Return the inputs of a record.
+
+    Raises:
+        Invalid: it is of another version, or no record.
+    """
+    return read(Inputs, _parsed(record)["inputs"])
+
+
+def outcome_of(record: str) -> Outcome:
+    """Return the outcome of a record.
+
+    Raises:
+        Invalid: it is of another version, or no record.
+    """
+    return read(Outcome, _parsed(record)["outcome"])
+
+
+def replayed(record: str) -> str:
+    """Decide anew from a record's inputs and return the record of that decision.
+
+    Raises:
+        Invalid: it is of another version, or no record.
+    """
+    inputs = inputs_of(record)
+    return record_of(inputs, decide(inputs))
+
+
+def differences(one: str, other: str) -> tuple[tuple[str, str, str], ...]:
+    """Return where two records differ: the path, and both values as text."""
+    return tuple(
+        (path, left.get(path, "absent"), right.get(path, "absent"))
+        for left, right in ((_flat(json.loads(one)), _flat(json.loads(other))),)
+        for path in sorted({*left, *right})
+        if left.get(path) != right.get(path)
+    )
+
+
+def _flat(value: Any, path: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        items = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
+    elif isinstance(value, list):
+        items = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+    else:
+        return {path: canonical(value)}
+    return {name: text for key, item in items for name, text in _flat(item, key).items()}
+
+
+def _parsed(record: str) -> dict[str, Any]:
+    try:
+        found = json.loads(record)
+    except ValueError as error:
+        raise Invalid("This is no record of a decision.", field="record") from error
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise Invalid("This record is of a version that is not known.", field="version")
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return dataclasses, decimals, days and instants as what JSON carries."""
+    result: Any = value
+    match value:
+        case Enum():
+            result = value.value
+        case Decimal():
+            # 100 and 100.0000 are one amount, so they are one text.
+            result = f"{value.normalize():f}"
+        case datetime():
+            result = value.astimezone(UTC).isoformat(timespec="microseconds")
+        case date() | time():
+            result = value.isoformat()
+        case tuple():
+            result = [plain(item) for item in value]
+        case _ if is_dataclass(value):
+            result = {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    return result
+
+
+def read(kind: type[T], given: Any) -> T:
+    """Build a dataclass from what `plain` made of it.
+
+    Raises:
+        Invalid: a field is missing, or its value is of another kind.
+    """
+    try:
+        found: T = _read(kind, given)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise Invalid("This record cannot be read.", field="record") from error
+    return found
+
+
+def _read(kind: Any, given: Any) -> Any:
+    if isinstance(kind, UnionType):
+        if given is None:
+            return None
+        kind = next(one for one in get_args(kind) if one is not NoneType)
+    if get_origin(kind) is tuple:
+        return tuple(_read(get_args(kind)[0], item) for item in given)
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(given, Mapping):
+        hints = get_type_hints(kind)
+        made: Any = kind
+        return made(**{one.name: _read(hints[one.name], given[one.name]) for one in fields(kind)})
+    if kind in (date, datetime, time):
+        return kind.fromisoformat(given)
+    return given if kind in (bool, int, str) else kind(given)

@@ -1,0 +1,146 @@
+"""Sweeps: a decision is its record, an order is its decision, and nothing leaves unreleased."""
+
+_PATH = "SET search_path = pg_catalog, public, pg_temp"
+EDGES = (("NEW", "SENT"), ("SENT", "ACK"), ("NEW", "FAILED"), ("SENT", "FAILED"))
+_EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
+
+DECISION = f"""
+CREATE OR REPLACE FUNCTION treasury_guard_sweep_decision() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    outcome jsonb := NEW.record::jsonb -> 'outcome';
+BEGIN
+    IF NEW.record_sha256 <> encode(sha256(convert_to(NEW.record, 'UTF8')), 'hex')
+       OR outcome ->> 'result' IS DISTINCT FROM NEW.result
+       OR outcome ->> 'branch' IS DISTINCT FROM NEW.branch
+       OR outcome ->> 'reason' IS DISTINCT FROM NEW.reason
+       OR outcome ->> 'product' IS DISTINCT FROM NEW.product_code
+       OR (outcome ->> 'amount')::numeric IS DISTINCT FROM NEW.amount THEN
+        RAISE EXCEPTION 'a decision says what its record says' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON treasury_sweepdecision;
+CREATE TRIGGER guard BEFORE INSERT ON treasury_sweepdecision
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_sweep_decision();
+"""
+
+QUESTIONS = f"""
+-- What is approved where a mandate does not reach: the bytes that will be signed.
+CREATE OR REPLACE FUNCTION treasury_sweep_content(o treasury_sweeporder) RETURNS jsonb
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT jsonb_build_object(
+        'sweep', o.id, 'order_id', o.order_id, 'decision', o.decision_id,
+        'account', o.account_id, 'product', o.product_id, 'amount', o.amount::text,
+        'settles_on', o.settles_on, 'matures_on', o.matures_on,
+        'payload_sha256', o.payload_sha256)
+$$;
+
+-- What a mandate has let through on a day; what failed here and was executed late counts too.
+CREATE OR REPLACE FUNCTION treasury_mandate_used(mandate uuid, on_day date, besides uuid)
+RETURNS numeric LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
+     WHERE o.mandate_id = treasury_mandate_used.mandate AND o.day = on_day
+       AND o.release = 'MANDATE' AND o.id <> besides
+       AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)
+$$;
+
+CREATE OR REPLACE FUNCTION treasury_mandate_covers(o treasury_sweeporder) RETURNS boolean
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    m treasury_sweepmandate;
+BEGIN
+    -- Orders under one mandate are counted one after the other.
+    SELECT * INTO m FROM treasury_sweepmandate WHERE id = o.mandate_id FOR NO KEY UPDATE;
+    RETURN coalesce(m.is_active AND m.account_id = o.account_id
+        AND (m.product_id IS NULL OR m.product_id = o.product_id)
+        AND o.day BETWEEN m.valid_from AND m.valid_until
+        AND o.amount <= m.order_max
+        AND treasury_mandate_used(m.id, o.day, o.id) + o.amount <= m.day_max, false);
+END $$;
+"""
+
+ORDER = rf"""
+CREATE OR REPLACE FUNCTION treasury_guard_sweep_order() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    may_change text[] := ARRAY['state', 'release', 'reason', 'jws', 'key_id', 'intent_id',
+        'attempts', 'due_at', 'sent_at', 'acked_at', 'bank_ref', 'failed_at', 'late_ack_at',
+        'settlement'];
+    signed text;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a sweep order is never deleted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state <> 'NEW' OR NEW.jws <> '' OR NEW.settlement <> 'PENDING'
+           OR NEW.release = 'APPROVED' OR NEW.late_ack_at IS NOT NULL
+           OR NEW.payload_sha256 <> encode(sha256(convert_to(NEW.payload, 'UTF8')), 'hex') THEN
+            RAISE EXCEPTION 'a sweep order begins as NEW, unsigned'
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF NOT EXISTS (
+            SELECT 1 FROM treasury_sweepdecision d
+              JOIN treasury_bankaccount a ON a.id = d.account_id AND a.currency = 'USD'
+              JOIN treasury_sweepproduct p ON p.code = d.product_code AND p.tenant_id = d.tenant_id
+             WHERE d.id = NEW.decision_id AND d.result = 'SWEEP' AND d.amount = NEW.amount
+               AND d.account_id = NEW.account_id AND p.id = NEW.product_id
+               AND d.cutoff_at = NEW.cutoff_at AND d.day = NEW.day)
+           OR (NEW.payload::jsonb ->> 'order_id', (NEW.payload::jsonb ->> 'amount_usd')::numeric)
+              IS DISTINCT FROM (NEW.order_id::text, NEW.amount) THEN
+            RAISE EXCEPTION 'a sweep order is what was decided' USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.release = 'MANDATE' AND NOT treasury_mandate_covers(NEW) THEN
+            RAISE EXCEPTION 'sweep order % goes beyond its mandate', NEW.order_id
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF to_jsonb(NEW) - may_change IS DISTINCT FROM to_jsonb(OLD) - may_change
+       OR (NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (VALUES {_EDGE_ROWS})) THEN
+        RAISE EXCEPTION 'a sweep order does not go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.release <> OLD.release AND NOT (
+        OLD.release = 'WAITING' AND NEW.release = 'APPROVED' AND NEW.state = 'NEW'
+        AND approvals_is_approved('treasury.sweep', NEW.id, 1, treasury_sweep_content(NEW))) THEN
+        RAISE EXCEPTION 'sweep order % has not been approved by enough people', NEW.order_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.jws <> OLD.jws THEN
+        signed := translate(rtrim(replace(encode(
+            convert_to(NEW.payload, 'UTF8'), 'base64'), E'\n', ''), '='), '+/', '-_');
+        IF OLD.jws <> '' OR NEW.release = 'WAITING' OR NEW.state <> 'NEW'
+           OR split_part(NEW.jws, '.', 2) <> signed THEN
+            RAISE EXCEPTION 'what is signed is the released order, once'
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF treasury_is_frozen() THEN
+            RAISE EXCEPTION 'all outflows are stopped' USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
+    IF NEW.state = 'SENT' AND OLD.state = 'NEW' AND (NEW.jws = '' OR NEW.release = 'WAITING') THEN
+        RAISE EXCEPTION 'sweep order % is not signed', NEW.order_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF (OLD.settlement, NEW.settlement) NOT IN (
+        ('PENDING', 'PENDING'), ('PENDING', 'SETTLED'), ('SETTLED', 'SETTLED'),
+        ('SETTLED', 'RETURNED'), ('RETURNED', 'RETURNED')) THEN
+        RAISE EXCEPTION 'money of a sweep goes out before it comes back'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON treasury_sweeporder;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_sweeporder
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_sweep_order();
+"""
+
+SWEEPS = DECISION + QUESTIONS + ORDER
+TRIGGERS = {
+    "treasury_sweepdecision.guard",
+    "treasury_sweepdecision.append_only",
+    "treasury_sweeporder.guard",
+}

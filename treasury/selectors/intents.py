@@ -1,0 +1,73 @@
+"""What consumers pull: orders as they were handed out, in the order in which they were committed.
+
+A cursor is the place of the last item that was read. Places are given after the commit, gapless
+and in commit order, so that a reader who remembers one misses nothing.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from core.events.models import OutboxEvent
+from treasury.errors import CursorRefused
+from treasury.events import SweepIntent
+
+LIMIT_DEFAULT: Final = 50
+LIMIT_MAX: Final = 200
+CURSOR_CHARS_MAX: Final = 64
+_PLACE: Final = re.compile(r"v1:([0-9]{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intents:
+    """One answer: items in order, where the next one begins, and whether more waits there."""
+
+    items: tuple[dict[str, Any], ...]
+    next_cursor: str
+    has_more: bool
+
+
+def cursor_at(place: int) -> str:
+    """Return the cursor of a place."""
+    return base64.urlsafe_b64encode(f"v1:{place}".encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str) -> int:
+    """Return the place that a cursor means; an empty one is the beginning.
+
+    Raises:
+        CursorRefused: it is none that was handed out here.
+    """
+    if not cursor:
+        return 0
+    padded = cursor[:CURSOR_CHARS_MAX] + "=" * (-len(cursor) % 4)
+    try:
+        text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
+        found = _PLACE.fullmatch(text.decode("ascii"))
+    except (binascii.Error, ValueError) as error:
+        raise CursorRefused("This cursor was not handed out here.", field="after") from error
+    if found is None:
+        raise CursorRefused("This cursor was not handed out here.", field="after")
+    return int(found[1])
+
+
+def intents_after(*, cursor: str, limit: int = LIMIT_DEFAULT) -> Intents:
+    """Return what was handed out after a cursor; the same question again gives the same items.
+
+    Raises:
+        CursorRefused: the cursor is none of ours.
+    """
+    place = place_of(cursor)
+    rows = list(
+        OutboxEvent.objects.filter(topic=SweepIntent.topic, sequence__gt=place).order_by(
+            "sequence"
+        )[: limit + 1]
+    )
+    shown = rows[:limit]
+    return Intents(
+        items=tuple({"cursor": cursor_at(row.sequence or 0), **row.payload} for row in shown),
+        next_cursor=cursor_at(shown[-1].sequence or 0) if shown else cursor or cursor_at(0),
+        has_more=len(rows) > limit,
+    )

@@ -1,0 +1,30 @@
+"""The writers of sweeps."""
+
+from treasury.services.sweeps.answering import Answer, answer_order
+from treasury.services.sweeps.deciding import Decided, decide_account, decide_sweeps, decide_window
+from treasury.services.sweeps.ordering import expire_due, fail_unreleased, release_order
+from treasury.services.sweeps.replaying import Replay, replay_decision, replay_record
+from treasury.services.sweeps.sending import mark_sent, sign_due
+from treasury.services.sweeps.settling import follow_money
+from treasury.services.sweeps.static import save_eligibility, save_mandate, save_product
+
+__all__ = [
+    "Answer",
+    "Decided",
+    "Replay",
+    "answer_order",
+    "decide_account",
+    "decide_sweeps",
+    "decide_window",
+    "expire_due",
+    "fail_unreleased",
+    "follow_money",
+    "mark_sent",
+    "release_order",
+    "replay_decision",
+    "replay_record",
+    "save_eligibility",
+    "save_mandate",
+    "save_product",
+    "sign_due",
+]

@@ -1,0 +1,86 @@
+"""Where the money of orders is, as the entries of the account prove it."""
+
+from datetime import datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q
+
+from treasury.constants import SweepState
+from treasury.models import ExpectedFlow, FlowSource, FlowState, Settlement, SweepOrder
+from treasury.services import tasks
+
+ZONE: Final = ZoneInfo("America/New_York")
+BACK_BY: Final = time(10, 0)
+ANSWER_AFTER: Final = timedelta(minutes=30)
+BATCH_MAX: Final = 500
+
+
+@transaction.atomic
+def follow_money(*, now: datetime) -> list[SweepOrder]:
+    """Note what was booked out and back; tell of what is overdue. Return what moved on.
+
+    Money that is due back is looked for until ten in the morning in New York; an order without an
+    answer half an hour after its window becomes a task, and stays as it is.
+    """
+    open_orders = list(
+        SweepOrder.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("account")
+        .exclude(settlement=Settlement.RETURNED)
+        .filter(Q(state__in=(SweepState.SENT, SweepState.ACK)) | Q(late_ack_at__isnull=False))
+        .order_by("id")[:BATCH_MAX]
+    )
+    matched = _matched(open_orders)
+    moved = []
+    for held in open_orders:
+        reached = _reached(held, matched)
+        if reached != held.settlement:
+            held.settlement = reached
+            held.save(update_fields=["settlement"])
+            moved.append(held)
+        if reached == Settlement.RETURNED:
+            tasks.answer_task(kind="sweep_return_late", key=held.order_id, note="It came back.")
+        else:
+            _tell_overdue(held, now)
+    return moved
+
+
+def _matched(orders: list[SweepOrder]) -> set[str]:
+    names = [f"{one.order_id}:{way}" for one in orders for way in ("out", "back")]
+    found = ExpectedFlow.objects.filter(
+        source=FlowSource.SWEEP, source_ref__in=names, state=FlowState.MATCHED
+    )
+    return set(found.values_list("source_ref", flat=True))
+
+
+def _reached(held: SweepOrder, matched: set[str]) -> str:
+    if f"{held.order_id}:out" not in matched:
+        return held.settlement
+    if held.settlement == Settlement.PENDING:
+        return Settlement.SETTLED
+    if f"{held.order_id}:back" in matched:
+        return Settlement.RETURNED
+    return held.settlement
+
+
+def _tell_overdue(held: SweepOrder, now: datetime) -> None:
+    if held.state == SweepState.SENT and now >= held.cutoff_at + ANSWER_AFTER:
+        tasks.open_task(
+            task=tasks.TaskIn(
+                kind="sweep_unanswered",
+                key=held.order_id,
+                title=f"{held.order_id}: no answer from the connector",
+                detail="It stays sent and its money reserved. Ask whether it was executed.",
+            )
+        )
+    due = datetime.combine(held.matures_on, BACK_BY, ZONE)
+    if held.state == SweepState.ACK and now >= due:
+        tasks.open_task(
+            task=tasks.TaskIn(
+                kind="sweep_return_late",
+                key=held.order_id,
+                title=f"{held.order_id} has not come back",
+                detail=f"{held.comes_back:,.2f} USD were due on {held.matures_on}.",
+            )
+        )
