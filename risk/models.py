@@ -93,7 +93,7 @@ class AccountRisk(TenantModel):
     base_kind = models.CharField(max_length=20)
     base_amount = _amount()
     var_bps = models.DecimalField(max_digits=14, decimal_places=4, null=True)
-    limit_bps = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    limit_bps = models.DecimalField(max_digits=14, decimal_places=4)
     missing = models.CharField(max_length=11, choices=Missing, blank=True)
     inputs_sha256 = models.CharField(max_length=64)
     tested_day = models.DateField(null=True)
@@ -181,9 +181,7 @@ class AccountRisk(TenantModel):
     @property
     def is_over_limit(self) -> bool:
         """Tell whether the figure is above the limit; equal to it is not."""
-        if self.var_bps is None or self.limit_bps is None:
-            return False
-        return bool(self.var_bps > self.limit_bps)
+        return self.var_bps is not None and bool(self.var_bps > self.limit_bps)
 
     @property
     def why_missing(self) -> str:

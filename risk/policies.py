@@ -1,4 +1,8 @@
-"""The risk room's policies: each reading of the requirements, with its default."""
+"""The risk room's policies: each reading of the requirements, with its default.
+
+The limit, how old a reading may be, and how few days are too few belong to the sweeps that follow
+them (treasury.policies).
+"""
 
 from decimal import Decimal
 from typing import Final
@@ -26,13 +30,6 @@ VAR_WINDOW_DAYS: Final = policies.define(
     minimum=100,
     maximum=OBSERVATIONS_MAX,
     help="How many past business days the value at risk is taken from.",
-)
-VAR_OBSERVATIONS_MIN: Final = policies.define(
-    "VAR_OBSERVATIONS_MIN",
-    100,
-    minimum=50,
-    maximum=OBSERVATIONS_MAX,
-    help="With fewer known business days there is no figure, and sweeps take their fall-back.",
 )
 VAR_BASE: Final = policies.define(
     "VAR_BASE",

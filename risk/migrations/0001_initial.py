@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('base_kind', models.CharField(max_length=20)),
                 ('base_amount', models.DecimalField(decimal_places=4, max_digits=20, null=True)),
                 ('var_bps', models.DecimalField(decimal_places=4, max_digits=14, null=True)),
-                ('limit_bps', models.DecimalField(decimal_places=4, max_digits=14, null=True)),
+                ('limit_bps', models.DecimalField(decimal_places=4, max_digits=14)),
                 ('missing', models.CharField(blank=True, choices=[('TOO_FEW', 'too few business days are known'), ('NO_BASE', 'the balance it would be a share of is not positive'), ('NO_CALENDAR', "the currency's calendar does not say which days were open")], max_length=11)),
                 ('inputs_sha256', models.CharField(max_length=64)),
                 ('tested_day', models.DateField(null=True)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,17 +21,14 @@ from risk.models import Missing
 from risk.policies import (
     VAR_BASE,
     VAR_CONFIDENCE,
-    VAR_OBSERVATIONS_MIN,
     VAR_QUANTILE,
     VAR_WINDOW_DAYS,
 )
+from treasury.policies import VAR_LIMIT_BPS, VAR_OBSERVATIONS_MIN
 from treasury.selectors import netflows, positions
 
 if TYPE_CHECKING:
     from treasury.models import BankAccount
-
-# The sweeps' own limit; without it nothing is called too much.
-LIMIT_POLICY: Final = "VAR_LIMIT_BPS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +40,7 @@ class Definition:
     window_days: int
     observations_min: int
     base_kind: str
-    limit_bps: Decimal | None
+    limit_bps: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,6 @@ class Gathered:
 
 def definition() -> Definition:
     """Return what the tenant's policies say now."""
-    limit = policies.defined().get(LIMIT_POLICY)
     window = policies.get(VAR_WINDOW_DAYS)
     return Definition(
         quantile=Quantile(policies.get(VAR_QUANTILE)),
@@ -76,7 +72,7 @@ def definition() -> Definition:
         window_days=window,
         observations_min=min(policies.get(VAR_OBSERVATIONS_MIN), window),
         base_kind=policies.get(VAR_BASE),
-        limit_bps=None if limit is None else Decimal(policies.get(limit)),
+        limit_bps=policies.get(VAR_LIMIT_BPS),
     )
 
 
@@ -188,7 +184,7 @@ def _digest(
         wanted.window_days,
         wanted.observations_min,
         wanted.base_kind,
-        None if wanted.limit_bps is None else f"{wanted.limit_bps.normalize():f}",
+        f"{wanted.limit_bps.normalize():f}",
         None if base is None else f"{base:f}",
         [(f"{one.day}", f"{one.amount:f}") for one in observations],
     ]

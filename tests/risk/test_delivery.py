@@ -29,11 +29,11 @@ from tests.risk.conftest import (
     OpenAccount,
     amounts,
     business_days_before,
-    close_yesterday,
     give_past,
 )
 from tests.tms.desk.conftest import client_of
 from tms.schedule import SCHEDULE
+from treasury import metrics as treasury_metrics
 from treasury.models import BankAccount
 
 
@@ -66,10 +66,10 @@ def test_readings_are_listed_and_narrowed(api: APIClient, reading: AccountRisk) 
     assert (found["observations"], found["quantile"]) == (250, "hf6")
     zone = reading.backtest.zone
     for fits in (f"zone={zone}", "latest=true", "currency=USD", f"account={reading.account_id}",
-                 f"since={TODAY}", "over_limit=false"):  # fmt: skip
+                 f"since={TODAY}", "over_limit=true"):  # fmt: skip
         assert len(api.get(f"{path}?{fits}").json()["results"]) == 1, fits
     for other in ("zone=RED", "currency=EUR", f"until={TODAY - timedelta(days=1)}",
-                  "over_limit=true", "missing=TOO_FEW"):  # fmt: skip
+                  "over_limit=false", "missing=TOO_FEW"):  # fmt: skip
         assert api.get(f"{path}?{other}").json()["results"] == [], other
 
 
@@ -256,21 +256,22 @@ def test_beat_measures_every_tenant(account: BankAccount) -> None:
     assert AccountRisk.objects.count() == 1
 
 
-def test_the_metrics_tell_the_highest_figure_of_a_currency(
+def test_the_metrics_tell_zones_and_what_is_missing(
     account: BankAccount, open_account: OpenAccount
 ) -> None:
-    calm = open_account("USD calm")
-    give_past(calm, ["-1.00"] * 250)
-    close_yesterday(calm, "1000000.00")
     open_account("USD empty")
     measure_risk(now=FRIDAY)
-    highest = AccountRisk.objects.get(account=account).var_bps
-    highest_by_currency, without = metrics.newest_by_currency()
-    assert (highest_by_currency, without) == ({"USD": highest}, 1)
-    told = {one.name: one.samples for one in metrics.ValueAtRisk().collect()}
-    assert told["treasury_var_bps"][0].labels == {"currency": "USD"}
-    assert told["treasury_var_bps"][0].value == float(highest or 0)
-    assert told["treasury_var_missing_accounts"][0].value == 1
+    zone = AccountRisk.objects.get(account=account).backtest.zone
+    told = {one.name: one.samples for one in metrics.Standing().collect()}
+    zones = {one.labels["zone"]: one.value for one in told["risk_backtest_accounts"]}
+    assert zones == {"green": 0, "yellow": 0, "red": 0} | {zone.lower(): 1}
+    assert told["risk_var_missing_accounts"][0].value == 1
+
+
+def test_the_figure_itself_is_told_by_the_treasury(account: BankAccount) -> None:
+    reading = measure_account(account_id=account.pk, now=FRIDAY)
+    told = {one.name: one.samples for one in treasury_metrics.Sweeps().collect()}
+    assert [one.value for one in told["treasury_var_bps"]] == [float(reading.var_bps or 0)]
 
 
 def judged(exceedances: int, *, days: int = 250, p: str, runs: str | None = "0.6") -> Backtest:

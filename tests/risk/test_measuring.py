@@ -13,7 +13,6 @@ from core.events.models import OutboxEvent
 from risk.engine.tails import Quantile, tail
 from risk.models import AccountRisk, RiskRun
 from risk.policies import VAR_QUANTILE
-from risk.selectors import inputs
 from risk.selectors import readings as reads
 from risk.services.measuring import measure_account, measure_risk
 from tests.liquidity.books import book
@@ -114,12 +113,17 @@ def test_a_currency_without_a_calendar_has_no_figure(open_account: OpenAccount) 
     assert measured(odd).missing == "NO_CALENDAR"
 
 
-def test_days_without_flows_are_zeros(open_account: OpenAccount) -> None:
+def quiet_account(open_account: OpenAccount) -> BankAccount:
+    """Return an account of 250 business days with three flows and 10,000,000.00."""
     quiet = open_account("USD quiet")
     days = business_days_before(TODAY, 250)
     book(quiet, [(days[0], "-1.00"), (days[120], "-70000.00"), (days[200], "-90000.00")])
-    close_yesterday(quiet, "1000000.00")
-    reading = measured(quiet)
+    close_yesterday(quiet, "10000000.00")
+    return quiet
+
+
+def test_days_without_flows_are_zeros(open_account: OpenAccount) -> None:
+    reading = measured(quiet_account(open_account))
     # Ranks 2 and 3 of the losses are 70,000 and 1: 0.49 × 70,000 + 0.51 × 1.
     assert reading.var_amount == Decimal("34300.51")
     assert reading.observations == 250
@@ -173,6 +177,17 @@ def test_what_a_bank_sweeps_by_itself_is_left_out(account: BankAccount, code: st
     assert measured(account).var_amount != before.var_amount
     BankEntry.objects.filter(pk__in=[one.pk for one in made]).update(transaction_code=code)
     assert measured(account).var_amount == before.var_amount
+
+
+def test_transfers_of_our_own_that_fund_a_payout_stay(
+    account: BankAccount, open_account: OpenAccount
+) -> None:
+    before = measured(account)
+    made = book(account, [(day, "-8000000.00") for day in business_days_before(TODAY, 5)])
+    BankEntry.objects.filter(pk__in=[one.pk for one in made]).update(
+        counterparty=account.entity.name
+    )
+    assert measured(account).var_amount != before.var_amount
 
 
 def test_the_codes_of_zero_balance_accounts_count_in_bai2_alone(account: BankAccount) -> None:
@@ -301,13 +316,6 @@ def test_an_unknown_account_is_refused(account: BankAccount) -> None:
         measure_account(account_id=account.entity_id, now=FRIDAY)
 
 
-@pytest.fixture
-def limit(monkeypatch: pytest.MonkeyPatch) -> Decimal:
-    """A limit of a tenth of a basis point, from a policy that every tenant has."""
-    monkeypatch.setattr(inputs, "LIMIT_POLICY", "PREFUNDING_BUFFER_PCT")
-    return Decimal("0.10")
-
-
 def alerts() -> list[OutboxEvent]:
     return [
         one
@@ -316,18 +324,20 @@ def alerts() -> list[OutboxEvent]:
     ]
 
 
-def test_passing_the_limit_is_told_once(account: BankAccount, limit: Decimal) -> None:
+def test_passing_the_limit_is_told_once(open_account: OpenAccount) -> None:
+    """The limit is ten basis points; 34,300.51 of ten millions are 34.3."""
+    account = quiet_account(open_account)
     reading = measured(account)
-    assert reading.limit_bps == limit
+    assert (reading.limit_bps, reading.var_bps) == (Decimal(10), Decimal("34.3005"))
     assert reading.is_over_limit
     (alert,) = alerts()
     assert alert.payload["subject_id"] == str(account.pk)
     book(account, [(TODAY - timedelta(days=1), "-3.00")])
-    assert measured(account).pk != reading.pk
+    assert measured(account).is_over_limit
     assert len(alerts()) == 1
 
 
-def test_below_the_limit_nobody_is_told(open_account: OpenAccount, limit: Decimal) -> None:
+def test_below_the_limit_nobody_is_told(open_account: OpenAccount) -> None:
     calm = open_account("USD calm")
     give_past(calm, ["-1.00"] * 250)
     close_yesterday(calm, "1000000.00")

@@ -30,6 +30,9 @@ SELECT e.account_id, e.value_date, sum(e.amount)
                     WHERE t.debit_entry_id = e.id OR t.credit_entry_id = e.id
                        OR t.return_entry_id = e.id
                        OR t.end_to_end_id = nullif(e.end_to_end_id, ''))
+   AND NOT EXISTS (SELECT 1 FROM treasury_sweeporder o
+                    WHERE o.account_id = e.account_id
+                      AND o.order_id = nullif(e.end_to_end_id, ''))
  GROUP BY 1, 2
 """
 
@@ -66,8 +69,8 @@ class NetFlows:
 def net_flows(accounts: Sequence[UUID], *, since: date, until: date) -> dict[UUID, NetFlows]:
     """Return each account's net flows from `since` to `until`, both included, in two queries.
 
-    Internal sweeps are left out: transfers of ours with that purpose, with their returns, and
-    what a bank moves by itself to balance accounts. Other transfers between own accounts stay:
+    Sweeps are left out with their returns: orders of ours, transfers with that purpose, and what
+    a bank moves by itself to balance accounts. Other transfers between own accounts stay:
     the cash that funds a payout is missing on the account it left.
     """
     facts: dict[str, Any] = {
