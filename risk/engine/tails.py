@@ -25,7 +25,7 @@ BLOCK_ROWS: Final = 128
 
 
 class Quantile(StrEnum):
-    """What "the 99 % quantile" of a sample means; they differ by a sixth on ordinary data.
+    """What "the 99 % quantile" of a sample means; they differ by a tenth on ordinary data.
 
     `hf6` is exceeded with the wanted probability in independent data. `hf7` is what spreadsheets
     and numpy take when nobody says otherwise; on 250 days it is exceeded half again too often.
