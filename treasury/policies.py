@@ -159,7 +159,7 @@ MAX_BALANCE_AGE_MINUTES: Final = policies.define(
     "MAX_BALANCE_AGE_MINUTES",
     60,
     minimum=1,
-    maximum=2_880,
+    maximum=10_080,
     help="An older balance decides no sweep; a person is told.",
 )
 FALLBACK_KEEPS_BUFFER: Final = policies.define(

@@ -35,6 +35,8 @@ OBJECTS: dict[str, dict[str, str]] = {
         "uetr": "uetr",
         "upload_id": "upload",
         "late_id": "late",
+        "decision_id": "decision",
+        "order_id": "sweep",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

@@ -223,6 +223,7 @@ APPEND_ONLY = {
     "risk_riskrun": {"SELECT", "INSERT"},
     "risk_accountrisk": {"SELECT", "INSERT"},
     "risk_backtest": {"SELECT", "INSERT"},
+    "treasury_sweepdecision": {"SELECT", "INSERT"},
     "treasury_daymovement": {"SELECT"},
     "treasury_dailybalance": {"SELECT"},
 }

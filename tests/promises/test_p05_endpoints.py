@@ -48,6 +48,8 @@ PUBLIC: Final = {
     "api/schema/": "the shape of the API, no data",
     "docs": "the shape of the API, no data",
     "redoc": "the shape of the API, no data",
+    ".well-known/sweep-keys.json": "public keys, the system's own, without tenants",
+    "schemas/sweep_order.schema.json": "the shape of an order, no data",
     "api/v1/token": "the machines' door",
     "api/v1/token/refresh": "the machines' door",
 }
@@ -101,6 +103,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "cancel": {"reason": "mistake"},
     "close": {"findings": "it was needed", "note": "looked into"},
     "rearm": {"reason": "more was needed"},
+    "ack": {"status": "ACK", "bank_ref": "a reference"},
 }
 ROUTES: Final = [
     route

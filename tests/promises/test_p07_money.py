@@ -287,6 +287,7 @@ SIGNED: Final = {
     "treasury_dailybalance.balance": "an account may be overdrawn",
     "treasury_riskreading.base_amount": "an account may be overdrawn",
     "risk_accountrisk.base_amount": "an account may be overdrawn",
+    "treasury_sweepproduct.rate": "money may cost something to keep",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.

@@ -19,7 +19,7 @@ from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
 from risk.services.measuring import measure_risk
-from tms.demo import history, people, plans, statics
+from tms.demo import history, people, plans, statics, sweeping
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
     PEOPLE_FACTS,
@@ -140,12 +140,13 @@ def _begin(number: int, wish: Wish) -> Seeded:
     place, slug, now = bank_place(number), slug_of(number), clock.now()
     tenant = statics.make_tenant(slug=slug, number=number)
     with bound(tenant, actor=ACTOR, reason="a demo tenant"):
-        statics.make_static_data(
+        ids = statics.make_static_data(
             accounts=demo_accounts(number),
             place=place,
             tenant_number=number,
             secret=settings.TMS_BANK_HTTP_SECRET,
         )
+        sweeping.make_sweeps(accounts=demo_accounts(number), ids=ids, today=now.date())
         statics.refresh_rates(now=now)
         cast = people.create_people(seed=wish.seed)
         open_tenant(actor=None)

@@ -52,8 +52,8 @@ def make_products() -> tuple[SweepProduct, SweepProduct, SweepProduct]:
     """Make the overnight product, the four-week bill and the green note in the bound tenant."""
 
     def make(code: str, kind: str, cutoff: time, **more: Any) -> SweepProduct:
-        return sweeps.save_product(
-            product=SweepProduct(
+        return sweeps.add_product(
+            product=sweeps.ProductIn(
                 code=code,
                 name=code.replace("_", " ").title(),
                 kind=kind,
@@ -116,14 +116,14 @@ def make_mandate(account: BankAccount, **more: Any) -> SweepMandate:
     """Let an account sweep five million per order and eight per day this month."""
     facts: dict[str, Any] = {
         "name": f"Sweeps of {account.label}",
-        "account": account,
+        "account_id": account.pk,
         "order_max": Decimal(5_000_000),
         "day_max": Decimal(8_000_000),
         "valid_from": date(2026, 11, 1),
         "valid_until": date(2026, 11, 30),
         **more,
     }
-    return sweeps.save_mandate(mandate=SweepMandate(**facts))
+    return sweeps.add_mandate(mandate=sweeps.MandateIn(**facts))
 
 
 def build_sweeping(tenant: Tenant, folder: Path) -> Sweeping:

@@ -6,12 +6,24 @@ from treasury.services.sweeps.ordering import expire_due, fail_unreleased, relea
 from treasury.services.sweeps.replaying import Replay, replay_decision, replay_record
 from treasury.services.sweeps.sending import mark_sent, sign_due
 from treasury.services.sweeps.settling import follow_money
-from treasury.services.sweeps.static import save_eligibility, save_mandate, save_product
+from treasury.services.sweeps.static import (
+    MandateIn,
+    ProductIn,
+    add_mandate,
+    add_product,
+    save_eligibility,
+    save_mandate,
+    save_product,
+)
 
 __all__ = [
     "Answer",
     "Decided",
+    "MandateIn",
+    "ProductIn",
     "Replay",
+    "add_mandate",
+    "add_product",
     "answer_order",
     "decide_account",
     "decide_sweeps",

@@ -1,7 +1,10 @@
 """Products, eligibility and mandates: checked here, changed by two people."""
 
+from dataclasses import dataclass, fields
+from datetime import date, time
 from decimal import Decimal
 from typing import Final, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import IntegrityError, transaction
@@ -10,9 +13,71 @@ from calendars.selectors import calendar_data
 from core.errors import Invalid
 from treasury.errors import AlreadyKnown
 from treasury.models import SweepEligibility, SweepKind, SweepMandate, SweepProduct
+from treasury.selectors import accounts as account_selectors
 
 CENT: Final = Decimal("0.01")
 Row = TypeVar("Row", SweepProduct, SweepMandate, SweepEligibility)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductIn:
+    """A product to record; `rate` is a yearly share on 360 days, for a bill its discount."""
+
+    code: str
+    name: str
+    kind: str
+    cutoff_local: time
+    timezone: str
+    calendar: str
+    rate: Decimal
+    settlement_days: int = 0
+    tenor_days: int = 1
+    increment: Decimal = CENT
+    minimum: Decimal = Decimal(0)
+    cap: Decimal | None = None
+    is_green: bool = False
+    for_all_companies: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateIn:
+    """A mandate to record; without `product` it holds for every product."""
+
+    name: str
+    account_id: UUID
+    order_max: Decimal
+    day_max: Decimal
+    valid_from: date
+    valid_until: date
+    product: str = ""
+
+
+def add_product(*, product: ProductIn) -> SweepProduct:
+    """Record a product.
+
+    Raises:
+        Invalid: zone, increment, limits, rate or days cannot be right.
+        CalendarUnknown: its calendar is not installed.
+        AlreadyKnown: there is one of that code.
+    """
+    facts = {one.name: getattr(product, one.name) for one in fields(ProductIn)}
+    return save_product(product=SweepProduct(**facts))
+
+
+def add_mandate(*, mandate: MandateIn) -> SweepMandate:
+    """Record a mandate.
+
+    Raises:
+        AccountUnknown: there is no such account.
+        Invalid: no such product, not a dollar account, limits or days that cannot be right.
+        AlreadyKnown: there is one of that name.
+    """
+    facts = {one.name: getattr(mandate, one.name) for one in fields(MandateIn)}
+    account, code = account_selectors.account(facts.pop("account_id")), facts.pop("product")
+    product = SweepProduct.objects.filter(code=code).first()
+    if code and product is None:
+        raise Invalid(f"There is no product {code}.", field="product")
+    return save_mandate(mandate=SweepMandate(account=account, product=product, **facts))
 
 
 @transaction.atomic

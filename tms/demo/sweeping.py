@@ -1,0 +1,88 @@
+"""What the demo's excess dollars may be swept into, and how much without asking."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from core import policies
+from tms.demo.accounts import DemoAccount
+from treasury.policies import MAX_BALANCE_AGE_MINUTES
+from treasury.services import sweeps
+
+NEW_YORK: Final = "America/New_York"
+CALENDAR: Final = "FED"
+SWEPT: Final = "USD Operating"
+ORDER_MAX: Final = Decimal(25_000_000)
+DAY_MAX: Final = Decimal(40_000_000)
+MANDATE_DAYS: Final = 365
+# The demo's banks write once a day, and not at weekends: four days bridge a long one.
+BALANCE_AGE_MINUTES: Final = 5_760
+# Rates to practise with.
+PRODUCTS: Final = (
+    sweeps.ProductIn(
+        code="FED_RRP",
+        name="Overnight government money fund",
+        kind="OVERNIGHT",
+        cutoff_local=time(13, 15),
+        timezone=NEW_YORK,
+        calendar=CALENDAR,
+        rate=Decimal("0.0350"),
+        for_all_companies=True,
+    ),
+    sweeps.ProductIn(
+        code="TBILL_4W",
+        name="Four-week Treasury bill",
+        kind="BILL",
+        cutoff_local=time(14, 0),
+        timezone=NEW_YORK,
+        calendar=CALENDAR,
+        rate=Decimal("0.0385"),
+        settlement_days=1,
+        tenor_days=28,
+        increment=Decimal(100),
+        for_all_companies=True,
+    ),
+    sweeps.ProductIn(
+        code="CARBON_NOTE",
+        name="Green term note",
+        kind="NOTE",
+        cutoff_local=time(12, 0),
+        timezone=NEW_YORK,
+        calendar=CALENDAR,
+        rate=Decimal("0.0360"),
+        settlement_days=2,
+        tenor_days=28,
+        increment=Decimal(1_000),
+        cap=Decimal(10_000_000),
+        is_green=True,
+    ),
+)
+
+
+def make_sweeps(
+    *, accounts: Sequence[DemoAccount], ids: Mapping[str, UUID], today: date
+) -> tuple[str, ...]:
+    """Make products and a mandate for the operating account; return the products' codes."""
+    for product in PRODUCTS:
+        sweeps.add_product(product=product)
+    for one in accounts:
+        if one.role.label == SWEPT:
+            sweeps.add_mandate(
+                mandate=sweeps.MandateIn(
+                    name=f"Sweeps of {SWEPT}",
+                    account_id=ids[one.number],
+                    order_max=ORDER_MAX,
+                    day_max=DAY_MAX,
+                    valid_from=today,
+                    valid_until=today + timedelta(days=MANDATE_DAYS),
+                )
+            )
+    policies.write_version(
+        policy=MAX_BALANCE_AGE_MINUTES,
+        value=BALANCE_AGE_MINUTES,
+        actor=None,
+        reason="The demo's banks write once a day.",
+    )
+    return tuple(product.code for product in PRODUCTS)
