@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.api.fields import AmountField
@@ -62,10 +63,11 @@ class ReadingDetailOut(ReadingOut):
     class Meta(ReadingOut.Meta):
         fields = [*ReadingOut.Meta.fields, "backtest"]
 
-    def get_backtest(self, reading: AccountRisk) -> BacktestOut | None:
+    @extend_schema_field(BacktestOut(allow_null=True))
+    def get_backtest(self, reading: AccountRisk) -> Any:
         """Return the backtest, if there is one."""
         found = getattr(reading, "backtest", None)
-        return None if found is None else BacktestOut(found).data  # type: ignore[return-value]
+        return None if found is None else BacktestOut(found).data
 
 
 class TestedDayOut(serializers.Serializer[Any]):
@@ -77,13 +79,13 @@ class TestedDayOut(serializers.Serializer[Any]):
     is_exceeded = serializers.BooleanField()
 
 
-class RunIn(serializers.Serializer[Any]):
+class MeasureIn(serializers.Serializer[Any]):
     """Measure one account, or all of them."""
 
     account = serializers.UUIDField(required=False)
 
 
-class RunOut(serializers.Serializer[Any]):
+class MeasuredOut(serializers.Serializer[Any]):
     """The readings that are now the newest, and how many of them are new."""
 
     readings = ReadingOut(many=True)

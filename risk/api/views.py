@@ -84,10 +84,10 @@ class Runner(APIView):
     permission_classes = (IsAuthenticated, HasRole)
     roles_for_writing = RUNNERS
 
-    @extend_schema(request=wire.RunIn, responses=wire.RunOut, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=wire.MeasureIn, responses=wire.MeasuredOut, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> Response:
         """Measure one account or all, once per Idempotency-Key."""
-        given = wire.RunIn(data=request.data)
+        given = wire.MeasureIn(data=request.data)
         given.is_valid(raise_exception=True)
         return once(request, lambda: self._run(given.validated_data.get("account")))
 
@@ -95,8 +95,8 @@ class Runner(APIView):
         if account is None:
             done = measure_risk(now=clock.now())
             answer = {"readings": done.readings, "new": len(done.new)}
-            return Response(wire.RunOut(answer).data)
+            return Response(wire.MeasuredOut(answer).data)
         before = readings.newest_of(account)
         found = measure_account(account_id=account, now=clock.now())
         is_new = before is None or before.pk != found.pk
-        return Response(wire.RunOut({"readings": [found], "new": int(is_new)}).data)
+        return Response(wire.MeasuredOut({"readings": [found], "new": int(is_new)}).data)
