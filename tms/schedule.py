@@ -30,6 +30,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "start approved transfers": {"task": "treasury.execute", "schedule": 2.0},
     "submit uploads": {"task": "treasury.uploads", "schedule": 3.0},
     "forecast": {"task": "liquidity.forecast", "schedule": 900.0},
+    "measure risk": {
+        "task": "risk.measure",
+        # Before the first sweeps of the day, and again when the morning's statements are in.
+        "schedule": crontab(hour="5,12", minute="10"),
+    },
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "keep the demo fresh": {"task": "demo.keep_fresh", "schedule": 3600.0},

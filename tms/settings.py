@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "integrations.apps.IntegrationsConfig",
     "treasury.apps.TreasuryConfig",
     "liquidity.apps.LiquidityConfig",
+    "risk.apps.RiskConfig",
 ]
 
 MIDDLEWARE = [

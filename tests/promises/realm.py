@@ -35,6 +35,7 @@ from integrations import services as lines
 from liquidity import selectors as forecasts
 from liquidity.engine.occurrences import RuleKind
 from liquidity.services import forecasting, planning
+from risk.services import measuring
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.treasury.bank import paper
@@ -489,6 +490,13 @@ def _forecasts(mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
     return {"plan": str(planned.pk), "pattern": str(recurring.pk), "forecast": str(made.pk)}
 
 
+def _risk(accounts: dict[str, BankAccount]) -> dict[str, str]:
+    """Measure every account; their pasts are too short for a figure, and that is a reading too."""
+    done = measuring.measure_risk(now=clock.now())
+    (made,) = [one for one in done.readings if one.account_id == accounts["payout"].pk]
+    return {"reading": str(made.pk)}
+
+
 def _changes(tenant: UUID, mark: str, clerk: User) -> dict[str, str]:
     with _at_work(tenant, clerk):
         change = propose_change(
@@ -576,6 +584,7 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         objects |= _late(objects["entry"])
     with _at_work(tenant):
         objects |= _forecasts(mark, accounts)
+        objects |= _risk(accounts)
         objects |= _sweeps(mark, digit, accounts)
     objects |= _changes(tenant, mark, people["static_data"])
     drain(tenant=tenant)

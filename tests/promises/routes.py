@@ -21,6 +21,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "statement_id": "statement",
         "entry_id": "entry",
         "forecast_id": "forecast",
+        "reading_id": "reading",
         "plan_id": "plan",
         "pattern_id": "pattern",
         "suppressed_id": "suppressed",

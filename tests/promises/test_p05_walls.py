@@ -23,6 +23,7 @@ EMPTY = {
     "integrations_linestate": "born with the first call of a line",
     "integrations_linesample": "born with the first call of a line",
     "integrations_linenote": "born with the first trouble of a line",
+    "risk_backtest": "takes a hundred business days; tests/risk/test_measuring.py",
     "treasury_latefeed": "born when a feed is late; tests/treasury/bank/test_proofs.py",
     "treasury_transferstatus": "born with the first answer of a bank",
     "treasury_recall": "born with a request; tests/treasury/movement/test_recalls.py",

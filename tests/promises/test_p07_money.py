@@ -286,6 +286,7 @@ SIGNED: Final = {
     "treasury_dailybalance.booked": "credit and debit",
     "treasury_dailybalance.balance": "an account may be overdrawn",
     "treasury_riskreading.base_amount": "an account may be overdrawn",
+    "risk_accountrisk.base_amount": "an account may be overdrawn",
     "treasury_sweepproduct.rate": "money may cost something to keep",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }

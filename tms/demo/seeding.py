@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +18,7 @@ from core.changes.services import open_tenant
 from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
+from risk.services.measuring import measure_risk
 from tms.demo import history, payees, people, plans, statics, sweeping
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
@@ -35,6 +36,7 @@ from treasury.selectors import accounts as treasury_accounts
 
 QUICK_DAYS: Final = 35
 DAYS_DEFAULT: Final = 365
+RISK_DAYS: Final = 10
 ACTOR: Final = "system:demo"
 TOKENS_FRESH_SECONDS: Final = 12 * 3_600
 COMPLETE: Final = "complete"
@@ -200,6 +202,7 @@ def _take_in_the_past(
         say(f"{row.slug}: the time before is in the books after {took.seconds} s")
     if past.older:
         say(f"{row.slug}: {forecast(tenant=tenant, now=clock.now())}")
+    say(f"{row.slug}: {measure(tenant=tenant, now=clock.now())}")
     history.seal_all(tenant=tenant)
     row.stage = COMPLETE
     store()
@@ -223,6 +226,16 @@ def forecast(*, tenant: UUID, now: datetime) -> str:
         run = run_daily_forecast(now=now).run
     history.settle_events(tenant=tenant)
     return f"{run.shortfalls_count} of {run.accounts_count} accounts will run short"
+
+
+def measure(*, tenant: UUID, now: datetime) -> str:
+    """Measure the accounts as on each of the last days and today; say how many have a figure."""
+    with bound(tenant, actor=ACTOR, reason="the demo's risk"):
+        for back in range(RISK_DAYS, 0, -1):
+            measure_risk(now=now, day=now.date() - timedelta(days=back))
+        run = measure_risk(now=now).run
+    history.settle_events(tenant=tenant)
+    return f"{run.measured_count} of {run.accounts_count} accounts have a value at risk"
 
 
 def refresh_all() -> Report:

@@ -99,6 +99,7 @@ ENTRIES: Final = (
         icon="drop",
         keys="g s",
     ),
+    Entry(heading="Cash", title="Risk", url_name="risk:overview", icon="scale", keys="g i"),
     Entry(
         heading="Payments",
         title="Prefunding",
