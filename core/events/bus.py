@@ -123,16 +123,32 @@ def publish(event: Event) -> UUID:
         causation_id=cause.event_id if cause else None,
         producer=type(event).__module__.partition(".")[0],
     )
-    Delivery.objects.bulk_create(
+    waiting = [
         Delivery(event=row, consumer=consumer, aggregate=row.aggregate, due_at=moment)
         for consumer in _handlers.get(event.topic, {})
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
-    # Once per transaction, however many events it publishes.
-    if not any(entry[1] is wake.workers for entry in connection.run_on_commit):
-        transaction.on_commit(wake.workers)
+    ]
+    if waiting:
+        Delivery.objects.bulk_create(waiting)
+        _once_per_transaction(wake.workers)
+    if _once_per_transaction(_relay_was_told):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
     return event_id
+
+
+def _once_per_transaction(act: Callable[[], None]) -> bool:
+    """Let `act` follow the commit, once however many events ask; return whether it was new.
+
+    What a savepoint takes back is forgotten with it, and asked for anew.
+    """
+    if any(entry[1] is act for entry in connection.run_on_commit):
+        return False
+    transaction.on_commit(act)
+    return True
+
+
+def _relay_was_told() -> None:
+    """Mark a transaction whose commit carries the NOTIFY; there is nothing left to do."""
 
 
 def envelope_of(row: OutboxEvent) -> Envelope:

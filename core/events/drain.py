@@ -25,7 +25,8 @@ BACKOFF_SECONDS_MAX: Final = 60
 _CLAIM = """
     UPDATE core_delivery d
        SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
-     WHERE d.id IN (
+      FROM core_outboxevent o
+     WHERE o.id = d.event_id AND d.id IN (
         SELECT c.id FROM core_delivery c
          WHERE c.state = 'WAITING' AND c.due_at <= %(now)s
            AND (c.locked_until IS NULL OR c.locked_until < %(now)s)
@@ -34,7 +35,7 @@ _CLAIM = """
                  WHERE e.consumer = c.consumer AND e.aggregate = c.aggregate AND c.aggregate <> ''
                    AND e.state = 'WAITING' AND e.event_id < c.event_id)
          ORDER BY c.due_at, c.event_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-    RETURNING d.id, d.fence
+    RETURNING d.id, d.fence, d.consumer, o.correlation_id::text
 """
 
 
@@ -44,6 +45,8 @@ class Claim:
 
     delivery: UUID
     fence: int
+    consumer: str
+    correlation: str
 
 
 class LeaseLost(Exception):
@@ -60,13 +63,16 @@ def claim(*, tenant: UUID, limit: int = BATCH_MAX) -> list[Claim]:
     }
     with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
         cursor.execute(_CLAIM, facts)
-        return [Claim(delivery=row[0], fence=row[1]) for row in cursor.fetchall()]
+        return [
+            Claim(delivery=row[0], fence=row[1], consumer=row[2], correlation=row[3])
+            for row in cursor.fetchall()
+        ]
 
 
 def handle(*, tenant: UUID, claimed: Claim) -> bool:
     """Run one delivery's handler; effect and completion commit together. Return whether it did."""
     try:
-        with bound(tenant, actor="system:drain"):
+        with bound(tenant, actor=f"system:{claimed.consumer}", request=claimed.correlation):
             delivery = (
                 Delivery.objects.select_for_update(of=("self",))
                 .select_related("event")
@@ -90,14 +96,7 @@ def _run(delivery: Delivery) -> None:
     handler = handler_for(envelope.type, delivery.consumer)
     if handler is None:
         raise NotFound(f"No code handles {envelope.type} for {delivery.consumer}.")
-    with (
-        caused_by(envelope),
-        bound(
-            envelope.tenant,
-            actor=f"system:{delivery.consumer}",
-            request=str(envelope.correlation_id),
-        ),
-    ):
+    with caused_by(envelope):
         handler(envelope)
 
 

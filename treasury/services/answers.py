@@ -196,7 +196,7 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
         charge_currency=said.charge_currency,
         event_id=said.event_id,
     )
-    if said.bank_reference:
+    if said.bank_reference[:70] not in ("", held.bank_reference):
         held.bank_reference = said.bank_reference[:70]
         held.save(update_fields=["bank_reference"])
     outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")
