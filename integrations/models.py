@@ -496,6 +496,12 @@ class Message(FSMModelMixin, TenantModel):
             ),
             models.Index(fields=["tenant", "direction", "-id"], name="message_recent"),
             models.Index(fields=["tenant", "reference"], name="message_by_reference"),
+            # Looked at with every collection of every line; few ever lie there.
+            models.Index(
+                fields=["tenant", "connection"],
+                condition=Q(state="SET_ASIDE"),
+                name="message_set_aside",
+            ),
         ]
 
     def __str__(self) -> str:
