@@ -236,6 +236,14 @@ def lines_of_payment(reference: str, *, home: str) -> set[str]:
     return {home, *routes, *(code for pair in carried for code in pair if code)}
 
 
+def references_in_file(file_reference: str) -> list[tuple[str, str]]:
+    """Return the orders that went in one file: end-to-end and message reference of each."""
+    if not file_reference:
+        return []
+    rows = Message.objects.outbound().filter(carrier__message_reference=file_reference)
+    return list(rows.order_by("id").values_list("reference", "message_reference"))
+
+
 def payment_message(reference: str) -> Message | None:
     """Return the latest message of a payment by its end-to-end reference."""
     return messages().outbound().filter(reference=reference).order_by("-attempt").first()

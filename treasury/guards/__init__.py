@@ -4,7 +4,7 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import asking, controls, days, periods, recalls, sealing
+from treasury.guards import asking, batches, controls, days, periods, recalls, sealing
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -272,6 +272,7 @@ LINES = (
     + "REVOKE EXECUTE ON FUNCTION treasury_keep_days() FROM PUBLIC;"
 )
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
+BATCHES = batches.BATCHES
 DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
 TRIGGERS = {
@@ -286,4 +287,5 @@ TRIGGERS = {
     *recalls.TRIGGERS,
     *periods.TRIGGERS,
     *asking.TRIGGERS,
+    *batches.TRIGGERS,
 }
