@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from core import clock
-from core.events import wake
 from core.events.models import Delivery, OutboxEvent
 from core.ids import uuid7
 from core.tenancy.context import current_tenant_id
@@ -129,21 +128,20 @@ def publish(event: Event) -> UUID:
     ]
     if waiting:
         Delivery.objects.bulk_create(waiting)
-        _once_per_transaction(wake.workers)
-    if _once_per_transaction(_relay_was_told):
+    if _is_first_of_its_transaction():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
     return event_id
 
 
-def _once_per_transaction(act: Callable[[], None]) -> bool:
-    """Let `act` follow the commit, once however many events ask; return whether it was new.
+def _is_first_of_its_transaction() -> bool:
+    """Say whether the relay still has to be told of this transaction: once, whatever it publishes.
 
-    What a savepoint takes back is forgotten with it, and asked for anew.
+    What a savepoint takes back is forgotten with it, the NOTIFY too, and asked for anew.
     """
-    if any(entry[1] is act for entry in connection.run_on_commit):
+    if any(entry[1] is _relay_was_told for entry in connection.run_on_commit):
         return False
-    transaction.on_commit(act)
+    transaction.on_commit(_relay_was_told)
     return True
 
 

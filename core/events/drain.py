@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 
 from core import clock
 from core.errors import DomainError, Invalid, NotFound
+from core.events import wake
 from core.events.bus import caused_by, envelope_of, handler_for
 from core.events.models import Delivery, DeliveryState, OutboxEvent
 from core.tenancy import bound, tenant_ids
@@ -18,7 +19,8 @@ logger = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX: Final = 8
 LEASE_SECONDS: Final = 30
-BATCH_MAX: Final = 50
+# Whoever drains takes a few at a time, so that others find something to help with.
+BATCH_MAX: Final = 10
 BACKOFF_SECONDS_MAX: Final = 60
 
 # Oldest first within (consumer, aggregate): a delivery waits for its elder unless that one is dead.
@@ -133,13 +135,20 @@ def next_attempt_at(attempts: int) -> datetime:
     return clock.now() + timedelta(seconds=min(2 ** (attempts - 1), BACKOFF_SECONDS_MAX))
 
 
-def drain(*, tenant: UUID, rounds_max: int = 20) -> int:
-    """Handle what waits for `tenant`, in rounds because handlers publish more. Return the count."""
-    handled = 0
+def drain(*, tenant: UUID, rounds_max: int = 100) -> int:
+    """Handle what waits for `tenant`, in rounds because handlers publish more. Return the count.
+
+    The relay hears of every commit and drains; a worker is called when it finds a full batch. An
+    extra task for each event would cost more than most events do.
+    """
+    handled, called = 0, False
     for _ in range(rounds_max):
         claims = claim(tenant=tenant)
         if not claims:
             break
+        if len(claims) == BATCH_MAX and not called:
+            wake.workers()
+            called = True
         handled += sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
     return handled
 
