@@ -244,6 +244,16 @@ def references_in_file(file_reference: str) -> list[tuple[str, str]]:
     return list(rows.order_by("id").values_list("reference", "message_reference"))
 
 
+def orders_in(file: Message) -> MessageQuerySet:
+    """Return the orders that a file carries, in its order; none for an order by itself."""
+    return messages().filter(carrier=file).order_by("id")
+
+
+def file_of(message_id: UUID | str) -> Message | None:
+    """Return the file that carries an order together with others, without its bytes."""
+    return messages().filter(orders__pk=message_id).first()
+
+
 def payment_message(reference: str) -> Message | None:
     """Return the latest message of a payment by its end-to-end reference."""
     return messages().outbound().filter(reference=reference).order_by("-attempt").first()

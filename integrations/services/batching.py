@@ -37,7 +37,8 @@ def leaves_at(*, group_key: str, writing: Writing, not_after: datetime | None) -
     if not group_key:
         return now
     waiting = Message.objects.filter(group_key=group_key, state=MessageState.QUEUED, carrier=None)
-    if waiting.count() + 1 >= writing.max_payments_per_file:
+    # It fills the file that those before it began.
+    if (waiting.count() + 1) % writing.max_payments_per_file == 0:
         return now
     latest = not_after - CUTOFF_MARGIN if not_after else None
     wished = now + timedelta(seconds=writing.gather_seconds)
