@@ -25,4 +25,5 @@ class IntegrationsConfig(AppConfig):
             "integrations_message.guard_content",
             "integrations_message.guard_rows",
             "integrations_message.guard_route",
+            "integrations_message.guard_carrier",
         }

@@ -383,9 +383,17 @@ class MessageQuerySet(models.QuerySet["Message"]):
         free = Q(locked_until__isnull=True) | Q(locked_until__lt=now)
         return self.outbound().filter(free, state=state, due_at__lte=now)
 
+    def leaving(self) -> Self:
+        """Keep what is handed to a bank: files of several orders, and orders that go alone."""
+        return self.filter(carrier__isnull=True)
+
+    def single_orders(self) -> Self:
+        """Keep what a bank can be asked about: each order by itself, however it travelled."""
+        return self.filter(orders_count=0)
+
     def abandoned(self, *, now: datetime) -> Self:
         """Keep messages whose sender went silent in the middle of the call."""
-        return self.outbound().filter(state=MessageState.SENDING, locked_until__lt=now)
+        return self.leaving().outbound().filter(state=MessageState.SENDING, locked_until__lt=now)
 
 
 def _has_reason(state: str) -> models.CheckConstraint:
@@ -420,6 +428,27 @@ class Message(FSMModelMixin, TenantModel):
     seen_count = models.PositiveIntegerField(default=1)
     put_away = models.CharField(max_length=400, blank=True)
     handled_at = models.DateTimeField(null=True)
+
+    group_key = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What orders that may share a file have in common; empty goes alone.",
+    )
+    carrier = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="orders",
+        db_index=False,
+        help_text="The file that carries this order together with others.",
+    )
+    orders_count = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="How many orders this file carries together; 0 is an order by itself.",
+    )
 
     rail = models.CharField(max_length=16, blank=True)
     reference = models.CharField(max_length=35, blank=True)
@@ -475,6 +504,12 @@ class Message(FSMModelMixin, TenantModel):
                 ),
             ),
             models.CheckConstraint(
+                name="message_carries_or_is_carried",
+                condition=Q(carrier__isnull=True, orders_count=0)
+                | Q(direction="OUT", carrier__isnull=True, orders_count__gte=2, group_key="")
+                | (Q(direction="OUT", carrier__isnull=False, orders_count=0) & ~Q(group_key="")),
+            ),
+            models.CheckConstraint(
                 name="message_sent_has_time",
                 condition=~Q(state="SENT") | Q(sent_at__isnull=False),
             ),
@@ -496,6 +531,22 @@ class Message(FSMModelMixin, TenantModel):
             ),
             models.Index(fields=["tenant", "direction", "-id"], name="message_recent"),
             models.Index(fields=["tenant", "reference"], name="message_by_reference"),
+            models.Index(
+                fields=["tenant", "carrier"],
+                condition=Q(carrier__isnull=False),
+                name="message_by_carrier",
+            ),
+            models.Index(
+                fields=["tenant", "group_key"],
+                condition=Q(state="QUEUED", carrier__isnull=True) & ~Q(group_key=""),
+                name="message_to_gather",
+            ),
+            # Looked at with every collection of every line; few ever lie there.
+            models.Index(
+                fields=["tenant", "connection"],
+                condition=Q(state="SET_ASIDE"),
+                name="message_set_aside",
+            ),
         ]
 
     def __str__(self) -> str:

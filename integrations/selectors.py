@@ -68,15 +68,68 @@ def was_handled(message_id: UUID | str) -> bool:
     return bool(message(message_id).state == MessageState.HANDLED)
 
 
-def handled_twin(message_id: UUID | str) -> UUID | None:
-    """Return a handled message of the same bytes from another line that reads alike."""
-    found = message(message_id)
-    reading = getattr(found.connection, "profile_id", None)
-    twins = messages().inbound().filter(sha256=found.sha256, state=MessageState.HANDLED)
-    for twin in twins.exclude(pk=found.pk):
-        if getattr(twin.connection, "profile_id", None) == reading:
-            return twin.pk
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """A message as it was when it was opened: its row with its bytes, read from the table once."""
+
+    row: Message
+
+    @property
+    def was_handled(self) -> bool:
+        """Say whether its content is in the books already."""
+        return bool(self.row.state == MessageState.HANDLED)
+
+    @property
+    def data(self) -> bytes:
+        """Return the bytes as they were received."""
+        return bytes(self.row.body)
+
+    def dialect(self) -> Dialect:
+        """Return the dialect of the bank that sent it; no profile follows the standards.
+
+        Raises:
+            ProfileInvalid: the bank's profile is not understood.
+        """
+        profile = self.row.connection.profile
+        return parse_dialect(profile.reading) if profile and profile.reading else PLAIN
+
+    def body_sha256(self) -> str:
+        """Return what messages share that differ in number and time only; empty if unknown.
+
+        Raises:
+            ProfileInvalid: the bank's profile is not understood.
+        """
+        return body_digest(self.data, dialect=self.dialect())
+
+    def read(self) -> ParsedMessage | StatusReport | RecallReport:
+        """Read it in its bank's dialect.
+
+        Raises:
+            ProfileInvalid: the bank's profile is not understood.
+            UnreadableMessage: with the reason in words.
+        """
+        return read_message(self.data, dialect=self.dialect())
+
+    def handled_twin(self) -> UUID | None:
+        """Return a handled message of the same bytes from another line that reads alike."""
+        twins = messages().inbound().filter(sha256=self.row.sha256, state=MessageState.HANDLED)
+        for twin in twins.exclude(pk=self.row.pk):
+            if twin.connection.profile_id == self.row.connection.profile_id:
+                return twin.pk
+        return None
+
+
+def opened(message_id: UUID | str) -> Archived:
+    """Open a message to read it.
+
+    Raises:
+        MessageUnknown: there is none.
+    """
+    rows = Message.objects.select_related("connection__profile")
+    found = rows.filter(pk=message_id).first()
+    if found is None:
+        raise MessageUnknown("There is no such message.", id=str(message_id))
+    return Archived(row=found)
 
 
 def message_bytes(message_id: UUID | str) -> bytes:
@@ -105,17 +158,7 @@ def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport | Reca
         ProfileInvalid: the bank's profile is not understood.
         UnreadableMessage: with the reason in words.
     """
-    return read_message(message_bytes(message_id), dialect=dialect_of(message_id))
-
-
-def body_sha256(message_id: UUID | str) -> str:
-    """Return what messages share that differ in their number and time only; empty if unknown.
-
-    Raises:
-        MessageUnknown: there is none.
-        ProfileInvalid: the bank's profile is not understood.
-    """
-    return body_digest(message_bytes(message_id), dialect=dialect_of(message_id))
+    return opened(message_id).read()
 
 
 def written_at(message_id: UUID | str, *, locator: str) -> tuple[tuple[str, str], ...]:
@@ -191,6 +234,24 @@ def lines_of_payment(reference: str, *, home: str) -> set[str]:
     carried = orders.values_list("connection__code", "routed_from__code")
     routes = Route.objects.filter(home__code=home).values_list("connection__code", flat=True)
     return {home, *routes, *(code for pair in carried for code in pair if code)}
+
+
+def references_in_file(file_reference: str) -> list[tuple[str, str]]:
+    """Return the orders that went in one file: end-to-end and message reference of each."""
+    if not file_reference:
+        return []
+    rows = Message.objects.outbound().filter(carrier__message_reference=file_reference)
+    return list(rows.order_by("id").values_list("reference", "message_reference"))
+
+
+def orders_in(file: Message) -> MessageQuerySet:
+    """Return the orders that a file carries, in its order; none for an order by itself."""
+    return messages().filter(carrier=file).order_by("id")
+
+
+def file_of(message_id: UUID | str) -> Message | None:
+    """Return the file that carries an order together with others, without its bytes."""
+    return messages().filter(orders__pk=message_id).first()
 
 
 def payment_message(reference: str) -> Message | None:

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from core import clock
-from core.events import wake
 from core.events.models import Delivery, OutboxEvent
 from core.ids import uuid7
 from core.tenancy.context import current_tenant_id
@@ -123,16 +122,31 @@ def publish(event: Event) -> UUID:
         causation_id=cause.event_id if cause else None,
         producer=type(event).__module__.partition(".")[0],
     )
-    Delivery.objects.bulk_create(
+    waiting = [
         Delivery(event=row, consumer=consumer, aggregate=row.aggregate, due_at=moment)
         for consumer in _handlers.get(event.topic, {})
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
-    # Once per transaction, however many events it publishes.
-    if not any(entry[1] is wake.workers for entry in connection.run_on_commit):
-        transaction.on_commit(wake.workers)
+    ]
+    if waiting:
+        Delivery.objects.bulk_create(waiting)
+    if _is_first_of_its_transaction():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
     return event_id
+
+
+def _is_first_of_its_transaction() -> bool:
+    """Say whether the relay still has to be told of this transaction: once, whatever it publishes.
+
+    What a savepoint takes back is forgotten with it, the NOTIFY too, and asked for anew.
+    """
+    if any(entry[1] is _relay_was_told for entry in connection.run_on_commit):
+        return False
+    transaction.on_commit(_relay_was_told)
+    return True
+
+
+def _relay_was_told() -> None:
+    """Mark a transaction whose commit carries the NOTIFY; there is nothing left to do."""
 
 
 def envelope_of(row: OutboxEvent) -> Envelope:

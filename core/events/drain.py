@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 
 from core import clock
 from core.errors import DomainError, Invalid, NotFound
+from core.events import wake
 from core.events.bus import caused_by, envelope_of, handler_for
 from core.events.models import Delivery, DeliveryState, OutboxEvent
 from core.tenancy import bound, tenant_ids
@@ -18,14 +19,16 @@ logger = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX: Final = 8
 LEASE_SECONDS: Final = 30
-BATCH_MAX: Final = 50
+# Whoever drains takes a few at a time, so that others find something to help with.
+BATCH_MAX: Final = 10
 BACKOFF_SECONDS_MAX: Final = 60
 
 # Oldest first within (consumer, aggregate): a delivery waits for its elder unless that one is dead.
 _CLAIM = """
     UPDATE core_delivery d
        SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
-     WHERE d.id IN (
+      FROM core_outboxevent o
+     WHERE o.id = d.event_id AND d.id IN (
         SELECT c.id FROM core_delivery c
          WHERE c.state = 'WAITING' AND c.due_at <= %(now)s
            AND (c.locked_until IS NULL OR c.locked_until < %(now)s)
@@ -34,7 +37,7 @@ _CLAIM = """
                  WHERE e.consumer = c.consumer AND e.aggregate = c.aggregate AND c.aggregate <> ''
                    AND e.state = 'WAITING' AND e.event_id < c.event_id)
          ORDER BY c.due_at, c.event_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-    RETURNING d.id, d.fence
+    RETURNING d.id, d.fence, d.consumer, o.correlation_id::text
 """
 
 
@@ -44,6 +47,8 @@ class Claim:
 
     delivery: UUID
     fence: int
+    consumer: str
+    correlation: str
 
 
 class LeaseLost(Exception):
@@ -60,13 +65,16 @@ def claim(*, tenant: UUID, limit: int = BATCH_MAX) -> list[Claim]:
     }
     with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
         cursor.execute(_CLAIM, facts)
-        return [Claim(delivery=row[0], fence=row[1]) for row in cursor.fetchall()]
+        return [
+            Claim(delivery=row[0], fence=row[1], consumer=row[2], correlation=row[3])
+            for row in cursor.fetchall()
+        ]
 
 
 def handle(*, tenant: UUID, claimed: Claim) -> bool:
     """Run one delivery's handler; effect and completion commit together. Return whether it did."""
     try:
-        with bound(tenant, actor="system:drain"):
+        with bound(tenant, actor=f"system:{claimed.consumer}", request=claimed.correlation):
             delivery = (
                 Delivery.objects.select_for_update(of=("self",))
                 .select_related("event")
@@ -90,14 +98,7 @@ def _run(delivery: Delivery) -> None:
     handler = handler_for(envelope.type, delivery.consumer)
     if handler is None:
         raise NotFound(f"No code handles {envelope.type} for {delivery.consumer}.")
-    with (
-        caused_by(envelope),
-        bound(
-            envelope.tenant,
-            actor=f"system:{delivery.consumer}",
-            request=str(envelope.correlation_id),
-        ),
-    ):
+    with caused_by(envelope):
         handler(envelope)
 
 
@@ -134,13 +135,20 @@ def next_attempt_at(attempts: int) -> datetime:
     return clock.now() + timedelta(seconds=min(2 ** (attempts - 1), BACKOFF_SECONDS_MAX))
 
 
-def drain(*, tenant: UUID, rounds_max: int = 20) -> int:
-    """Handle what waits for `tenant`, in rounds because handlers publish more. Return the count."""
-    handled = 0
+def drain(*, tenant: UUID, rounds_max: int = 100) -> int:
+    """Handle what waits for `tenant`, in rounds because handlers publish more. Return the count.
+
+    The relay hears of every commit and drains; a worker is called when it finds a full batch. An
+    extra task for each event would cost more than most events do.
+    """
+    handled, called = 0, False
     for _ in range(rounds_max):
         claims = claim(tenant=tenant)
         if not claims:
             break
+        if len(claims) == BATCH_MAX and not called:
+            wake.workers()
+            called = True
         handled += sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
     return handled
 

@@ -1,4 +1,4 @@
-"""Wake the workers after a commit: a hint for speed that may get lost without harm."""
+"""Call the workers to help with a backlog: a hint for speed that may get lost without harm."""
 
 import structlog
 from celery import current_app
@@ -9,7 +9,7 @@ logger = structlog.get_logger(__name__)
 
 
 def workers() -> None:
-    """Ask a worker to drain the deliveries now; beat asks again every few seconds anyway."""
+    """Ask a worker to drain too, now; beat asks again every few seconds anyway."""
     try:
         current_app.send_task("core.events.drain", ignore_result=True, retry=False)
     except (OperationalError, RedisError, OSError) as error:

@@ -52,6 +52,7 @@ def bound(
     `actor` is a user's id, or `system:<name>` for the system's own work. Where actor or request
     are not given they are taken over from the outer block, which is restored afterwards: a
     setting survives the release of a savepoint, so leaving it would leak into the outer block.
+    The end of the transaction itself ends its settings.
 
     Raises:
         FourEyesNeeded: the block wrote what only an approved change may write.
@@ -63,6 +64,7 @@ def bound(
         request=request or (outer.request if outer else ""),
         reason=reason,
     )
+    is_nested = connection.in_atomic_block
     with _in_words(), transaction.atomic():
         _announce(scope)
         token = _scope.set(scope)
@@ -70,7 +72,7 @@ def bound(
             yield scope
         finally:
             _scope.reset(token)
-        if not connection.needs_rollback:
+        if is_nested and not connection.needs_rollback:
             _announce(outer)
 
 

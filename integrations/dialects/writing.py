@@ -14,6 +14,10 @@ ALL_RAILS: Final = "*"
 NAME_CHARS_MAX: Final = 140
 RULES_MAX: Final = 10
 LINES_MAX: Final = 10
+# What a line takes in one file where its bank says nothing else, and how long orders wait.
+PAYMENTS_PER_FILE_MAX: Final = 1_000
+GATHER_SECONDS: Final = 10
+GATHER_SECONDS_MAX: Final = 3_600
 _BIC: Final = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z0-9]{1,35}", re.ASCII)
@@ -207,6 +211,8 @@ class Writing:
     sender_bic: str = ""
     note_to_bank: str = ""
     report_requests: bool = False
+    max_payments_per_file: int = 1
+    gather_seconds: int = GATHER_SECONDS
     rails: Mapping[str, RailTerms] = field(default_factory=lambda: RAIL_TERMS)
     regulatory: tuple[RegulatoryRule, ...] = REGULATORY
 
@@ -230,6 +236,16 @@ HELP: Final = (
         "report_requests",
         "true or false",
         "Whether the bank takes camt.060: asked for a report when a payment's outcome is unknown.",
+    ),
+    (
+        "max_payments_per_file",
+        f"1 to {PAYMENTS_PER_FILE_MAX}",
+        "Orders of one account, day and rail that share a file at most; 1 sends each alone.",
+    ),
+    (
+        "gather_seconds",
+        f"0 to {GATHER_SECONDS_MAX}",
+        "How long an order waits for others that may share its file.",
     ),
     ("note_to_bank", "text", "Written for our own bank in every order; see information."),
     (
@@ -263,10 +279,21 @@ def parse_writing(raw: Mapping[str, Any]) -> Writing:
         sender_bic=_formed(keys, "sender_bic", _BIC, "is a BIC"),
         note_to_bank=_note(keys),
         report_requests=keys.flag("report_requests", default=False),
+        max_payments_per_file=keys.count(
+            "max_payments_per_file", default=1, least=1, most=PAYMENTS_PER_FILE_MAX
+        ),
+        gather_seconds=keys.count(
+            "gather_seconds", default=GATHER_SECONDS, least=0, most=GATHER_SECONDS_MAX
+        ),
         rails=_rails(keys),
         regulatory=_rules(keys),
     )
     keys.nothing_left()
+    if writing.max_payments_per_file > 1 and writing.format.is_interbank:
+        raise ProfileInvalid(
+            f"{writing.format} carries one payment: banks settle them one by one.",
+            field="max_payments_per_file",
+        )
     if writing.format.is_interbank and not writing.sender_bic:
         raise ProfileInvalid(
             f"{writing.format} needs sender_bic: banks know each other by it.", field="sender_bic"

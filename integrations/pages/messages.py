@@ -22,6 +22,7 @@ from integrations.pages.layout import laid_out
 TEXT_CHARS_MAX: Final = 200
 KIND_CHARS_MAX: Final = 16
 BYTES_SHOWN_MAX: Final = 200_000
+ORDERS_SHOWN_MAX: Final = 1_000
 
 
 class MessageFilter(FilterForm):
@@ -80,6 +81,7 @@ MESSAGES: Final = Listing(
         "reference": lambda row: row.reference,
         "message_reference": lambda row: row.message_reference,
         "attempt": lambda row: row.attempt or None,
+        "orders": lambda row: row.orders_count or None,
         "seen": lambda row: row.seen_count,
         "bytes": lambda row: row.size_bytes,
         "sha256": lambda row: row.sha256,
@@ -111,6 +113,8 @@ def message_page(request: HttpRequest, message_id: UUID) -> HttpResponse:
     context = {
         "message": message,
         "uses": registry.uses_of(message.pk, message.reference),
+        "file": selectors.file_of(message.pk) if message.carrier_id else None,
+        "orders": selectors.orders_in(message)[:ORDERS_SHOWN_MAX],
         "may_try_again": actor(request).has_role(*services.ROLES_FOR_TRYING_AGAIN),
         "text": laid_out(body[:BYTES_SHOWN_MAX].decode("utf-8", "replace")),
         "is_cut": len(body) > BYTES_SHOWN_MAX,

@@ -35,12 +35,11 @@ from integrations.constants import (
     LEASE_MARGIN_SECONDS,
     LEASE_START_SECONDS,
     REASON_CHARS_MAX,
-    SEAL_CONSTRAINT,
 )
 from integrations.engine.line import Admission, pause
 from integrations.events import PaymentSent, PaymentUnknown
 from integrations.models import BankConnection, Message, MessageState
-from integrations.services import lines, routing
+from integrations.services import batching, lines, routing
 from integrations.services.queueing import refuse
 
 logger = structlog.get_logger(__name__)
@@ -137,6 +136,7 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
             now = clock.now()
             message = (
                 Message.objects.due(MessageState.QUEUED, now=now)
+                .leaving()
                 .exclude(connection_id__in=held_back)
                 .exclude(pk__in=stuck)
                 .select_related("connection")
@@ -151,7 +151,7 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
                 return "refused"
             admission = _admission(message, now)
             if admission is Admission.GRANTED:
-                return _claim(message, now)
+                return _claim(batching.gathered(message, now=now), now)
             if admission is Admission.CIRCUIT_OPEN and routing.fall_back(message=message):
                 continue
             stuck.append(message.pk)
@@ -170,14 +170,14 @@ def _claim(message: Message, now: datetime) -> Claim | str:
     """Lease a message; one whose bytes are not what people approved is refused, alone."""
     line = lines.settings_of(message.connection)
     lease_seconds = LEASE_START_SECONDS + lines.call_seconds(line) + LEASE_MARGIN_SECONDS
-    message.claim(until=now + timedelta(seconds=lease_seconds))
     try:
         with transaction.atomic():
-            message.save(update_fields=["state", "locked_until", "fence", "attempts"])
+            _lease(message, until=now + timedelta(seconds=lease_seconds))
     except IntegrityError as error:
-        if not _breaks_the_seal(error):
+        if not batching.breaks_the_seal(error):
             raise
         logger.warning("seal_broken", message=str(message.pk), sha256=message.sha256)
+        message.refresh_from_db(fields=["state", "fence", "attempts", "locked_until"])
         refuse(message, reason="It was not sent: its bytes are not the order that was approved.")
         return "refused"
     return Claim(
@@ -190,20 +190,25 @@ def _claim(message: Message, now: datetime) -> Claim | str:
     )
 
 
-def _breaks_the_seal(error: IntegrityError) -> bool:
-    diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) == SEAL_CONSTRAINT
+def _lease(message: Message, *, until: datetime) -> None:
+    """Take a message up, and with it the orders that it carries."""
+    names = ["state", "locked_until", "fence", "attempts"]
+    orders = [one for one in batching.carried(message) if one.pk != message.pk]
+    for one in (message, *orders):
+        one.claim(until=until)
+        one.save(update_fields=names)
 
 
 def outgoing_of(message: Message) -> Outgoing:
-    """Return what a channel needs of a message."""
+    """Return what a channel needs of a message; an order in a file travelled as that file."""
+    file = message.carrier or message
     return Outgoing(
-        key=str(message.pk),
-        name=message.name,
+        key=str(file.pk),
+        name=file.name,
         reference=message.reference,
-        message_reference=message.message_reference,
-        sha256=message.sha256,
-        body=bytes(message.body),
+        message_reference=file.message_reference,
+        sha256=file.sha256,
+        body=bytes(file.body),
     )
 
 
@@ -265,19 +270,26 @@ def _record_line(connection: BankConnection, outcome: Outcome) -> None:
 
 
 def become_sent(message: Message, *, bank_reference: str, facts: dict[str, object]) -> None:
-    """Record, under the caller's lock, that the bank has this payment."""
-    now = clock.now()
-    message.record_sent(receipt={**facts, "bank_reference": bank_reference}, at=now)
-    message.save(update_fields=["state", "bank_receipt", "sent_at", "reason", "locked_until"])
-    events.publish(
-        PaymentSent(
-            reference=message.reference,
-            message_id=message.pk,
-            reason="",
-            bank_reference=bank_reference,
-            at=now,
+    """Record, under the caller's lock, that the bank has this payment, or this file."""
+    now, receipt = clock.now(), {**facts, "bank_reference": bank_reference}
+    _record_sent(message, receipt=receipt, at=now)
+    for order in batching.carried(message):
+        if order.pk != message.pk:
+            _record_sent(order, receipt=receipt, at=now)
+        events.publish(
+            PaymentSent(
+                reference=order.reference,
+                message_id=order.pk,
+                reason="",
+                bank_reference=bank_reference,
+                at=now,
+            )
         )
-    )
+
+
+def _record_sent(message: Message, *, receipt: dict[str, object], at: datetime) -> None:
+    message.record_sent(receipt=receipt, at=at)
+    message.save(update_fields=["state", "bank_receipt", "sent_at", "reason", "locked_until"])
 
 
 def _postpone(message: Message, outcome: NotSent, rng: random.Random) -> str:
@@ -290,21 +302,31 @@ def _postpone(message: Message, outcome: NotSent, rng: random.Random) -> str:
         pause(message.attempts, rng=rng, patience=patience),
         timedelta(seconds=outcome.retry_after_seconds),
     )
-    message.postpone(due_at=clock.now() + wait, reason=str(outcome)[:REASON_CHARS_MAX])
-    message.save(update_fields=["state", "due_at", "reason", "locked_until"])
+    due_at, reason = clock.now() + wait, str(outcome)[:REASON_CHARS_MAX]
+    orders = [one for one in batching.carried(message) if one.pk != message.pk]
+    for one in (message, *orders):
+        one.postpone(due_at=due_at, reason=reason)
+        one.save(update_fields=["state", "due_at", "reason", "locked_until"])
     return "postponed"
 
 
 def _become_unknown(message: Message, *, reason: str, rng: random.Random) -> None:
     now = clock.now()
-    message.record_unknown(reason=reason, at=now, due_at=now + pause(1, rng=rng))
-    message.save(update_fields=["state", "reason", "unknown_at", "due_at", "locked_until"])
-    events.publish(
-        PaymentUnknown(
-            reference=message.reference,
-            message_id=message.pk,
-            reason=reason,
-            bank_reference="",
-            at=now,
+    _record_unknown(message, reason=reason, at=now, due_at=now + pause(1, rng=rng))
+    for order in batching.carried(message):
+        if order.pk != message.pk:
+            _record_unknown(order, reason=reason, at=now, due_at=now + pause(1, rng=rng))
+        events.publish(
+            PaymentUnknown(
+                reference=order.reference,
+                message_id=order.pk,
+                reason=reason,
+                bank_reference="",
+                at=now,
+            )
         )
-    )
+
+
+def _record_unknown(message: Message, *, reason: str, at: datetime, due_at: datetime) -> None:
+    message.record_unknown(reason=reason, at=at, due_at=due_at)
+    message.save(update_fields=["state", "reason", "unknown_at", "due_at", "locked_until"])

@@ -21,7 +21,7 @@ from integrations.constants import (
 )
 from integrations.engine.line import Admission, pause
 from integrations.models import Message, MessageState
-from integrations.services import lines
+from integrations.services import batching, lines
 from integrations.services.dispatching import become_sent, expire_leases, outgoing_of
 from integrations.services.queueing import refuse
 
@@ -86,8 +86,9 @@ def _next_question(tenant: UUID, held_back: set[UUID]) -> Question | None:
             now = clock.now()
             message = (
                 Message.objects.due(MessageState.UNKNOWN, now=now)
+                .single_orders()
                 .exclude(connection_id__in=held_back)
-                .select_related("connection")
+                .select_related("connection", "carrier")
                 .select_for_update(skip_locked=True, of=("self",))
                 .order_by("due_at", "id")
                 .first()
@@ -142,9 +143,11 @@ def _record(
         if answer.status is not None:
             facts = {**answer.status.facts, "found_by": "enquiry"}
             become_sent(message, bank_reference=answer.status.bank_reference, facts=facts)
+            batching.end_file_of(message)
             return "found"
         if answer.is_final or _nothing_is_on_its_way(message):
             refuse(message, reason=UNKNOWN_TO_THE_BANK)
+            batching.end_file_of(message)
             return "not_found"
         return _ask_again(message, rng, reason="The bank does not know this payment yet.")
 
@@ -182,4 +185,5 @@ def confirm_sent(*, reference: str, evidence: str, bank_reference: str = "") -> 
     if message is None:
         return None
     become_sent(message, bank_reference=bank_reference, facts={"found_by": evidence})
+    batching.end_file_of(message)
     return message

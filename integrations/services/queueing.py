@@ -19,6 +19,7 @@ from integrations.dialects.writing import STANDARD, Writing
 from integrations.errors import MessageStateRefused, PaymentAlreadyQueued, PreflightRefused
 from integrations.events import PaymentRefused
 from integrations.models import LIVE_STATES, BankConnection, Direction, Message, MessageState
+from integrations.services import batching
 from integrations.services.routing import route_for
 
 _FILE_NAME_CHARS: Final = re.compile(r"[^A-Za-z0-9._-]", re.ASCII)
@@ -61,6 +62,9 @@ def queue_payment(
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
         return _the_same(live, digest=digest, home=choice.home)
+    group_key = batching.group_of(
+        body, message_reference=instruction.message_id, rail=rail, writing=writing
+    )
     latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
     return Message.objects.create(
         direction=Direction.OUT,
@@ -77,8 +81,9 @@ def queue_payment(
         reference=instruction.end_to_end_id,
         message_reference=instruction.message_id,
         attempt=latest + 1,
-        due_at=clock.now(),
+        due_at=batching.leaves_at(group_key=group_key, writing=writing, not_after=not_after),
         expires_at=not_after,
+        group_key=group_key,
     )
 
 
@@ -133,20 +138,26 @@ def withdraw_payment(*, reference: str, reason: str) -> Message:
     )
     if message is None:
         raise MessageStateRefused("This payment does not wait in the queue.", reference=reference)
+    batching.take_apart(message)
     refuse(message, reason=reason)
     return message
 
 
 def refuse(message: Message, *, reason: str) -> None:
-    """Record, under the caller's lock, that the bank does not have this payment."""
-    message.record_refused(reason=reason or "no reason given")
+    """Record, under the caller's lock, that the bank does not have this payment, or this file."""
+    words, now = reason or "no reason given", clock.now()
+    message.record_refused(reason=words)
     message.save(update_fields=["state", "reason", "locked_until"])
-    events.publish(
-        PaymentRefused(
-            reference=message.reference,
-            message_id=message.pk,
-            reason=message.reason,
-            bank_reference="",
-            at=clock.now(),
+    for order in batching.carried(message):
+        if order.pk != message.pk:
+            order.record_refused(reason=words)
+            order.save(update_fields=["state", "reason", "locked_until"])
+        events.publish(
+            PaymentRefused(
+                reference=order.reference,
+                message_id=order.pk,
+                reason=words,
+                bank_reference="",
+                at=now,
+            )
         )
-    )

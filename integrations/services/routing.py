@@ -115,6 +115,7 @@ def fall_back(*, message: Message) -> bool:
         message.routed_from = home
         message.connection = line
         message.save(update_fields=["routed_from", "connection"])
+        message.orders.update(routed_from=home, connection=line)
         text = f"{message.name} leaves by {line.code}: nothing of it had left by {tried.code}."
         lines.note(connection=tried, kind=LineNoteKind.REROUTED, text=text)
         return True

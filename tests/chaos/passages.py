@@ -60,6 +60,14 @@ class World:
         return answer.json()
 
 
+def share_files(world: World, *, at_most: int) -> None:
+    """Let the bank behind the HTTP door take so many payments in one file."""
+    writing = {"max_payments_per_file": at_most, "gather_seconds": 0}
+    with bound(world.tenant, actor="system:chaos"):
+        lines.save_profile(wish=lines.ProfileIn(code="files", name="Files", writing=writing))
+        lines.use_profile(connection_code=HTTP_DOOR, profile_code="files")
+
+
 def build_world(
     *, tenant: UUID, bank_home: Path, bank_url: str, secret: str, at: datetime
 ) -> World:

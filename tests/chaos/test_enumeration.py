@@ -21,7 +21,7 @@ from core.audit import chain
 from core.identity.services import create_tenant
 from tests.chaos.crashing import Run, in_a_process, points
 from tests.chaos.live import PROJECT
-from tests.chaos.passages import Case, Passage, World, build_world, picture
+from tests.chaos.passages import Case, Passage, World, build_world, picture, share_files
 
 pytestmark = pytest.mark.chaos
 
@@ -175,6 +175,39 @@ def test_killed_anywhere_the_end_is_the_same(
     if flow.runs_on:
         executed = stage.world.ask_bank("GET", "/book/executed")["executed"]
         assert set(executed.values()) == {1}
+
+
+def _two_in_a_file(stage: Stage, name: str, *, die_after: int | None) -> tuple[int, list[Any], int]:
+    """Hand over two payments that share a file; return steps, how both ended, and retries."""
+    cases = [stage.case(f"{name} {one}", RTGS) for one in ("first", "second")]
+    for case in cases:
+        for step in _READY:
+            stage.run(lambda step=step, case=case: step(case))
+    run = stage.run(cases[0].dispatch, die_after=die_after)
+    retries = sum(stage.settle(case) for case in cases)
+    return run.steps, [picture(stage.world, case.why) for case in cases], retries
+
+
+def test_a_file_of_two_killed_anywhere_ends_the_same_for_both(stage: Stage) -> None:
+    stage.run(lambda: share_files(stage.world, at_most=2))
+    steps, expected, _ = _two_in_a_file(stage, "file undisturbed", die_after=None)
+    carried = "SELECT count(*) FROM integrations_message WHERE orders_count = 2"
+    with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
+        owner.execute("SELECT set_config('app.tenant', %s, false)", [str(stage.world.tenant)])
+        assert owner.execute(carried).fetchone() == (1,)
+    differences, retried = [], 0
+    chosen = points(steps, limit=LIMIT)
+    for point in chosen:
+        _, ended, retries = _two_in_a_file(stage, f"file {point}", die_after=point)
+        retried += retries
+        for before, after in zip(expected, ended, strict=True):
+            differences += _compare(f"file {point}", before, after)
+    stage.run(lambda: share_files(stage.world, at_most=1))
+    facts = {"steps": steps, "points": len(chosen), "retried": retried}
+    sys.__stdout__.write(f"\nenumeration a file of two: {json.dumps(facts)}\n")
+    assert differences == []
+    executed = stage.world.ask_bank("GET", "/book/executed")["executed"]
+    assert set(executed.values()) == {1}
 
 
 def test_the_audit_chain_survives_a_sealer_killed_anywhere(stage: Stage) -> None:

@@ -211,7 +211,9 @@ def _hashed_text(request: Any) -> str:
 def _messages(transfer: Transfer) -> Iterator[Facts]:
     """Yield what left for this payment and what the banks answered, with the bytes' sha256."""
     answered = [status.message_id for status in transfer.statuses.all() if status.message_id]
-    wanted = Q(reference=transfer.end_to_end_id, direction="OUT") | Q(pk__in=answered)
+    own = lines.messages().filter(reference=transfer.end_to_end_id, direction="OUT")
+    files = own.exclude(carrier=None).values("carrier")
+    wanted = Q(pk__in=own.values("pk")) | Q(pk__in=answered) | Q(pk__in=files)
     for message in lines.messages().filter(wanted).order_by("created_at"):
         archived = sha256(lines.message_bytes(message.pk)).hexdigest()
         yield {

@@ -4,7 +4,16 @@ Kept as SQL text and applied by a migration. `treasury_proposal_content` is the 
 what checkers approve: account numbers enter as keyed digests, so a changed number changes the hash.
 """
 
-from treasury.guards import asking, controls, days, periods, recalls, sealing, sweeps
+from treasury.guards import (
+    asking,
+    batches,
+    controls,
+    days,
+    periods,
+    recalls,
+    sealing,
+    sweeps,
+)
 
 EDGES = (
     ("DRAFT", "PENDING"),
@@ -272,6 +281,8 @@ LINES = (
     + "REVOKE EXECUTE ON FUNCTION treasury_keep_days() FROM PUBLIC;"
 )
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
+BATCHES = batches.BATCHES
+QUESTIONS = controls.QUESTIONS
 DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
 SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
@@ -289,4 +300,5 @@ TRIGGERS = {
     *periods.TRIGGERS,
     *asking.TRIGGERS,
     *sweeps.TRIGGERS,
+    *batches.TRIGGERS,
 }

@@ -57,33 +57,45 @@ RETURNS TABLE (scope text, usd numeric)
 LANGUAGE sql STABLE {_PATH} AS $$
     WITH own AS (
         SELECT treasury_worth_usd(p.amount, p.currency) AS usd, treasury_payee(p) AS payee,
-               (SELECT u.person_number FROM core_user u WHERE u.id = p.maker_id) AS person
-    ), earlier AS (
-        SELECT q.debit_account_id, treasury_payee(q) AS payee, u.person_number AS person,
+               u.person_number AS person,
+               -- All logins of the person: whoever is the same person counts as the same person.
+               ARRAY(SELECT l.id FROM core_user l WHERE l.person_number = u.person_number) AS logins
+          FROM (SELECT 1) AS always LEFT JOIN core_user u ON u.id = p.maker_id
+    ), scope AS (
+        SELECT s.name FROM own, unnest(ARRAY['beneficiary', 'maker', 'account', 'split']) AS s(name)
+         WHERE CASE s.name
+               WHEN 'beneficiary' THEN p.beneficiary_id IS NOT NULL
+               WHEN 'maker' THEN own.person IS NOT NULL
+               WHEN 'split' THEN treasury_policy('SPLITTING_COUNTS', 'beneficiaries') = 'all'
+                    OR treasury_policy('SPLITTING_COUNTS', 'beneficiaries') = 'beneficiaries'
+                       AND p.beneficiary_id IS NOT NULL
+               ELSE true END
+    ), asked AS (
+        SELECT bool_or(name IN ('beneficiary', 'split')) AS by_payee FROM scope
+    ), earlier AS MATERIALIZED (
+        -- Read once for all scopes; who is paid is looked up only where a scope asks.
+        SELECT q.debit_account_id = p.debit_account_id AS same_account,
+               CASE WHEN own.person IS NULL THEN q.maker_id IS NULL
+                    ELSE coalesce(q.maker_id = ANY (own.logins), false) END AS same_person,
+               CASE WHEN asked.by_payee THEN coalesce(treasury_payee(q) = own.payee, false)
+               END AS same_payee,
                coalesce(q.usd_equivalent, treasury_worth_usd(q.amount, q.currency)) AS usd
-          FROM treasury_proposal q LEFT JOIN core_user u ON u.id = q.maker_id
+          FROM own, asked, treasury_proposal q
          WHERE q.id <> p.id
            AND q.state IN ('PENDING', 'APPROVED', 'EXECUTING', 'SENT', 'CONFIRMED', 'SETTLED')
            AND q.submitted_at > p.submitted_at - interval '24 hours'
+           AND q.submitted_at <= p.submitted_at
            AND (q.submitted_at, q.id) < (p.submitted_at, p.id)
     )
     SELECT scope.name, (
         SELECT CASE WHEN count(*) = count(e.usd) THEN own.usd + coalesce(sum(e.usd), 0) END
           FROM earlier e
          WHERE CASE scope.name
-               WHEN 'beneficiary' THEN e.payee = own.payee
-               WHEN 'maker' THEN e.person = own.person
-               WHEN 'account' THEN e.debit_account_id = p.debit_account_id
-               ELSE e.person IS NOT DISTINCT FROM own.person AND e.payee = own.payee
-                    AND e.debit_account_id = p.debit_account_id END)
-      FROM own, unnest(ARRAY['beneficiary', 'maker', 'account', 'split']) AS scope(name)
-     WHERE CASE scope.name
-           WHEN 'beneficiary' THEN p.beneficiary_id IS NOT NULL
-           WHEN 'maker' THEN own.person IS NOT NULL
-           WHEN 'split' THEN treasury_policy('SPLITTING_COUNTS', 'beneficiaries') = 'all'
-                OR treasury_policy('SPLITTING_COUNTS', 'beneficiaries') = 'beneficiaries'
-                   AND p.beneficiary_id IS NOT NULL
-           ELSE true END
+               WHEN 'beneficiary' THEN e.same_payee
+               WHEN 'maker' THEN e.same_person
+               WHEN 'account' THEN e.same_account
+               ELSE e.same_person AND e.same_payee AND e.same_account END)
+      FROM own, scope
 $$;
 
 CREATE OR REPLACE FUNCTION treasury_over_limit(p treasury_proposal)

@@ -39,7 +39,8 @@ DECLARE
     p treasury_proposal;
     sent_as text;
 BEGIN
-    IF NEW.direction <> 'OUT' THEN
+    -- A file of several orders has a guard of its own, which asks the same of each of them.
+    IF NEW.direction <> 'OUT' OR NEW.orders_count > 0 THEN
         RETURN NEW;
     END IF;
     SELECT q.* INTO p FROM treasury_proposal q JOIN treasury_transfer t ON t.proposal_id = q.id

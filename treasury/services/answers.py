@@ -59,7 +59,7 @@ def apply_status_report(*, report: StatusReport, message_id: UUID) -> int:
     applied: set[UUID] = set()
     count = 0
     line = bank_lines.line_of(message_id)
-    for status in _payments_last(report):
+    for status in _each_by_itself(report):
         found = _transfer_of(status, message_id)
         if found is None or _is_from_another_bank(found[0], status, line):
             continue
@@ -89,6 +89,21 @@ def apply_status_report(*, report: StatusReport, message_id: UUID) -> int:
 
 def _file_of(status: PaymentStatus, report: StatusReport) -> str:
     return status.original_message_id or report.original_message_id
+
+
+def _each_by_itself(report: StatusReport) -> Iterator[PaymentStatus]:
+    """Yield the statuses; what is said of a file of ours is said of each order in it."""
+    for status in _payments_last(report):
+        named = status.original_payment_information_id or ""
+        orders = bank_lines.references_in_file(named) if status.scope is StatusScope.BATCH else []
+        if not orders:
+            yield status
+        for end_to_end_id, reference in orders:
+            yield replace(
+                status,
+                original_end_to_end_id=end_to_end_id,
+                original_payment_information_id=reference,
+            )
 
 
 def _payments_last(report: StatusReport) -> Iterator[PaymentStatus]:
@@ -156,7 +171,10 @@ def _transfer_of(status: PaymentStatus, message_id: UUID) -> tuple[Transfer, int
             )
         )
         return None
-    return (found[0], _attempt_in(named, found[0])) if found else None
+    if not found:
+        return None
+    own = status.original_instruction_id or ""
+    return found[0], _attempt_in(named, found[0]) or _attempt_in(own, found[0])
 
 
 def _attempt_in(reference: str, held: Transfer) -> int:
@@ -196,7 +214,7 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
         charge_currency=said.charge_currency,
         event_id=said.event_id,
     )
-    if said.bank_reference:
+    if said.bank_reference[:70] not in ("", held.bank_reference):
         held.bank_reference = said.bank_reference[:70]
         held.save(update_fields=["bank_reference"])
     outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")

@@ -75,6 +75,7 @@ class _Run:
     """What one message adds up to while it is read."""
 
     message_id: UUID
+    message_sha256: str
     body_sha256: str
     parsed: ParsedMessage
     now: datetime
@@ -94,16 +95,17 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     Raises:
         MessageUnknown: no such message.
     """
-    if messages.was_handled(message_id):
+    message = messages.opened(message_id)
+    if message.was_handled:
         return IngestResult(message_id=message_id)
-    body = messages.body_sha256(message_id)
-    copies = _keep_copies(message_id, body=body)
+    body = message.body_sha256()
+    copies = _keep_copies(message, body=body)
     if copies:
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id, statements=copies)
     _allow_long_reading()
     try:
-        parsed = archive.read_archived(message_id)
+        parsed = message.read()
     except UnreadableMessage as error:
         reason = f"{error.message} ({error.locator})" if error.locator else error.message
         archive.set_aside(message_id=message_id, reason=reason)
@@ -116,7 +118,13 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         answers.apply_status_report(report=parsed, message_id=message_id)
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id)
-    run = _Run(message_id=message_id, body_sha256=body, parsed=parsed, now=clock.now())
+    run = _Run(
+        message_id=message_id,
+        message_sha256=message.row.sha256,
+        body_sha256=body,
+        parsed=parsed,
+        now=clock.now(),
+    )
     _read_statements(run)
     if run.refusals:
         archive.set_aside(message_id=message_id, reason=" ".join(dict.fromkeys(run.refusals)))
@@ -156,14 +164,16 @@ def read_again(*, statement_id: UUID, actor: User) -> IngestResult:
         raise NotReadAgain("It came through the API: there are no bytes to read again.")
     _allow_long_reading()
     try:
-        parsed = archive.read_archived(found.message_id)
+        message = messages.opened(found.message_id)
+        parsed = message.read()
     except DomainError as error:
         raise NotReadAgain(f"It cannot be read: {error.message}") from error
     if not isinstance(parsed, ParsedMessage):
         raise NotReadAgain("It does not read as a statement any more.")
     run = _Run(
         message_id=found.message_id,
-        body_sha256=messages.body_sha256(found.message_id),
+        message_sha256=message.row.sha256,
+        body_sha256=message.body_sha256(),
         parsed=parsed,
         now=clock.now(),
     )
@@ -176,9 +186,9 @@ def read_again(*, statement_id: UUID, actor: User) -> IngestResult:
     return _result(run)
 
 
-def _keep_copies(message_id: UUID, *, body: str) -> tuple[Statement, ...]:
+def _keep_copies(message: messages.Archived, *, body: str) -> tuple[Statement, ...]:
     """Keep what came before, in the same bytes or in another message, without reading it again."""
-    twin, words = messages.handled_twin(message_id), "We have these bytes."
+    twin, words = message.handled_twin(), "We have these bytes."
     if twin is None:
         twin, words = _message_of_body(body), "We have this content."
     if twin is None:
@@ -186,10 +196,10 @@ def _keep_copies(message_id: UUID, *, body: str) -> tuple[Statement, ...]:
     known = list(Statement.objects.filter(message_id=twin).order_by("id"))
     if any(row.state == StatementState.PARTIAL or "COPY" in row.flags for row in known):
         return ()
-    now, message = clock.now(), messages.message(message_id)
+    now = clock.now()
     for row in known:
-        row.pk, row.message_id, row.received_at = uuid7(), message_id, now
-        row.message_sha256 = message.sha256
+        row.pk, row.message_id, row.received_at = uuid7(), message.row.pk, now
+        row.message_sha256 = message.row.sha256
         row.state, row.reason = StatementState.DUPLICATE, words
         row.flags, row.supersedes = [], None
     Statement.objects.bulk_create(known)
@@ -221,7 +231,6 @@ def _allow_long_reading() -> None:
 
 
 def _read_statements(run: _Run, *, again: bool = False) -> None:
-    message = messages.message(run.message_id)
     read_before = Statement.objects.filter(message_id=run.message_id)
     if again:
         _lock_what_is_aside(run)
@@ -229,9 +238,7 @@ def _read_statements(run: _Run, *, again: bool = False) -> None:
         read_before = read_before.exclude(state__in=aside)
     known = set(read_before.values_list("account_id", "locator"))
     pages = [
-        page
-        for page in _pages(run, sha256=message.sha256)
-        if (page.account.pk, page.parsed.locator[:200]) not in known
+        page for page in _pages(run) if (page.account.pk, page.parsed.locator[:200]) not in known
     ]
     # Always in one order, so that two messages about the same accounts cannot block each other.
     ids = sorted({page.account.pk for page in pages})
@@ -288,7 +295,7 @@ def _look_of(row: Statement) -> tuple[object, ...]:
     return (row.account_id, row.content_sha256, row.locator, row.state, row.reason)
 
 
-def _pages(run: _Run, *, sha256: str) -> Iterator[_Page]:
+def _pages(run: _Run) -> Iterator[_Page]:
     for parsed in run.parsed.statements:
         account = _account_of(parsed, refusals=run.refusals)
         if account is not None:
@@ -296,7 +303,7 @@ def _pages(run: _Run, *, sha256: str) -> Iterator[_Page]:
                 account=account,
                 parsed=parsed,
                 message_id=run.message_id,
-                message_sha256=sha256,
+                message_sha256=run.message_sha256,
                 body_sha256=run.body_sha256,
             )
 

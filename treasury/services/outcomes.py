@@ -34,6 +34,7 @@ RETURNED: Final = "transfer_returned"
 SLA: Final = "sla_breached"
 UNKNOWN: Final = "outcome_unknown"
 _S = ProposalState
+_STANDING: Final = ("bank_status", "bank_status_rank", "reason_code", "disputed_since")
 _CLOSED: Final = ["state", "closed_at", "closing_reason"]
 REFUSED_BY_LINE: Final = "REFUSED"
 # What the system's own words begin with; entries ask under keys of their own.
@@ -78,15 +79,22 @@ def bring_to(*, held: Transfer, proposal: Proposal, evidence: str) -> Standing:
         bank_has_it(held, evidence=evidence)
         proposal.refresh_from_db()
     held.refresh_from_db()
+    _note_standing(held, found)
+    _move(held, proposal, found)
+    _ask_people(held, found)
+    return found
+
+
+def _note_standing(held: Transfer, found: Standing) -> None:
+    """Write down where a transfer stands, unless it stands there already."""
+    before = [getattr(held, name) for name in _STANDING]
     held.bank_status, held.bank_status_rank = found.status, max(held.bank_status_rank, found.rank)
     if found.reason and held.reason_code != REFUSED_BY_LINE:
         held.reason_code = found.reason[:10]
     is_disputed = any(one.key == "contradiction" for one in found.questions)
     held.disputed_since = (held.disputed_since or clock.now()) if is_disputed else None
-    held.save(update_fields=["bank_status", "bank_status_rank", "reason_code", "disputed_since"])
-    _move(held, proposal, found)
-    _ask_people(held, found)
-    return found
+    if before != [getattr(held, name) for name in _STANDING]:
+        held.save(update_fields=_STANDING)
 
 
 def bank_has_it(held: Transfer, *, evidence: str) -> None:

@@ -123,7 +123,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
     shown, posted = [], Posted()
     twins: Counter[str] = Counter()
     touched: list[UUID | str] = []
-    start, end = _speaks_for(sheets)
+    start, end = _speaks_for(sheets, account)
     closing = late.closing_of(account)
     for sheet in sheets:
         unseen = []
@@ -351,8 +351,10 @@ def _fold(doubled: BankEntry, *, into: BankEntry) -> None:
     doubled.identity_rule, doubled.occurrence = "MERGED", 1
 
 
-def _speaks_for(sheets: Sequence[Sheet]) -> tuple[date, date]:
-    """Return the days that a statement settles."""
+def _speaks_for(sheets: Sequence[Sheet], account: BankAccount) -> tuple[date, date]:
+    """Return the days that a statement settles; (last, first) when only what it shows."""
+    if _only_adds(sheets, account):
+        return date.max, date.min
     if sheets[0].row.source not in END_OF_DAY:
         # Yesterday's sightings may be replaced by this report too: its whole day is settled.
         return sheets[0].row.statement_date, sheets[0].row.statement_date
@@ -360,6 +362,19 @@ def _speaks_for(sheets: Sequence[Sheet]) -> tuple[date, date]:
         min(sheet.row.period_start for sheet in sheets),
         max(sheet.row.period_end for sheet in sheets),
     )
+
+
+def _only_adds(sheets: Sequence[Sheet], account: BankAccount) -> bool:
+    """Whether a statement says nothing about what it does not show.
+
+    An advice, or a report that brings only news, closes no day and takes no other's place: looking
+    at the whole day for each of them would cost the square of the day's entries.
+    """
+    first = sheets[0].row
+    replaces = account.intraday_mode == IntradayMode.CUMULATIVE and first.source == "CAMT052"
+    few = sum(len(sheet.facts.sightings) for sheet in sheets) < resembling.SIGHTINGS_MANY
+    corrects = any(sheet.row.supersedes_id for sheet in sheets)
+    return few and not (replaces or corrects or first.source in END_OF_DAY)
 
 
 def _refresh_states(posted: Posted) -> None:

@@ -73,12 +73,17 @@ def find(*, account: BankAccount, pages: Sequence[Sequence[Sighting]]) -> Known:
 
 
 def look_around(*, account: BankAccount, sightings: Sequence[Sighting]) -> Known:
-    """Return every entry around the days of the sightings, and those of the same UETR."""
+    """Return the entries of the same amounts around the days of the sightings or of their UETR.
+
+    The amount must agree at every rung, and an identity holds it: others are neither resembled
+    nor in the way.
+    """
     near = _near(_window(sightings))
     uetrs = [one.marks.uetr for one in sightings if one.marks.uetr]
     if uetrs:
         near |= Q(uetr__in=uetrs)
-    found = list(_standing(account).filter(near).order_by("id"))
+    amounts = {one.marks.amount for one in sightings}
+    found = list(_standing(account).filter(near, amount__in=amounts).order_by("id"))
     return Known(entries=found, slots=[(entry.identity, entry.occurrence) for entry in found])
 
 

@@ -252,14 +252,17 @@ def instruction(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
         raise Forbidden("Your roles do not allow reading messages of the banks.")
     found = movement.proposal(proposal_id)
     transfer = getattr(found, "transfer", None)
+    file = None
     if transfer is not None and transfer.message_id:
         body, is_archived = lines.message_bytes(transfer.message_id), True
+        file = lines.file_of(transfer.message_id)
     else:
         trial = _draft(found, transfer)
         body, is_archived = orders.bytes_of(trial, order=orders.prepared(trial)), False
     context = {
         "text": laid_out(body.decode("utf-8", "replace")),
         "is_archived": is_archived,
+        "file": file,
         "seal": found.order_seal,
     }
     return render(request, "treasury/instruction.html", context)

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from core import clock
 from integrations import services as archive
 from tests.treasury.bank.conftest import OpenAccount
 from tests.treasury.bank.paper import DAY, IBAN, B, E, S, arrive, camt, day_statement, mt940
+from treasury.engine.facts import END_OF_DAY
 from treasury.models import BankAccount, BankEntry, EntryObservation, Statement, StatementState
 from treasury.services import ingest, late, posting, resembling
 from treasury.services.posting import Posted, Sheet
@@ -24,15 +25,28 @@ OTHER = "DE02120300000000202051"
 _UETR = "7f9c2ba4-1d3e-4c5f-9a6b-0c1d2e3f4a5b"
 
 
+def everything_known(account: BankAccount) -> resembling.Known:
+    """Return every standing entry of the account, whatever its amount and day."""
+    found = list(BankEntry.objects.filter(account=account).exclude(state="MERGED").order_by("id"))
+    return resembling.Known(entries=found, slots=[(one.identity, one.occurrence) for one in found])
+
+
+def whole_days(sheets: list[Sheet]) -> tuple[date, date]:
+    """Return the days that a statement settles, all of them, also where it only adds."""
+    if sheets[0].row.source not in END_OF_DAY:
+        return sheets[0].row.statement_date, sheets[0].row.statement_date
+    starts, ends = zip(*((one.row.period_start, one.row.period_end) for one in sheets), strict=True)
+    return min(starts), max(ends)
+
+
 def look_at_each(*, account: BankAccount, sheets: list[Sheet], now: datetime) -> Posted:
     """Post as the books define it: every sighting climbs the ladder among all entries around."""
     shown = [(sheet, one) for sheet in sheets for one in sheet.facts.sightings]
     posted, touched = Posted(), list[UUID]()
     if shown:
-        known = resembling.look_around(account=account, sightings=[one for _, one in shown])
-        book = posting._Book(known)
+        book = posting._Book(everything_known(account))
         touched = posting._climb(posted, late.closing_of(account), shown, book, now=now)
-    start, end = posting._speaks_for(sheets)
+    start, end = whole_days(sheets)
     posted.changes = settle(account_id=account.pk, start=start, end=end, touched=touched)
     posting._refresh_states(posted)
     return posted
@@ -87,22 +101,24 @@ def paper(kind: str, entries: list[E], day: date, seq: int, *, iban: str) -> byt
 
 @settings(
     max_examples=40,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )
-@given(sequence=st.lists(messages, min_size=1, max_size=5))
+@given(sequence=st.lists(messages, min_size=1, max_size=5), many=st.sampled_from([0, 500]))
 def test_both_ways_of_posting_leave_the_same_books(
     open_account: OpenAccount,
     monkeypatch: pytest.MonkeyPatch,
     sequence: list[tuple[str, list[E], date, int]],
+    many: int,
 ) -> None:
     with transaction.atomic():
         found = []
         for iban, post in ((IBAN, posting.post), (OTHER, look_at_each)):
             account = open_account(iban)
             monkeypatch.setattr(ingest, "post", post)
-            monkeypatch.setattr(resembling, "SIGHTINGS_MANY", 0 if post is posting.post else 10**6)
+            monkeypatch.setattr(resembling, "SIGHTINGS_MANY", many)
             for kind, entries, day, seq in sequence:
                 arrive(paper(kind, entries, day, seq, iban=iban))
             found.append(books(account))

@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 import psycopg
-import pytest
 from django.conf import settings
 from django.db import connection
 
@@ -22,7 +21,6 @@ from treasury.selectors.intents import intents_after
 ORDERS: Final = int(os.environ.get("TMS_PULLED_ORDERS", "2000"))
 WRITERS: Final = 8
 PAUSE_SECONDS_MAX: Final = 0.004
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 
 def write(tenant: UUID, writer: int) -> list[str]:

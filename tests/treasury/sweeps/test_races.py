@@ -19,7 +19,6 @@ from treasury.models import ExpectedFlow, SweepDecision, SweepOrder
 from treasury.services import sweeps
 
 WORKERS = 4
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 
 def together(committed: Sweeping) -> list[str]:
