@@ -48,9 +48,9 @@ _MESSAGES = """
 INSERT INTO integrations_message (id, tenant_id, direction, connection_id, kind, name, body, sha256,
     size_bytes, state, reason, created_at, seen_count, put_away, handled_at, rail, reference,
     message_reference, attempt, attempts, enquiries, fence, bank_receipt, routed_account)
-SELECT md5('message' || a.id::text || d)::uuid, a.tenant_id, 'IN', l.id, 'camt.053', 'day' || d || '_' || a.number_hint,
-       '\\x3c', md5(a.id::text || d) || md5(d::text), 1, 'HANDLED', '', day, 1, '', day, '', '', '',
-       0, 0, 0, 0, '{{}}', ''
+SELECT md5('message' || a.id::text || d)::uuid, a.tenant_id, 'IN', l.id, 'camt.053',
+       'day' || d || '_' || a.number_hint, '\\x3c', md5(a.id::text || d) || md5(d::text), 1,
+       'HANDLED', '', day, 1, '', day, '', '', '', 0, 0, 0, 0, '{{}}', ''
   FROM treasury_bankaccount a, integrations_bankconnection l, generate_series(1, {days}) d,
        LATERAL (SELECT date '{today}' - d + interval '23 hours' AS day) x;
 INSERT INTO treasury_statement (id, tenant_id, account_id, source, statement_ref, sequence, version,

@@ -97,6 +97,36 @@ def bodies_since(connection_code: str, since: datetime) -> list[bytes]:
     return [bytes(body) for body in rows.order_by("id").values_list("body", flat=True)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An archived message's bytes, fetched once, and the dialect of the line that brought it."""
+
+    data: bytes
+    dialect: Dialect
+
+    def body_sha256(self) -> str:
+        """Return what messages share that differ in number and time only; empty if unknown."""
+        return body_digest(self.data, dialect=self.dialect)
+
+    def read(self) -> ParsedMessage | StatusReport | RecallReport:
+        """Return what the message says.
+
+        Raises:
+            UnreadableMessage: with the reason in words.
+        """
+        return read_message(self.data, dialect=self.dialect)
+
+
+def opened(message_id: UUID | str) -> Opened:
+    """Return an archived message of a bank, ready to be read.
+
+    Raises:
+        MessageUnknown: there is none.
+        ProfileInvalid: the bank's profile is not understood.
+    """
+    return Opened(data=message_bytes(message_id), dialect=dialect_of(message_id))
+
+
 def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport | RecallReport:
     """Read an archived message of a bank in the dialect of the connection that brought it.
 
@@ -105,17 +135,7 @@ def read_archived(message_id: UUID | str) -> ParsedMessage | StatusReport | Reca
         ProfileInvalid: the bank's profile is not understood.
         UnreadableMessage: with the reason in words.
     """
-    return read_message(message_bytes(message_id), dialect=dialect_of(message_id))
-
-
-def body_sha256(message_id: UUID | str) -> str:
-    """Return what messages share that differ in their number and time only; empty if unknown.
-
-    Raises:
-        MessageUnknown: there is none.
-        ProfileInvalid: the bank's profile is not understood.
-    """
-    return body_digest(message_bytes(message_id), dialect=dialect_of(message_id))
+    return opened(message_id).read()
 
 
 def written_at(message_id: UUID | str, *, locator: str) -> tuple[tuple[str, str], ...]:

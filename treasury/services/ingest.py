@@ -18,6 +18,7 @@ from core.identity.models import User
 from core.ids import uuid7
 from integrations import selectors as messages
 from integrations import services as archive
+from integrations.codecs.building import collecting_later
 from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.proof import ProofStatus, prove_pages
@@ -96,14 +97,15 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     """
     if messages.was_handled(message_id):
         return IngestResult(message_id=message_id)
-    body = messages.body_sha256(message_id)
+    opened = messages.opened(message_id)
+    body = opened.body_sha256()
     copies = _keep_copies(message_id, body=body)
     if copies:
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id, statements=copies)
     _allow_long_reading()
     try:
-        parsed = archive.read_archived(message_id)
+        parsed = opened.read()
     except UnreadableMessage as error:
         reason = f"{error.message} ({error.locator})" if error.locator else error.message
         archive.set_aside(message_id=message_id, reason=reason)
@@ -117,7 +119,8 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id)
     run = _Run(message_id=message_id, body_sha256=body, parsed=parsed, now=clock.now())
-    _read_statements(run)
+    with collecting_later():
+        _read_statements(run)
     if run.refusals:
         archive.set_aside(message_id=message_id, reason=" ".join(dict.fromkeys(run.refusals)))
     else:
@@ -156,14 +159,15 @@ def read_again(*, statement_id: UUID, actor: User) -> IngestResult:
         raise NotReadAgain("It came through the API: there are no bytes to read again.")
     _allow_long_reading()
     try:
-        parsed = archive.read_archived(found.message_id)
+        opened = messages.opened(found.message_id)
+        parsed = opened.read()
     except DomainError as error:
         raise NotReadAgain(f"It cannot be read: {error.message}") from error
     if not isinstance(parsed, ParsedMessage):
         raise NotReadAgain("It does not read as a statement any more.")
     run = _Run(
         message_id=found.message_id,
-        body_sha256=messages.body_sha256(found.message_id),
+        body_sha256=opened.body_sha256(),
         parsed=parsed,
         now=clock.now(),
     )
