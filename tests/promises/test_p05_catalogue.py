@@ -221,6 +221,7 @@ APPEND_ONLY = {
     "treasury_uploadedproposal": {"SELECT", "INSERT"},
     "treasury_daymovement": {"SELECT"},
     "treasury_dailybalance": {"SELECT"},
+    "treasury_newestbalance": {"SELECT"},
 }
 ALLOWED = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

@@ -285,6 +285,7 @@ SIGNED: Final = {
     "treasury_daymovement.amount": "credit and debit",
     "treasury_dailybalance.booked": "credit and debit",
     "treasury_dailybalance.balance": "an account may be overdrawn",
+    "treasury_newestbalance.balance": "an account may be overdrawn",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.

@@ -272,8 +272,9 @@ LINES = (
     + "REVOKE EXECUTE ON FUNCTION treasury_keep_days() FROM PUBLIC;"
 )
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
-DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
-PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
+DAYS = days.FUNCTIONS_BEFORE + days.KEEPING + days.FILL
+PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS_BEFORE
+NEWEST = days.FUNCTIONS + days.NEWEST
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
