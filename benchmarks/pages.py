@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import reverse
 
 from benchmarks import database, house
-from benchmarks.measure import WALL, Contestant, Report, Role, race, timed
+from benchmarks.measure import Clock, Contestant, Report, Role, race, timed
 from core import clock
 from core.identity.models import User
 from core.identity.views import BACKEND
@@ -33,6 +33,14 @@ DAYS = 365
 GOAL_SECONDS = 0.3
 TODAY = house.NOW.date()
 _TABLES = (
+    "core_tenant",
+    "core_user",
+    "integrations_bankconnection",
+    "treasury_bank",
+    "treasury_bankaccount",
+    "treasury_legalentity",
+    "treasury_statementbalance",
+    "treasury_newestbalance",
     "integrations_message",
     "treasury_statement",
     "treasury_bankentry",
@@ -62,6 +70,12 @@ SELECT gen_random_uuid(), a.tenant_id, a.id, 'CAMT053', 'S' || d, d, 1, 0,
        CASE WHEN d % 97 = 0 THEN 'QUARANTINED' ELSE 'POSTED' END, 'PROVEN', '{{}}', ''
   FROM treasury_bankaccount a, generate_series(1, {days}) d,
        LATERAL (SELECT date '{today}' - d AS day) x;
+"""
+_BALANCES = """
+INSERT INTO treasury_statementbalance (id, tenant_id, statement_id, account_id, code, amount,
+    credit_line_included, on_date, as_of)
+SELECT gen_random_uuid(), tenant_id, id, account_id, 'CLBD', 1000 + sequence, 0, statement_date,
+       received_at FROM treasury_statement;
 """
 _ENTRIES = """
 INSERT INTO treasury_bankentry (id, tenant_id, account_id, identity, identity_rule, occurrence,
@@ -126,7 +140,7 @@ def _load(folder: Path, *, accounts: int, each: int) -> house.House:
         server.execute("SET session_replication_role = replica")
         sizes = {"accounts": accounts, "each": each, "days": DAYS, "today": TODAY}
         sizes["payments"] = accounts * each * DAYS // 50
-        for statement in (_MESSAGES, _ENTRIES, _OBSERVATIONS, _PAYMENTS):
+        for statement in (_MESSAGES, _BALANCES, _ENTRIES, _OBSERVATIONS, _PAYMENTS):
             server.execute(statement.format(**sizes))
     with bound(built.tenant, actor=house.ACTOR):
         rebuild_days()
@@ -221,22 +235,23 @@ def _race(built: house.House, *, entries: int) -> Report:
             assert len(cursor.fetchall()) == 50
 
     pages = _pages(built.tenant)
+    busy = database.all_busy_clock()
     contestants = [
-        _contestant(name, "ours" if name == "entries" else "part", opened(address))
+        _contestant(name, "ours" if name == "entries" else "part", opened(address), busy)
         for name, address in pages.items()
     ]
-    contestants.append(_contestant("SELECT of fifty entries", "limit", select))
+    contestants.append(_contestant("SELECT of fifty entries", "limit", select, busy))
     found = race(contestants, repeats=REPEATS)
     late = [row.name for row in found if row.role != "limit" and row.seconds > GOAL_SECONDS]
     return Report(
         name="pages",
         what=f"{entries:,} entries, {entries // DAYS:,} a day; goal {GOAL_SECONDS * 1000:.0f} ms",
-        clock="wall",
+        clock="processor (client and server)",
         repeats=REPEATS,
         rows=found,
         notes=(f"above the goal: {', '.join(late) or 'none'}",),
     )
 
 
-def _contestant(name: str, role: Role, work: Callable[[], None]) -> Contestant:
-    return Contestant(name=name, role=role, work=lambda: timed(work, clock=WALL))
+def _contestant(name: str, role: Role, work: Callable[[], None], busy: Clock) -> Contestant:
+    return Contestant(name=name, role=role, work=lambda: timed(work, clock=busy))

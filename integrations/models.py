@@ -495,6 +495,9 @@ class Message(FSMModelMixin, TenantModel):
                 name="message_waiting",
             ),
             models.Index(fields=["tenant", "direction", "-id"], name="message_recent"),
+            models.Index(
+                fields=["tenant", "-id"], condition=Q(state="SET_ASIDE"), name="message_set_aside"
+            ),
             models.Index(fields=["tenant", "reference"], name="message_by_reference"),
         ]
 
