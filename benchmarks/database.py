@@ -98,6 +98,25 @@ def busy_clock(server: psycopg.Connection[Any] | None = None) -> Clock:
     return lambda: CPU() + int(spent.read_text().split()[0]) / 1e9
 
 
+def all_busy_clock() -> Clock:
+    """Return a clock of the processor time of this process and all backends of the database.
+
+    Requests may be answered over one connection or another.
+    """
+    watching = administrator()
+
+    def read() -> float:
+        pids = watching.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = %s"
+            " AND pid <> pg_backend_pid()",
+            [NAME, "client backend"],
+        ).fetchall()
+        spent = (Path(f"/proc/{pid}/schedstat") for (pid,) in pids)
+        return CPU() + sum(int(one.read_text().split()[0]) for one in spent if one.is_file()) / 1e9
+
+    return read
+
+
 def _django_pid() -> int:
     connection.ensure_connection()
     return int(connection.connection.info.backend_pid)

@@ -70,6 +70,14 @@ class LongListAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     list_max_show_all = 0
+    list_per_page = 50
+    # What is fetched for the rows of a page alone; a join would be made for all of them first.
+    list_prefetch_related: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows with what a list shows of others."""
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.prefetch_related(*self.list_prefetch_related)
 
 
 @admin.register(Tenant)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,13 +17,19 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from core.api.actor import actor
+from core.browsing import BoundedPaginator
 from core.changes.admin import GovernedAdmin, table
 from core.errors import DomainError
 from core.identity.models import User
 from integrations import selectors, services
+from integrations.codecs.records import MessageKind
+from integrations.constants import UNKNOWN_KIND
 from integrations.dialects.checks import explained, help_on
 from integrations.downloads import ROLES_FOR_BYTES
 from integrations.models import BankConnection, BankProfile, LineNote, LineState, Message, Route
+from integrations.services.asking import CAMT060_KIND
+from integrations.services.queueing import KINDS as ORDER_KINDS
+from integrations.services.recalling import CAMT056_KIND
 
 
 class ReportsRefusals(ModelAdmin):
@@ -332,6 +338,27 @@ class LineNoteAdmin(ReadOnly):
     list_select_related = ("connection",)
 
 
+# What banks send, what goes to them, and what nobody could name.
+_KINDS: Final = (*MessageKind, *ORDER_KINDS.values(), CAMT056_KIND, CAMT060_KIND, UNKNOWN_KIND)
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Kinds of messages by their names: asking the archive which ones it has reads all of it."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the kinds that there can be."""
+        return [(kind, kind) for kind in sorted(_KINDS)]
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> Any:
+        """Keep messages of the kind."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Message)
 class MessageAdmin(ReadOnly):
     """The archive of messages; the bytes are downloaded, never edited."""
@@ -347,10 +374,12 @@ class MessageAdmin(ReadOnly):
         "size_bytes",
         "content",
     )
-    list_filter = ("direction", "state", "kind", "connection__code")
-    list_select_related = ("connection",)
+    list_filter = ("direction", "state", KindFilter, "connection__code")
+    list_select_related = ()
     search_fields = ("name", "reference", "message_reference", "sha256")
-    date_hierarchy = "created_at"
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
     actions = ("try_selected_again",)
     exclude = ("body",)
     readonly_fields = ("content",)
@@ -359,7 +388,7 @@ class MessageAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Leave the bytes in the database."""
         found: QuerySet[Message] = super().get_queryset(request)
-        return found.defer("body")
+        return found.defer("body").prefetch_related("connection")
 
     @admin.display(description="Bytes")
     def content(self, obj: Message) -> SafeString:

@@ -530,6 +530,10 @@ class Message(FSMModelMixin, TenantModel):
                 name="message_waiting",
             ),
             models.Index(fields=["tenant", "direction", "-id"], name="message_recent"),
+            # Looked at with every collection of every line; few ever lie there.
+            models.Index(
+                fields=["tenant", "-id"], condition=Q(state="SET_ASIDE"), name="message_set_aside"
+            ),
             models.Index(fields=["tenant", "reference"], name="message_by_reference"),
             models.Index(
                 fields=["tenant", "carrier"],
@@ -540,12 +544,6 @@ class Message(FSMModelMixin, TenantModel):
                 fields=["tenant", "group_key"],
                 condition=Q(state="QUEUED", carrier__isnull=True) & ~Q(group_key=""),
                 name="message_to_gather",
-            ),
-            # Looked at with every collection of every line; few ever lie there.
-            models.Index(
-                fields=["tenant", "connection"],
-                condition=Q(state="SET_ASIDE"),
-                name="message_set_aside",
             ),
         ]
 

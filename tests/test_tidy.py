@@ -44,6 +44,7 @@ NO_ADMIN: Final = {
     "integrations.LineSample": "shown as pictures on the connectivity page",
     "treasury.LateFeed": "shown on the page of the daily proof and as an alert",
     "treasury.DailyBalance": "derived by the database; shown as the position",
+    "treasury.NewestBalance": "derived by the database; shown as the position",
     "treasury.DayMovement": "derived by the database; shown as the position",
     "treasury.StatementBalance": "shown with its statement",
     "treasury.EntryObservation": "shown with its statement",

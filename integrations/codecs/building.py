@@ -6,7 +6,7 @@ record as its last step.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any, TypeVar, cast
@@ -14,8 +14,12 @@ from typing import Any, TypeVar, cast
 Record = TypeVar("Record")
 
 
-def swift(record: type[Record]) -> type[Record]:
-    """Return what makes instances of a frozen dataclass with slots, from the same keywords."""
+def swift(record: type[Record]) -> Callable[..., Record]:
+    """Return what makes instances of a frozen dataclass with slots: its fields in their order.
+
+    They are given by position, since naming thirty takes longer than setting them; the last ones
+    may be left out where they have defaults.
+    """
     shape: list[Any] = [
         (one.name, one.type, field() if one.default is MISSING else field(default=one.default))
         for one in fields(cast("Any", record))
@@ -29,9 +33,8 @@ def swift(record: type[Record]) -> type[Record]:
         shape,
         namespace={"__post_init__": close},
         slots=True,
-        kw_only=True,
     )
-    return cast("type[Record]", twin)
+    return cast("Callable[..., Record]", twin)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from integrations.codecs.building import collecting_later, swift
@@ -31,6 +32,9 @@ _WINDOW_BYTES: Final = 512 * 1024
 _ENTRY_BYTES_MAX: Final = 16_384
 # A file whose entries come in more shapes than this gains nothing here.
 _SHAPES_MAX: Final = 12
+_SIGN: Final = "<CdtDbtInd>"
+_SIGN_CHARS: Final = 4
+_SIGN_CHARS_MAX: Final = 512
 MARK: Final = "cut-out"
 _OPENS: Final = b"<Ntry>"
 _CLOSES: Final = b"</Ntry>"
@@ -98,6 +102,7 @@ class _Tiler:
         self.kept: list[bytes] = []
         self.runs: list[Run] = []
         self.readers: list[_Reader] = []
+        self.likely: dict[str, _Reader] = {}
         self.refused = 0
         self.number = 0
         self.line = 1
@@ -170,9 +175,18 @@ class _Tiler:
         return None if entry is None else (entry, end, reader.details_count)
 
     def _match(self, text: str, place: int) -> tuple[re.Match[str], _Reader] | None:
+        # Credits and debits are often of two shapes: what read the last one is tried first.
+        at = text.find(_SIGN, place, place + _SIGN_CHARS_MAX) + len(_SIGN)
+        sign = text[at : at + _SIGN_CHARS]
+        likely = self.likely.get(sign)
+        match = likely.match(text, place) if likely is not None else None
+        if match is not None and likely is not None:
+            return match, likely
         for reader in self.readers:
-            match = reader.match(text, place)
+            match = reader.match(text, place) if reader is not likely else None
             if match is not None:
+                if sign in SIGNS:
+                    self.likely[sign] = reader
                 return match, reader
         learned = self._learn(text, place)
         match = learned.match(text, place) if learned is not None else None
@@ -316,52 +330,62 @@ def _builder(shape: Shape, wanted: _Wanted, groups: dict[int, int]) -> _Build:
     entry = {name: at(place) for name, place in wanted.entry.items()}
     amount_at, currency = entry["amount"], shape.currency
     sign_at, flag_at = entry["sign"], entry["reversal"]
-    status_at = _present(entry, "status_code", "status_own", "status")
-    booked_at, value_at = _present(entry, "booked"), _present(entry, "value")
-    booked_moment, value_moment = _present(entry, "booked_at"), _present(entry, "value_at")
+    status_in = _finder(_present(entry, "status_code", "status_own", "status"))
+    booked_in, value_in = _finder(_present(entry, "booked")), _finder(_present(entry, "value"))
+    booked_moment = _finder(_present(entry, "booked_at"))
+    value_moment = _finder(_present(entry, "value_at"))
     code_at = tuple(entry[name] for name in _CODE_NAMES)
     entry_reference, bank_reference = entry["entry_reference"], entry["bank_reference"]
-    info_at = entry["additional_info"]
+    info_at, not_reversed = entry["additional_info"], False
 
-    def build(texts: Sequence[str], number: int, line: int, below: int) -> ParsedEntry | None:
-        if flag_at is not None and texts[flag_at].strip().lower() in ("true", "1"):
+    def build(raw: Sequence[str], number: int, line: int, below: int) -> ParsedEntry | None:
+        texts = list(map(str.strip, raw))
+        if flag_at is not None and texts[flag_at].lower() in ("true", "1"):
             return None
-        sign = SIGNS.get(texts[sign_at].strip()) if sign_at is not None else None
-        status = STATUSES.get(_first(texts, status_at))
-        booked_text = _first(texts, booked_at) or _day(_first(texts, booked_moment))
-        value_text = _first(texts, value_at) or _day(_first(texts, value_moment))
+        sign = SIGNS.get(texts[sign_at]) if sign_at is not None else None
+        status = STATUSES.get(status_in(texts))
+        booked_text = booked_in(texts) or _day(booked_moment(texts))
+        value_text = value_in(texts) or _day(value_moment(texts))
         booked = plain_day(booked_text) if booked_text else None
         value = plain_day(value_text) if value_text else booked
         if sign is None or status is None or value is None or (booked_text and booked is None):
             return None
         size = Decimal(texts[amount_at])  # type: ignore[index]
-        single = detail(texts, sign, f"line {below}, entry {number}")
+        single = detail(texts, raw, sign, f"line {below}, entry {number}")
         if single is None:
             return None
-        code = _codes(texts, code_at)
         return _entry(
-            amount=size if sign > 0 else sign * size,
-            currency=currency,
-            status=status,
-            booking_date=booked,
-            value_date=value,
-            entry_reference=_reference(texts, entry_reference),
-            bank_reference=_reference(texts, bank_reference) or single.bank_reference,
-            transaction_code=code or single.transaction_code,
-            end_to_end_id=single.end_to_end_id,
-            instruction_id=single.instruction_id,
-            transaction_id=single.transaction_id,
-            uetr=single.uetr,
-            payment_information_id=single.payment_information_id,
-            message_id=single.message_id,
-            mandate_id=single.mandate_id,
-            details=() if single is NO_DETAIL else (single,),
-            counterparty_name=single.counterparty_name,
-            counterparty_account=single.counterparty_account,
-            counterparty_bic=single.counterparty_bic,
-            remittance=single.remittance,
-            additional_info="" if info_at is None else texts[info_at].strip(),
-            locator=f"line {line}, entry {number}",
+            size if sign > 0 else sign * size,
+            currency,
+            status,
+            not_reversed,
+            booked,
+            value,
+            None if entry_reference is None else reference(texts[entry_reference]),
+            (None if bank_reference is None else reference(texts[bank_reference]))
+            or single.bank_reference,
+            _codes(texts, code_at) or single.transaction_code,
+            single.end_to_end_id,
+            single.instruction_id,
+            single.transaction_id,
+            single.uetr,
+            single.payment_information_id,
+            single.message_id,
+            single.mandate_id,
+            None,  # batch_count
+            None,  # batch_total
+            () if single is NO_DETAIL else (single,),
+            single.counterparty_name,
+            single.counterparty_account,
+            single.counterparty_bic,
+            single.remittance,
+            (),  # structured_references
+            None,  # return_reason
+            None,  # original_transaction_code
+            (),  # charges
+            None,  # exchange
+            "" if info_at is None else texts[info_at],
+            f"line {line}, entry {number}",
         )
 
     return build
@@ -374,61 +398,71 @@ _REFERENCES: Final = (
 )  # fmt: skip
 
 
-_Said = tuple[str, int, Callable[[str], str | None]]
+_BuildDetail = Callable[[Sequence[str], Sequence[str], int, str], ParsedDetail | None]
 
 
-def _detail_builder(
-    shape: Shape, wanted: _Wanted, at: Callable[[int], int | None]
-) -> Callable[[Sequence[str], int, str], ParsedDetail | None]:
-    """Return what makes the record of an entry's only transaction."""
+def _detail_builder(shape: Shape, wanted: _Wanted, at: Callable[[int], int | None]) -> _BuildDetail:
+    """Return what makes the record of an entry's only transaction, of its texts and raw texts."""
     if shape.detail is None:
-        return lambda _texts, _sign, _locator: NO_DETAIL
+        return lambda _texts, _raw, _sign, _locator: NO_DETAIL
     found = {name: at(place) for name, place in wanted.detail.items()}
     has_amount = shape.detail.has_amount
     amount_at, currency = found["amount"], shape.detail.currency if has_amount else None
     sign_at = found["sign"] if has_amount and shape.detail.has_sign else None
     codes = tuple(found[name] for name in _CODE_NAMES)
-    plain, remittance = _said(found), _groups(wanted.remittance, at)
+    marks = [found[name] for name in _REFERENCES]
+    uetr_at, info_at = found["uetr"], found["additional_info"]
+    remittance = _groups(wanted.remittance, at)
     only = remittance[0] if len(remittance) == 1 else None
-    purpose = _present(found, "purpose", "own_purpose")
+    purpose_in = _finder(_present(found, "purpose", "own_purpose"))
     sides = {
-        sign: tuple(_groups(group, at) for group in side) for sign, side in wanted.sides.items()
+        sign: tuple(_finder(_groups(group, at)) for group in side)
+        for sign, side in wanted.sides.items()
     }
 
-    def build(texts: Sequence[str], sign: int, locator: str) -> ParsedDetail | None:
-        stated = sign if sign_at is None else SIGNS.get(texts[sign_at].strip())
+    def build(
+        texts: Sequence[str], raw: Sequence[str], sign: int, locator: str
+    ) -> ParsedDetail | None:
+        stated = sign if sign_at is None else SIGNS.get(texts[sign_at])
         if stated is None:
             return None
         amount = None if amount_at is None else Decimal(texts[amount_at])
-        names, accounts, banks = sides[sign]
-        name, account = _first(texts, names), _first(texts, accounts)
+        name_in, account_in, bank_in = sides[sign]
+        name, account = name_in(texts), account_in(texts)
+        bank, end_to_end, instruction, transaction, information, message, mandate, clearing = [
+            None if place is None else reference(texts[place]) for place in marks
+        ]
         return _detail(
-            amount=stated * amount if amount is not None and stated < 0 else amount,
-            currency=currency,
-            transaction_code=_codes(texts, codes),
-            counterparty_name=name,
-            counterparty_account=account,
-            counterparty_bic=(_first(texts, banks) or None) if name or account else None,
-            remittance=(
-                texts[only].strip()
-                if only is not None
-                else join_pieces([texts[place] for place in remittance if texts[place]])
-            ),
-            purpose=_first(texts, purpose) or None,
-            locator=locator,
-            **{field_name: read(texts[place]) for field_name, place, read in plain},  # type: ignore[arg-type]
+            stated * amount if amount is not None and stated < 0 else amount,
+            currency,
+            bank,
+            end_to_end,
+            instruction,
+            transaction,
+            None if uetr_at is None else texts[uetr_at].lower() or None,
+            information,
+            message,
+            mandate,
+            clearing,
+            _codes(texts, codes),
+            name,
+            account,
+            (bank_in(texts) or None) if name or account else None,
+            texts[only]
+            if only is not None
+            else join_pieces([raw[place] for place in remittance if raw[place]]),
+            (),  # structured_references
+            purpose_in(texts) or None,
+            None,  # return_reason
+            "",  # return_text
+            None,  # original_transaction_code
+            (),  # charges
+            None,  # exchange
+            "" if info_at is None else texts[info_at],
+            locator,
         )
 
     return build
-
-
-def _said(found: dict[str, int | None]) -> list[_Said]:
-    """Return which plain fields a transaction has, where, and how each is read."""
-    ways: dict[str, Callable[[str], str | None]] = dict.fromkeys(_REFERENCES, reference)
-    ways["uetr"] = lambda text: text.strip().lower() or None
-    ways["additional_info"] = str.strip
-    places = ((name, found[name], read) for name, read in ways.items())
-    return [(name, place, read) for name, place, read in places if place is not None]
 
 
 def _present(found: dict[str, int | None], *names: str) -> tuple[int, ...]:
@@ -441,18 +475,15 @@ def _groups(places: Sequence[int], at: Callable[[int], int | None]) -> tuple[int
     return tuple(place for place in found if place is not None)
 
 
-def _first(texts: Sequence[str], places: Sequence[int]) -> str:
+def _finder(places: Sequence[int]) -> Callable[[Sequence[str]], str]:
+    """Return what finds the first text at these places that is not empty."""
     if len(places) == 1:
-        return texts[places[0]].strip()
-    for place in places:
-        found = texts[place].strip()
-        if found:
-            return found
-    return ""
+        return itemgetter(places[0])
 
+    def first(texts: Sequence[str]) -> str:
+        return next((texts[place] for place in places if texts[place]), "")
 
-def _reference(texts: Sequence[str], place: int | None) -> str | None:
-    return None if place is None else reference(texts[place])
+    return first if places else lambda _texts: ""
 
 
 def _codes(texts: Sequence[str], places: Sequence[int | None]) -> str | None:

@@ -13,11 +13,12 @@ from integrations.dialects.reading import DetailsStyle
 
 _AUTO: Final = DetailsStyle.AUTO
 _SUBFIELD_STYLE: Final = DetailsStyle.SUBFIELDS
-_SUBFIELDS: Final = re.compile(r"([0-9]{3})([?>@#+])(?=[0-9]{2})", re.ASCII)
+# Subfields begin with a business code of three digits and the sign that separates them.
+_BUSINESS_CODES: Final = frozenset(f"{code:03d}" for code in range(1_000))
+_SEPARATORS: Final = frozenset("?>@#+")
 _NAMES: Final = "EREF|KREF|MREF|CRED|DEBT|SVWZ|VWZ|ABWA|ABWE|COAM|OAMT|IBAN|BIC|PURP|RREF"
 _KEYWORDS: Final = frozenset(_NAMES.split("|"))
 _KEYWORD: Final = re.compile(rf"(?:{_NAMES})\+", re.ASCII)
-_SUBFIELD_CODES: Final = frozenset(f"{code:02d}" for code in range(100))
 _SLASHED: Final = re.compile(
     r"/(EREF|KREF|PREF|MARF|CSID|REMI|BENM|ORDP|CNTP|NAME|IBAN|BIC|ID|ISDT|RTRN|TRTP|TRCD|PURP"
     r"|ULTC|ULTD|ULTB|ADDR|SVCL|EXCH|CHGS|OAMT|ACCW|RREF|IREF|NREF|UETR|INFO|TTDN)/",
@@ -34,9 +35,10 @@ _RETURN_CODES: Final = frozenset({"108", "109", "159"})
 _REFERENCES: Final = ("EREF", "KREF", "MREF")
 _REFERENCE_CHARS_MAX: Final = 35
 _FURTHER_PURPOSE: Final = "60"
-_PURPOSE_CODES: Final = frozenset(
-    {*(f"{code}" for code in range(20, 30)), *(f"{code}" for code in range(60, 64))}
-)
+# Every code that a subfield can have, and whether it holds a part of the purpose.
+_IS_PURPOSE: Final = {
+    f"{code:02d}": code in range(20, 30) or code in range(60, 64) for code in range(100)
+}
 
 
 class Narrative(NamedTuple):
@@ -58,12 +60,16 @@ class Narrative(NamedTuple):
 
 def read_narrative(lines: list[str], *, style: DetailsStyle = _AUTO) -> Narrative:
     """Read the lines of field 86 in the structure that the bank uses, or shows by itself."""
-    whole = "".join(lines).strip()
+    whole = (lines[0] if len(lines) == 1 else "".join(lines)).strip()
     # One by one: a set would have to hash words for every movement.
     if style is _AUTO or style is _SUBFIELD_STYLE:
-        subfields = _SUBFIELDS.match(whole)
-        if subfields is not None:
-            return _read_subfields(whole, subfields)
+        business_code, separator = whole[:3], whole[3:4]
+        if (
+            separator in _SEPARATORS
+            and whole[4:6] in _IS_PURPOSE
+            and business_code in _BUSINESS_CODES
+        ):
+            return _read_subfields(whole, business_code, separator)
     if _is_slashed(whole, style):
         return _read_slashed(whole)
     return Narrative(
@@ -77,8 +83,7 @@ def _is_slashed(whole: str, style: DetailsStyle) -> bool:
     return style is DetailsStyle.AUTO and whole.startswith("/") and bool(_SLASHED.search(whole))
 
 
-def _read_subfields(whole: str, start: re.Match[str]) -> Narrative:
-    business_code, separator = start.groups()
+def _read_subfields(whole: str, business_code: str, separator: str) -> Narrative:
     texts, purpose, is_cut_rightly = _sort(whole.split(separator)[1:])
     if not is_cut_rightly:
         # A separator that no two digits follow belongs to the text.
@@ -111,14 +116,15 @@ def _sort(pieces: list[str]) -> tuple[dict[str, str], list[str], bool]:
     purpose: list[str] = []
     for piece in pieces:
         code = piece[:2]
-        if code in _PURPOSE_CODES:
+        is_purpose = _IS_PURPOSE.get(code)
+        if is_purpose:
             purpose.append(piece)
+        elif is_purpose is None:
+            return texts, purpose, False
         elif code in texts:
             texts[code] += piece[2:]
-        elif code in _SUBFIELD_CODES:
-            texts[code] = piece[2:]
         else:
-            return texts, purpose, False
+            texts[code] = piece[2:]
     return texts, purpose, True
 
 

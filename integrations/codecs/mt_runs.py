@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from core.errors import Invalid
@@ -100,28 +101,35 @@ class RunReader:
     ) -> ParsedEntry | None:
         stated_days, mark, size, rest, supplementary, told_lines = match.groups()
         days = self.days.get(stated_days) or self._learn_days(stated_days)
-        whole, _, cents = size.partition(",")
-        if days is None or len(cents) > decimals:
+        if days is None or len(size) - size.find(",") - 1 > decimals:
             return None
         sign, status, is_reversal = self.marks[mark]
-        kind, owner, bank, padded = split_references(rest) if rest else ("", "", "", "")
+        head, _, bank = rest.partition("//") if rest else ("", "", "")
+        if len(head) < _TYPE_CHARS:
+            kind, owner, bank, padded = split_references(rest) if rest else ("", "", "", "")
+        else:
+            kind, owner, padded = _head(head)
+            bank = bank.strip()
+        booked, valued = days
         extra = padded
         if supplementary:
             extra = f"{padded} {supplementary.strip()}" if padded else supplementary.strip()
-        amount = Decimal(f"{sign}{whole}.{cents}" if cents else f"{sign}{whole}")
+        amount = Decimal(f"{sign}{size.replace(',', '.')}")
         instruction_id = owner if len(owner) > FILLER_CHARS_MAX else reference(owner)
         returned = RETURNED_ITEM if kind[1:] == RETURNED_ITEM else None
         if told_lines is None:
             return _entry(
-                amount=amount,
-                currency=currency,
-                status=status,
-                is_reversal=is_reversal,
-                booking_date=days[0],
-                value_date=days[1],
-                bank_reference=reference(bank),
-                instruction_id=instruction_id,
-                transaction_code=f"PRTRY:{kind}" if kind else None,
+                amount,
+                currency,
+                status,
+                is_reversal,
+                booked,
+                valued,
+                None,  # entry_reference
+                reference(bank),
+                f"PRTRY:{kind}" if kind else None,
+                None,  # end_to_end_id
+                instruction_id,
                 return_reason=returned,
                 additional_info=extra,
                 locator=locator,
@@ -131,27 +139,36 @@ class RunReader:
             extra = f"{extra} {told.posting_text}" if extra else told.posting_text
         codes = (kind, told.transaction_type)
         return _entry(
-            amount=amount,
-            currency=currency,
-            status=status,
-            is_reversal=is_reversal,
-            booking_date=days[0],
-            value_date=days[1],
-            bank_reference=bank if len(bank) > FILLER_CHARS_MAX else reference(bank),
-            transaction_code=(
-                self.codes[codes] if codes in self.codes else self._learn_code(codes)
-            ),
-            end_to_end_id=told.end_to_end_id,
-            instruction_id=instruction_id or told.customer_reference,
-            mandate_id=told.mandate_id,
-            uetr=told.uetr,
-            counterparty_name=told.counterparty_name,
-            counterparty_account=told.counterparty_account,
-            counterparty_bic=told.counterparty_bank,
-            remittance=told.remittance,
-            return_reason=told.return_reason or returned,
-            additional_info=extra,
-            locator=locator,
+            amount,
+            currency,
+            status,
+            is_reversal,
+            booked,
+            valued,
+            None,  # entry_reference
+            bank if len(bank) > FILLER_CHARS_MAX else reference(bank),
+            self.codes[codes] if codes in self.codes else self._learn_code(codes),
+            told.end_to_end_id,
+            instruction_id or told.customer_reference,
+            None,  # transaction_id
+            told.uetr,
+            None,  # payment_information_id
+            None,  # message_id
+            told.mandate_id,
+            None,  # batch_count
+            None,  # batch_total
+            (),  # details
+            told.counterparty_name,
+            told.counterparty_account,
+            told.counterparty_bank,
+            told.remittance,
+            (),  # structured_references
+            told.return_reason or returned,
+            None,  # original_transaction_code
+            (),  # charges
+            None,  # exchange
+            extra,
+            locator,
         )
 
     def _learn_days(self, text: str) -> Days | None:
@@ -180,6 +197,14 @@ def split_references(rest: str) -> tuple[str, str, str, str]:
         padded = owner[_OWNER_REFERENCE_CHARS:].strip()
         owner = owner[:_OWNER_REFERENCE_CHARS]
     return rest[:_TYPE_CHARS].strip(), owner.strip(), bank.strip(), padded
+
+
+# Where the account's owner gave no reference, all entries of a kind have the same head.
+@lru_cache(maxsize=1024)
+def _head(head: str) -> tuple[str, str, str]:
+    """Return type, owner's reference and extra of what stands before the bank's reference."""
+    kind, owner, _, padded = split_references(head)
+    return kind, owner, padded
 
 
 def _days(value: str, entry: str) -> Days | None:

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(condition=models.Q(('state', 'SET_ASIDE')), fields=['tenant', 'connection'], name='message_set_aside'),
+            index=models.Index(condition=models.Q(('state', 'SET_ASIDE')), fields=['tenant', '-id'], name='message_set_aside'),
         ),
     ]

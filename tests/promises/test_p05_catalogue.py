@@ -226,6 +226,7 @@ APPEND_ONLY = {
     "treasury_sweepdecision": {"SELECT", "INSERT"},
     "treasury_daymovement": {"SELECT"},
     "treasury_dailybalance": {"SELECT"},
+    "treasury_newestbalance": {"SELECT"},
 }
 ALLOWED = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

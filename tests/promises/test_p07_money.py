@@ -288,6 +288,7 @@ SIGNED: Final = {
     "treasury_riskreading.base_amount": "an account may be overdrawn",
     "risk_accountrisk.base_amount": "an account may be overdrawn",
     "treasury_sweepproduct.rate": "money may cost something to keep",
+    "treasury_newestbalance.balance": "an account may be overdrawn",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.

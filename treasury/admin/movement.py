@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
 from core.audit.refusals import tell
+from core.browsing import BoundedPaginator
 from core.confirming import confirmed
 from core.errors import DomainError
 from treasury.models import (
@@ -97,8 +98,11 @@ class ProposalAdmin(SimpleHistoryAdmin, ReadOnly):
         "credit_account__label",
         "beneficiary__name",
     )
-    date_hierarchy = "value_date"
-    list_select_related = ("debit_account", "credit_account", "beneficiary")
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    # The queryset fetches what belongs to the rows of a page.
+    list_select_related = ()
     actions_detail = ("submit_it", "withdraw_it")
 
     @display(description="state", label=_LABELS)
@@ -108,7 +112,7 @@ class ProposalAdmin(SimpleHistoryAdmin, ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Proposal]:
         """Return the tenant's proposals."""
-        return reads.proposals()
+        return reads.listed_proposals()
 
     @action(description="Submit for approval", url_path="submit")
     @confirmed("It goes before its checkers as it stands now.")
@@ -149,6 +153,9 @@ class TransferAdmin(SimpleHistoryAdmin, ReadOnly):
     )  # fmt: skip
     list_filter = ("proposal__state", "proposal__currency", "proposal__rail", "bank_status")
     search_fields = ("end_to_end_id", "uetr", "bank_reference")
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
     inlines = (StatusInline,)
     actions_detail = ("try_again",)
 
@@ -169,7 +176,7 @@ class TransferAdmin(SimpleHistoryAdmin, ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transfer]:
         """Return the tenant's transfers."""
-        return reads.transfers()
+        return reads.listed_transfers()
 
     @action(description="Try again", url_path="retry")
     @confirmed("The payment is queued again and goes to its bank once more.")

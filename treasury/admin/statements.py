@@ -1,6 +1,7 @@
 """Statements, entries and expected flows in the admin: every figure, its source and its bytes."""
 
-from typing import Any
+import re
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -139,9 +140,10 @@ class StatementAdmin(LongListAdmin):
         "shown_bytes",
     )  # fmt: skip
     list_filter = ("state", "proof", FlagFilter, "source", "account")
-    search_fields = ("=statement_ref",)
+    search_fields = ("statement_ref__exact",)
     search_help_text = "The statement's reference, in full."
-    list_select_related = ("account",)
+    list_select_related = ()
+    list_prefetch_related = ("account",)
     inlines = (BalanceInline, SightingInline)
     readonly_fields = ("shown_bytes",)
     actions_detail = ("read_it_again",)
@@ -182,6 +184,9 @@ class StatementAdmin(LongListAdmin):
         return link_to_bytes(statement.message_id, statement.locator)
 
 
+_UETR: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
 @admin.register(BankEntry)
 class BankEntryAdmin(LongListAdmin):
     """Entries: one per movement, with every sighting of it."""
@@ -191,11 +196,22 @@ class BankEntryAdmin(LongListAdmin):
         "end_to_end_id", "counterparty", "shown_bytes",
     )  # fmt: skip
     list_filter = ("state", "status", "account")
-    search_fields = ("=end_to_end_id", "=uetr")
+    search_fields = ("end_to_end_id__exact", "uetr__exact")
     search_help_text = "End-to-end id or UETR, in full; amounts and words are searched on the desk."
-    list_select_related = ("account", "statement")
+    list_select_related = ()
+    list_prefetch_related = ("account", "statement")
     inlines = (SightingInline,)
     readonly_fields = ("shown_bytes",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[BankEntry], search_term: str
+    ) -> tuple[QuerySet[BankEntry], bool]:
+        """Find a UETR however it is written; it is kept in small letters."""
+        term = search_term.strip()
+        found: tuple[QuerySet[BankEntry], bool] = super().get_search_results(
+            request, queryset, term.lower() if _UETR.fullmatch(term) else term
+        )
+        return found
 
     @display(description="state", label=_STATE_LABELS)
     def shown_state(self, entry: BankEntry) -> str:

@@ -1,13 +1,15 @@
 """A parsed statement as facts about one of our accounts: dates settled, references cleaned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from integrations.codecs.building import swift
 from integrations.codecs.proof import closing_balance, opening_balance
 from integrations.codecs.records import (
     EntryStatus,
@@ -60,6 +62,11 @@ class Sighting:
     remittance: str
     return_reason: str
     locator: str
+
+
+# A statement has thousands of these.
+_marks = swift(Marks)
+_shown = swift(Sighting)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +165,9 @@ def statement_facts(
 
 def cut(text: str | None, length: int) -> str:
     """Return text that a column can hold: bounded, without NUL."""
-    return (text or "").replace("\x00", "")[:length]
+    if not text:
+        return ""
+    return text.replace("\x00", "")[:length] if len(text) > length or "\x00" in text else text
 
 
 def _statement_date(parsed: ParsedStatement, setting: Setting) -> date:
@@ -207,28 +216,34 @@ def _sighting(entry: ParsedEntry, *, day: date) -> Sighting:
     value_date = entry.value_date or entry.booking_date or day
     remittance = entry.remittance or " ".join(entry.structured_references)
     remittance = cut(remittance, REMITTANCE_CHARS_MAX)
-    code = cut(entry.transaction_code, REFERENCE_CHARS_MAX)
-    marks = Marks(
-        amount=entry.amount,
-        booking_date=entry.booking_date or value_date,
-        value_date=value_date,
-        is_pending=entry.status is not EntryStatus.BOOK,
-        bank_reference=cut(clean_reference(entry.bank_reference), REFERENCE_CHARS_MAX),
-        uetr=cut(clean_reference(entry.uetr), UETR_CHARS_MAX).lower(),
-        end_to_end_id=cut(clean_reference(entry.end_to_end_id), REFERENCE_CHARS_MAX),
-        transaction_code=code,
-        content=normal_content(remittance),
+    code = _code(entry.transaction_code)
+    marks = _marks(
+        entry.amount,
+        entry.booking_date or value_date,
+        value_date,
+        entry.status is not EntryStatus.BOOK,  # is_pending
+        cut(clean_reference(entry.bank_reference), REFERENCE_CHARS_MAX),
+        cut(clean_reference(entry.uetr), UETR_CHARS_MAX).lower(),
+        cut(clean_reference(entry.end_to_end_id), REFERENCE_CHARS_MAX),
+        code,
+        normal_content(remittance),
     )
-    return Sighting(
-        marks=marks,
-        status=entry.status.value,
-        is_reversal=entry.is_reversal,
-        transaction_code=code,
-        counterparty=cut(entry.counterparty_name, NAME_CHARS_MAX),
-        remittance=remittance,
-        return_reason=cut(entry.return_reason, REFERENCE_CHARS_MAX),
-        locator=cut(entry.locator, LOCATOR_CHARS_MAX),
+    return _shown(
+        marks,
+        str(entry.status),
+        entry.is_reversal,
+        code,
+        cut(entry.counterparty_name, NAME_CHARS_MAX),
+        remittance,
+        cut(entry.return_reason, REFERENCE_CHARS_MAX),
+        cut(entry.locator, LOCATOR_CHARS_MAX),
     )
+
+
+# Banks use few codes, in many entries.
+@lru_cache(maxsize=1024)
+def _code(text: str | None) -> str:
+    return cut(text, REFERENCE_CHARS_MAX)
 
 
 def _balance(
@@ -273,7 +288,7 @@ def _digest(
     opening: ParsedBalance | None,
     closing: ParsedBalance | None,
     balances: Iterable[BalanceFact],
-    sightings: Iterable[Sighting],
+    sightings: Sequence[Sighting],
 ) -> str:
     """Digest what counts in a statement, so that the same content in other bytes is recognised."""
     ends = [None if end is None else end.amount for end in (opening, closing)]
@@ -281,16 +296,17 @@ def _digest(
     for balance in balances:
         facts = (balance.code, balance.amount, balance.credit_line_included, balance.on_date)
         digest.update("|".join(map(str, facts)).encode() + b"\n")
-    for one in sightings:
-        marks = one.marks
-        digest.update(
-            "|".join(
-                (
-                    str(marks.amount), str(marks.booking_date), str(marks.value_date), one.status,
-                    marks.bank_reference, marks.uetr, marks.end_to_end_id, marks.content,
-                    one.transaction_code, one.counterparty, one.return_reason, str(one.is_reversal),
-                )
-            ).encode()
-            + b"\n"
-        )  # fmt: skip
+    seen = {one.marks.booking_date for one in sightings}
+    seen.update(one.marks.value_date for one in sightings)
+    days = {day: str(day) for day in seen}
+    digest.update("".join([_line(one, days) for one in sightings]).encode())
     return digest.hexdigest()
+
+
+def _line(one: Sighting, days: dict[date, str]) -> str:
+    marks = one.marks
+    return (
+        f"{marks.amount}|{days[marks.booking_date]}|{days[marks.value_date]}|{one.status}|"
+        f"{marks.bank_reference}|{marks.uetr}|{marks.end_to_end_id}|{marks.content}|"
+        f"{one.transaction_code}|{one.counterparty}|{one.return_reason}|{one.is_reversal}\n"
+    )

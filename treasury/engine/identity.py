@@ -18,6 +18,7 @@ from typing import Final
 _NO_LETTER_OR_DIGIT: Final = re.compile(r"[\W_]+")
 # Words that banks write where they have no reference.
 FILLERS: Final = frozenset({"", "NONREF", "NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE", "NONE"})
+_FILLER_CHARS_MAX: Final = max(map(len, FILLERS))
 # A pending entry may be booked under a later date; beyond this it is another movement.
 PENDING_DAYS_MAX: Final = 5
 
@@ -79,15 +80,24 @@ class Marks:
 
     def identity(self) -> str:
         """Return the digest of the strongest key, as it is stored."""
-        rung = self.strongest()
-        text, day, amount = self.key(rung) or ("", None, self.amount)
-        return sha256(f"{rung.name}|{text}|{day}|{amount.normalize():f}".encode()).hexdigest()
+        amount = self.amount.normalize()
+        if self.bank_reference:
+            words = f"REFERENCE|{self.bank_reference}|{self.booking_date}|{amount:f}"
+        elif self.uetr:
+            words = f"UETR|{self.uetr}|None|{amount:f}"
+        elif self.end_to_end_id:
+            words = f"END_TO_END|{self.end_to_end_id}|{self.value_date}|{amount:f}"
+        else:
+            words = f"FINGERPRINT|{self.content}|{self.value_date}|{amount:f}"
+        return sha256(words.encode()).hexdigest()
 
 
 def clean_reference(text: str | None) -> str:
     """Return a bank's reference, empty where it wrote a filler such as NOTPROVIDED."""
-    stripped = (text or "").strip()
-    return "" if stripped.upper() in FILLERS else stripped
+    stripped = text.strip() if text else ""
+    if len(stripped) <= _FILLER_CHARS_MAX and stripped.upper() in FILLERS:
+        return ""
+    return stripped
 
 
 def normal_content(*texts: str) -> str:

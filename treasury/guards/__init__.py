@@ -283,8 +283,9 @@ LINES = (
 CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
 BATCHES = batches.BATCHES
 QUESTIONS = controls.QUESTIONS
-DAYS = days.FUNCTIONS + days.KEEPING + days.FILL
-PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS
+DAYS = days.FUNCTIONS_BEFORE + days.KEEPING + days.FILL
+PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS_BEFORE
+NEWEST = days.FUNCTIONS + days.NEWEST
 SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
 TRIGGERS = {
     "treasury_beneficiary.guard",

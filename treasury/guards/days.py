@@ -35,7 +35,28 @@ _CLOSED = """
 """
 _BOTH = f"{_ADDED} UNION ALL {_GONE}"
 
-FUNCTIONS = f"""
+_KEEP_NEWEST = """
+    INSERT INTO treasury_newestbalance AS kept (id, tenant_id, account_id, value_date, balance)
+    SELECT gen_random_uuid(), u.tenant_id, u.account_id, max(u.value_date), sum(u.amount)
+      FROM unnest(tenants, accounts, valued, amounts)
+           u(tenant_id, account_id, value_date, amount)
+     GROUP BY u.tenant_id, u.account_id
+    ON CONFLICT (tenant_id, account_id) DO UPDATE
+       SET value_date = greatest(kept.value_date, excluded.value_date),
+           balance = kept.balance + excluded.balance;
+"""
+_FORGET_NEWEST = """
+    DELETE FROM treasury_newestbalance WHERE tenant_id = wall;
+"""
+_ADD_NEWEST = """
+    INSERT INTO treasury_newestbalance (id, tenant_id, account_id, value_date, balance)
+    SELECT gen_random_uuid(), m.tenant_id, m.account_id, max(m.value_date), sum(m.amount)
+      FROM treasury_daymovement m WHERE m.tenant_id = wall GROUP BY m.tenant_id, m.account_id;
+"""
+
+
+def _functions(*, keep_newest: str = "", forget_newest: str = "", add_newest: str = "") -> str:
+    return f"""
 CREATE OR REPLACE FUNCTION treasury_move_days(
     tenants uuid[], accounts uuid[], booked date[], valued date[], amounts numeric[],
     counts integer[]) RETURNS void
@@ -79,7 +100,7 @@ BEGIN
     UPDATE treasury_dailybalance d
        SET booked = d.booked + later.amount, balance = d.balance + later.shift
       FROM later WHERE d.id = later.id AND (later.amount <> 0 OR later.shift <> 0);
-END $$;
+{keep_newest}END $$;
 REVOKE EXECUTE ON FUNCTION
     treasury_move_days(uuid[], uuid[], date[], date[], numeric[], integer[]) FROM PUBLIC;
 
@@ -118,7 +139,7 @@ BEGIN
     LOCK TABLE treasury_bankentry IN SHARE MODE;
     DELETE FROM treasury_daymovement WHERE tenant_id = wall;
     DELETE FROM treasury_dailybalance WHERE tenant_id = wall;
-    INSERT INTO treasury_daymovement
+{forget_newest}    INSERT INTO treasury_daymovement
            (id, tenant_id, account_id, booking_date, value_date, amount, entries_count)
     SELECT gen_random_uuid(), e.tenant_id, e.account_id, e.booking_date, e.value_date,
            sum(e.amount), count(*)
@@ -131,12 +152,19 @@ BEGIN
       FROM treasury_daymovement m WHERE m.tenant_id = wall
      GROUP BY m.tenant_id, m.account_id, m.value_date;
     GET DIAGNOSTICS days = ROW_COUNT;
-    RETURN days;
+{add_newest}    RETURN days;
 END $$;
 REVOKE EXECUTE ON FUNCTION treasury_rebuild_days() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION treasury_rebuild_days() TO tms_app;
 REVOKE INSERT, UPDATE, DELETE ON treasury_daymovement, treasury_dailybalance FROM tms_app;
 """
+
+
+# What the days were kept by before the newest balance was kept beside them.
+FUNCTIONS_BEFORE = _functions()
+FUNCTIONS = _functions(
+    keep_newest=_KEEP_NEWEST, forget_newest=_FORGET_NEWEST, add_newest=_ADD_NEWEST
+)
 
 KEEPING = """
 CREATE TRIGGER days_added AFTER INSERT ON treasury_bankentry
@@ -148,6 +176,25 @@ CREATE TRIGGER days_changed AFTER UPDATE ON treasury_bankentry
 CREATE TRIGGER days_gone AFTER DELETE ON treasury_bankentry
     REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION treasury_keep_days();
+"""
+
+NEWEST = """
+REVOKE INSERT, UPDATE, DELETE ON treasury_newestbalance FROM tms_app;
+DO $$
+DECLARE
+    one uuid;
+    before text := current_setting('app.tenant', true);
+BEGIN
+    FOR one IN SELECT core_tenant_ids() LOOP
+        PERFORM set_config('app.tenant', one::text, true);
+        INSERT INTO treasury_newestbalance (id, tenant_id, account_id, value_date, balance)
+        SELECT DISTINCT ON (d.account_id)
+               gen_random_uuid(), d.tenant_id, d.account_id, d.value_date, d.balance
+          FROM treasury_dailybalance d WHERE d.tenant_id = one
+         ORDER BY d.account_id, d.value_date DESC;
+    END LOOP;
+    PERFORM set_config('app.tenant', coalesce(before, ''), true);
+END $$;
 """
 
 # The books of before: every tenant's days from its entries.

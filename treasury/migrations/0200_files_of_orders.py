@@ -8,7 +8,7 @@ from treasury import guards
 class Migration(migrations.Migration):
     dependencies = [
         ("integrations", "0042_files_guarded"),
-        ("treasury", "0180_lines"),
+        ("treasury", "0191_sweeps"),
     ]
 
     operations = [migrations.RunSQL(guards.BATCHES, migrations.RunSQL.noop)]

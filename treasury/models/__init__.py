@@ -2,7 +2,7 @@
 
 from treasury.constants import BeneficiaryState, FreezeState, ProposalState, SweepState
 from treasury.models.beneficiaries import Beneficiary
-from treasury.models.days import DailyBalance, DayMovement, LateFeed
+from treasury.models.days import DailyBalance, DayMovement, LateFeed, NewestBalance
 from treasury.models.flows import ExpectedFlow, FlowSource, FlowState
 from treasury.models.freezing import Freeze
 from treasury.models.movement import (
@@ -55,7 +55,8 @@ __all__ = [
     "BookingStatus", "ChargeBearer", "DailyBalance", "DayMovement", "EntryObservation",
     "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
     "IntradayMode", "LateChange", "LateEntry", "LateFeed", "LateState", "LegalEntity",
-    "PrefundingRequest", "Proof", "Proposal", "ProposalState", "ProposalUpload", "Purpose",
+    "NewestBalance", "PrefundingRequest", "Proof", "Proposal", "ProposalState",
+    "ProposalUpload", "Purpose",
     "Recall", "RecallReason", "RecallState", "ReferenceCounter", "Release", "RiskReading",
     "Settlement", "Statement", "StatementBalance", "StatementSource", "StatementState",
     "SuppressedShortfall", "SweepDecision", "SweepEligibility", "SweepKind", "SweepMandate",

@@ -60,6 +60,29 @@ class DailyBalance(TenantModel):
         return f"{self.value_date} {self.balance}"
 
 
+class NewestBalance(TenantModel):
+    """The newest of an account's daily balances, kept beside them.
+
+    A position of many accounts reads these rows and no history; only accounts with later value
+    dates than the day that is asked for are looked up in their days.
+    """
+
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    value_date = models.DateField()
+    balance = models.DecimalField(max_digits=24, decimal_places=4)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "account"], name="newest_balance_once"),
+            finite("newest_balance_is_finite", "balance", bound=SUMS_BOUND),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value_date} {self.balance}"
+
+
 class LateFeed(TenantModel):
     """A day whose statement was late by its bank's own custom; people are told once."""
 

@@ -115,6 +115,15 @@ SELECT account_id, balance - running FROM (
  WHERE balance <> running OR booked <> amount
 """
 
+NEWEST: Final = """
+SELECT coalesce(n.account_id, d.account_id), coalesce(n.balance, 0) - coalesce(d.balance, 0)
+  FROM treasury_newestbalance n FULL JOIN (
+       SELECT DISTINCT ON (account_id) account_id, value_date, balance
+         FROM treasury_dailybalance ORDER BY account_id, value_date DESC) d
+    ON d.account_id = n.account_id
+ WHERE n.balance IS DISTINCT FROM d.balance OR n.value_date IS DISTINCT FROM d.value_date
+"""
+
 _CHECKS: Final = (
     ("statement_does_not_add_up", _STATEMENTS, "A proven statement is {} off its entries."),
     ("position_is_not_the_sum", _CHAINS, "An account is {} off its counted entries."),
@@ -123,6 +132,7 @@ _CHECKS: Final = (
     ("entry_joined_wrongly", _MERGED, "An entry of {} is joined to another that it cannot be."),
     ("day_is_not_its_entries", DAYS, "The sums of a day are {} off its entries."),
     ("daily_balance_is_not_the_sum", DAILY, "A daily balance is {} off the days before it."),
+    ("newest_day_is_not_the_last", NEWEST, "An account's newest balance is {} off its last day."),
 )  # fmt: skip
 
 

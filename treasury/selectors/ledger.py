@@ -68,12 +68,16 @@ SELECT account_id, value_date, is_pending, coalesce(in_base, false), sum(amount)
   FROM moved GROUP BY 1, 2, 3, 4
 """
 
-# An account's newest day up to the wanted one: one index probe each, nothing is added up.
+# Each account's newest day is kept apart; only where it lies behind the wanted one are the days
+# looked up, by one index probe each. Nothing is added up.
 _BALANCES: Final = """
-SELECT a.id, x.balance FROM treasury_bankaccount a CROSS JOIN LATERAL (
+SELECT n.account_id, n.balance FROM treasury_newestbalance n WHERE n.value_date <= %(on)s
+ UNION ALL
+SELECT n.account_id, x.balance FROM treasury_newestbalance n CROSS JOIN LATERAL (
        SELECT d.balance FROM treasury_dailybalance d
-        WHERE d.account_id = a.id AND d.value_date <= %(on)s
+        WHERE d.account_id = n.account_id AND d.value_date <= %(on)s
         ORDER BY d.value_date DESC LIMIT 1) x
+ WHERE n.value_date > %(on)s
 """
 
 _AWAITED: Final = """

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -29,16 +29,32 @@ class Window:
     rolled: bool
 
 
+_OF_PROPOSAL: Final = (
+    "debit_account__bank",
+    "credit_account__bank",
+    "credit_account__changed_by",
+    "beneficiary__changed_by",
+    "maker",
+    "transfer",
+)
+_OF_TRANSFER: Final = (
+    "proposal__debit_account__bank",
+    "proposal__credit_account__bank",
+    "proposal__beneficiary",
+)
+
+
 def proposals() -> QuerySet[Proposal]:
-    """Return all proposals with what a list shows."""
-    return Proposal.objects.select_related(
-        "debit_account__bank",
-        "credit_account__bank",
-        "credit_account__changed_by",
-        "beneficiary__changed_by",
-        "maker",
-        "transfer",
-    )
+    """Return all proposals with what their pages show."""
+    return Proposal.objects.select_related(*_OF_PROPOSAL)
+
+
+def listed_proposals() -> QuerySet[Proposal]:
+    """Return all proposals for a list that shows some of many.
+
+    What belongs to them is fetched for those alone: a join would be made for all of them first.
+    """
+    return Proposal.objects.prefetch_related(*_OF_PROPOSAL)
 
 
 def proposal(proposal_id: UUID) -> Proposal:
@@ -54,10 +70,13 @@ def proposal(proposal_id: UUID) -> Proposal:
 
 
 def transfers() -> QuerySet[Transfer]:
-    """Return all transfers with what a list shows."""
-    return Transfer.objects.select_related(
-        "proposal__debit_account__bank", "proposal__credit_account__bank", "proposal__beneficiary"
-    )
+    """Return all transfers with what their pages show."""
+    return Transfer.objects.select_related(*_OF_TRANSFER)
+
+
+def listed_transfers() -> QuerySet[Transfer]:
+    """Return all transfers for a list that shows some of many."""
+    return Transfer.objects.prefetch_related(*_OF_TRANSFER)
 
 
 def transfer(transfer_id: UUID) -> Transfer:

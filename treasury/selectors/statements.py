@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from core.errors import NotFound
 from treasury.engine.facts import END_OF_DAY
@@ -107,9 +108,16 @@ def entries_since(account_id: UUID, base: Base) -> QuerySet[BankEntry]:
 
 def observations_of(entry_id: UUID) -> QuerySet[EntryObservation]:
     """Return every sighting of an entry, those of its doubles included."""
-    own = EntryObservation.objects.filter(entry_id=entry_id)
-    doubled = EntryObservation.objects.filter(entry__merged_into_id=entry_id)
-    return (own | doubled).select_related("statement").order_by("id")
+    # Named one by one: a condition over the join would read every entry there is.
+    doubles = BankEntry.objects.filter(merged_into_id=entry_id).values_list("pk", flat=True)
+    seen = EntryObservation.objects.filter(entry_id__in=[entry_id, *doubles])
+    return seen.select_related("statement").order_by("id")
+
+
+def sightings_count() -> Coalesce:
+    """Return how often an entry was seen: counted for the entries that are listed, not for all."""
+    seen = EntryObservation.objects.filter(entry=OuterRef("pk")).order_by().values("entry")
+    return Coalesce(Subquery(seen.annotate(times=Count("pk")).values("times")), 0)
 
 
 def origin_of(entry: BankEntry) -> Origin:

@@ -8,6 +8,7 @@ from typing import Final
 
 from core.ids import uuid7_texts
 from treasury.engine.facts import Sighting
+from treasury.engine.identity import Rung
 from treasury.models import (
     BankAccount,
     BankEntry,
@@ -16,6 +17,7 @@ from treasury.models import (
 )
 from treasury.services import rows
 
+_RULES: Final = {rung: rung.name for rung in Rung}
 _WORDS: Final = {True: "true", False: "false"}
 
 
@@ -72,7 +74,7 @@ def _facts(sightings: Sequence[Sighting], twins: Counter[str]) -> dict[str, list
     identities = [one.identity() for one in marks]
     return {
         "identity": identities,
-        "identity_rule": [one.strongest().name for one in marks],
+        "identity_rule": [_RULES[one.strongest()] for one in marks],
         "occurrence": _occurrences(identities, twins),
         "amount": [_plain(one.amount) for one in marks],
         "booking_date": [days[one.booking_date] for one in marks],

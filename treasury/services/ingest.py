@@ -18,6 +18,7 @@ from core.identity.models import User
 from core.ids import uuid7
 from integrations import selectors as messages
 from integrations import services as archive
+from integrations.codecs.building import collecting_later
 from integrations.codecs.camt029 import RecallReport
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.proof import ProofStatus, prove_pages
@@ -125,7 +126,8 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
         parsed=parsed,
         now=clock.now(),
     )
-    _read_statements(run)
+    with collecting_later():
+        _read_statements(run)
     if run.refusals:
         archive.set_aside(message_id=message_id, reason=" ".join(dict.fromkeys(run.refusals)))
     else:

@@ -98,7 +98,7 @@ def _period(rows: Any, asked: Mapping[str, Any], *, day: str) -> Any:
 
 
 def _entries(asked: Mapping[str, Any]) -> tuple[QuerySet[BankEntry], tuple[str, ...]]:
-    rows = BankEntry.objects.select_related("account", "statement")
+    rows = BankEntry.objects.prefetch_related("account", "statement")
     for name in ("account", "state"):
         rows = rows.filter(**{name: asked[name]}) if asked[name] else rows
     if asked["amount"] is not None:
@@ -117,7 +117,7 @@ def _referring_to(text: str, *, by_the_bank: bool) -> Q:
 
 
 def _statements(asked: Mapping[str, Any]) -> tuple[QuerySet[Statement], tuple[str, ...]]:
-    rows = Statement.objects.select_related("account__bank")
+    rows = Statement.objects.prefetch_related("account__bank")
     for name in ("account", "source", "state", "proof"):
         rows = rows.filter(**{name: asked[name]}) if asked[name] else rows
     if asked["reference"]:

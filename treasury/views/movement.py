@@ -81,7 +81,7 @@ def _tab(show: str) -> str:
 
 
 def _proposals(show: str) -> QuerySet[Proposal]:
-    rows = movement.proposals()
+    rows = movement.listed_proposals()
     if show == "all":
         return rows
     is_open = Q(state__in=OPEN_STATES)
@@ -96,7 +96,7 @@ def _found_proposals(asked: Mapping[str, Any]) -> tuple[QuerySet[Proposal], tupl
 
 
 def _found_transfers(asked: Mapping[str, Any]) -> tuple[QuerySet[Transfer], tuple[str, ...]]:
-    rows = movement.transfers()
+    rows = movement.listed_transfers()
     show = _tab(asked["show"])
     if show != "all":
         is_open = Q(proposal__state__in=OPEN_STATES)

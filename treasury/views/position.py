@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -105,7 +105,7 @@ def _moving(days: list[PositionDay]) -> Iterator[PositionDay]:
 def _entries(account_id: UUID) -> QuerySet[BankEntry]:
     """Return the newest entries with how often each was seen, doubles left out."""
     found = statements.entries_of(account_id).exclude(state=EntryState.MERGED)
-    return found.annotate(sightings=Count("observations")).order_by("-value_date", "-id")[
+    return found.annotate(sightings=statements.sightings_count()).order_by("-value_date", "-id")[
         :ENTRIES_MAX
     ]
 

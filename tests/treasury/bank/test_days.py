@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +20,18 @@ from tests.treasury.bank.paper import DAY, IBAN, E, S, arrive, camt, day_stateme
 from tests.treasury.bank.test_posting_paths import messages, paper
 from treasury.engine.identity import PENDING_DAYS_MAX
 from treasury.engine.positions import BOOKED_ORDER, HEADLINE_ORDER, Moved
-from treasury.models import BankAccount, BankEntry, DailyBalance, DayMovement, EntryObservation
+from treasury.models import (
+    BankAccount,
+    BankEntry,
+    BookingStatus,
+    DailyBalance,
+    DayMovement,
+    EntryObservation,
+    EntryState,
+    NewestBalance,
+)
 from treasury.selectors import ledger
-from treasury.selectors.invariants import DAILY, DAYS, invariants
+from treasury.selectors.invariants import DAILY, DAYS, NEWEST, invariants
 from treasury.selectors.ledger import Base
 from treasury.services.days import rebuild_days
 
@@ -41,6 +51,14 @@ def added_up(account: BankAccount) -> dict[date, tuple[Decimal, Decimal]]:
 def kept(account: BankAccount) -> dict[date, tuple[Decimal, Decimal]]:
     days = DailyBalance.objects.filter(account=account).order_by("value_date")
     return {one.value_date: (one.booked, one.balance) for one in days}
+
+
+def sums_by_entries(on: date) -> dict[object, Decimal]:
+    """Return what each account's entries come to, as the ORM adds them up."""
+    counted = BankEntry.objects.filter(
+        state=EntryState.COUNTED, status=BookingStatus.BOOK, value_date__lte=on
+    )
+    return dict(counted.order_by().values_list("account_id").annotate(total=Sum("amount")))
 
 
 def moved_by_entries(account: BankAccount, base: Base | None, start: date) -> dict[object, Decimal]:
@@ -91,13 +109,16 @@ def test_what_is_kept_is_what_adds_up(
             arrive(paper(kind, entries, day, seq, iban=IBAN))
             counted = {day: sums for day, sums in kept(account).items() if sums[0]}
             assert counted == {day: sums for day, sums in added_up(account).items() if sums[0]}
+            for on in (DAY - timedelta(days=2), DAY, DAY + timedelta(days=30)):
+                sums = nothing_at_zero(dict(ledger.booked_sums(on=on)))
+                assert sums == nothing_at_zero(sums_by_entries(on))
         for codes in (BOOKED_ORDER, HEADLINE_ORDER):
             bases = ledger.bases([account.pk], codes=codes, now=NOW)
             for start in (DAY - timedelta(days=5), DAY, DAY + timedelta(days=1)):
                 moved = ledger.movements([account.pk], bases, start=start)[account.pk]
                 expected = moved_by_entries(account, bases.get(account.pk), start)
                 assert nothing_at_zero(as_sums(moved)) == nothing_at_zero(expected)
-        assert [one for one in invariants() if "day" in one.code] == []
+        assert [one for one in invariants() if "da" in one.code] == []
         transaction.set_rollback(True)
 
 
@@ -135,6 +156,7 @@ def test_the_app_role_cannot_write_the_sums(account: BankAccount) -> None:
     for statement in (
         "UPDATE treasury_dailybalance SET balance = 1000000",
         "DELETE FROM treasury_daymovement",
+        "UPDATE treasury_newestbalance SET balance = 1000000",
         "SELECT treasury_move_days('{}', '{}', '{}', '{}', '{}', '{}')",
     ):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
@@ -147,7 +169,7 @@ def test_verifying_notices_sums_that_say_something_else(
     tenant, account = uuid7(), uuid7()
     with owner_connection.transaction(force_rollback=True):
         owner_connection.execute("SELECT set_config('app.tenant', %s, true)", [str(tenant)])
-        for query in (DAYS, DAILY):
+        for query in (DAYS, DAILY, NEWEST):
             assert owner_connection.execute(query).fetchall() == []
         owner_connection.execute(
             "INSERT INTO treasury_daymovement"
@@ -160,13 +182,21 @@ def test_verifying_notices_sums_that_say_something_else(
         )
         assert owner_connection.execute(DAYS).fetchall() == [(account, Decimal(4))]
         assert owner_connection.execute(DAILY).fetchall() == [(account, Decimal(1))]
+        assert owner_connection.execute(NEWEST).fetchall() == [(account, Decimal(-5))]
+        owner_connection.execute(
+            "INSERT INTO treasury_newestbalance VALUES (%s, '2026-11-20', 5, %s, %s)",
+            [uuid7(), account, tenant],
+        )
+        assert owner_connection.execute(NEWEST).fetchall() == []
 
 
 def test_rebuilding_gives_the_same_days(account: BankAccount) -> None:
     arrive(camt("053", day_statement(E(amount="4", ref="R1"), E(amount="-1", ref="R2"))))
-    before = (kept(account), DayMovement.objects.count())
+    newest = NewestBalance.objects.values_list("account_id", "value_date", "balance")
+    before = (kept(account), DayMovement.objects.count(), list(newest))
+    assert before[2] == [(account.pk, DAY, 3)]
     assert rebuild_days() == 1
-    assert (kept(account), DayMovement.objects.count()) == before
+    assert (kept(account), DayMovement.objects.count(), list(newest)) == before
     out = StringIO()
     call_command("rebuild_days", stdout=out)
     assert "daily balances" in out.getvalue()
