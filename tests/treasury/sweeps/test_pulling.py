@@ -25,7 +25,8 @@ PAUSE_SECONDS_MAX: Final = 0.004
 
 def write(tenant: UUID, writer: int) -> list[str]:
     """Publish a writer's share, a few in each transaction, each committed a little later."""
-    rng, names = random.Random(writer), []
+    rng = random.Random(writer)
+    names: list[str] = []
     try:
         while len(names) < ORDERS // WRITERS:
             with bound(tenant, actor="system:test"):
