@@ -27,7 +27,8 @@ pytestmark = pytest.mark.usefixtures("uncounted")
 
 def write(tenant: UUID, writer: int) -> list[str]:
     """Publish a writer's share, a few in each transaction, each committed a little later."""
-    rng, names = random.Random(writer), []
+    rng = random.Random(writer)
+    names: list[str] = []
     try:
         while len(names) < ORDERS // WRITERS:
             with bound(tenant, actor="system:test"):
