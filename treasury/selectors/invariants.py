@@ -124,6 +124,29 @@ SELECT coalesce(n.account_id, d.account_id), coalesce(n.balance, 0) - coalesce(d
  WHERE n.balance IS DISTINCT FROM d.balance OR n.value_date IS DISTINCT FROM d.value_date
 """
 
+# What an order pays out is reserved, or booked, as long as the order stands or may have been done.
+_UNRESERVED: Final = """
+SELECT o.id, o.paid_out FROM treasury_sweeporder o
+ WHERE (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL) AND NOT EXISTS (
+       SELECT 1 FROM treasury_expectedflow f
+        WHERE f.account_id = o.account_id AND f.source = 'SWEEP'
+          AND f.source_ref = o.order_id || ':out' AND f.state IN ('EXPECTED', 'MATCHED')
+          AND f.amount = -o.paid_out)
+"""
+
+_IN_VAIN: Final = """
+SELECT o.id, f.amount FROM treasury_sweeporder o JOIN treasury_expectedflow f
+    ON f.account_id = o.account_id AND f.source = 'SWEEP' AND f.state = 'EXPECTED'
+   AND f.source_ref IN (o.order_id || ':out', o.order_id || ':back')
+ WHERE o.state = 'FAILED' AND o.late_ack_at IS NULL
+"""
+
+_RECORDS: Final = """
+SELECT d.id, d.amount FROM treasury_sweepdecision d
+ WHERE d.record_sha256 <> encode(sha256(convert_to(d.record, 'UTF8')), 'hex')
+    OR (d.record::jsonb -> 'outcome' ->> 'amount')::numeric <> d.amount
+"""
+
 _CHECKS: Final = (
     ("statement_does_not_add_up", _STATEMENTS, "A proven statement is {} off its entries."),
     ("position_is_not_the_sum", _CHAINS, "An account is {} off its counted entries."),
@@ -133,6 +156,9 @@ _CHECKS: Final = (
     ("day_is_not_its_entries", DAYS, "The sums of a day are {} off its entries."),
     ("daily_balance_is_not_the_sum", DAILY, "A daily balance is {} off the days before it."),
     ("newest_day_is_not_the_last", NEWEST, "An account's newest balance is {} off its last day."),
+    ("sweep_is_not_reserved", _UNRESERVED, "A sweep pays {} out and nothing is reserved for it."),
+    ("sweep_is_reserved_in_vain", _IN_VAIN, "A flow of {} waits for a sweep that failed."),
+    ("decision_is_not_its_record", _RECORDS, "A decision on {} does not say what its record says."),
 )  # fmt: skip
 
 

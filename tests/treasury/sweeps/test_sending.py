@@ -24,9 +24,11 @@ from tests.promises.realm import machine, signed_in
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import CUTOFF, QUARTER_PAST, Sweeping
 from tests.treasury.sweeps.test_deciding import order_of
+from treasury import guards
 from treasury.errors import CursorRefused, SweepConflict, SweepNotSent
 from treasury.models import ExpectedFlow, Release, SweepMandate, SweepOrder, SweepState, Task
 from treasury.selectors import intents
+from treasury.selectors.invariants import invariants
 from treasury.services import freezing, sweeps
 from treasury.services.sweeps import Answer, sending
 from treasury.views.sweeps import SCHEMA
@@ -394,3 +396,24 @@ def test_entries_prove_where_the_money_is(out: SweepOrder) -> None:
         assert not Task.objects.filter(kind="sweep_return_late").exists()
         sweeps.follow_money(now=late)
         assert Task.objects.filter(kind="sweep_return_late", done_at=None).exists()
+
+
+def test_the_machine_is_the_guards_own() -> None:
+    declared = {
+        (one.source, one.target)
+        for one in SweepOrder().get_all_state_transitions()  # type: ignore[attr-defined]
+    }
+    assert declared == set(guards.sweeps.EDGES)
+
+
+def test_the_books_know_what_sweeps_reserve(out: SweepOrder) -> None:
+    assert invariants() == []
+    held = ExpectedFlow.objects.get(source="SWEEP")
+    ExpectedFlow.objects.filter(pk=held.pk).update(state="CANCELLED")
+    assert [(one.code, one.subject_id) for one in invariants()] == [
+        ("sweep_is_not_reserved", out.pk)
+    ]
+    sweeps.answer_order(order_id=out.order_id, answer=Answer(status="FAILED", reason="closed"))
+    assert invariants() == []
+    ExpectedFlow.objects.filter(pk=held.pk).update(state="EXPECTED")
+    assert [one.code for one in invariants()] == ["sweep_is_reserved_in_vain"]
