@@ -83,6 +83,15 @@ class SandboxBank:
         answer = self._call("POST", "/report", {"account": account, "type": kind})
         return str(answer["message_id"])
 
+    def plan(self, steps: Sequence[dict[str, Any]]) -> int:
+        """Put steps on the bank's agenda; the same ones again change nothing. Return the new ones.
+
+        Raises:
+            BankRefused: a step is wrong.
+            BankAway: it does not answer.
+        """
+        return int(self._call("POST", "/script", list(steps))["steps"])
+
     def payment(self, end_to_end_id: str) -> dict[str, Any]:
         """Return what the bank knows about a payment; `found` says whether it has it."""
         return self._call("GET", f"/payments/{end_to_end_id}", absent_is_answer=True)

@@ -14,8 +14,8 @@ from treasury.services import sweeps
 NEW_YORK: Final = "America/New_York"
 CALENDAR: Final = "FED"
 SWEPT: Final = "USD Operating"
-ORDER_MAX: Final = Decimal(25_000_000)
-DAY_MAX: Final = Decimal(40_000_000)
+ORDER_MAX: Final = Decimal(40_000_000)
+DAY_MAX: Final = Decimal(60_000_000)
 MANDATE_DAYS: Final = 365
 # The demo's banks write once a day, and not at weekends: four days bridge a long one.
 BALANCE_AGE_MINUTES: Final = 5_760

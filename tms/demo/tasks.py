@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.conf import settings
 
+from tms.demo.connector import execute_everywhere
 from tms.demo.places import MODES
 from tms.demo.seeding import refresh_all
 
@@ -12,3 +13,10 @@ def keep_fresh() -> None:
     """Refresh every demo tenant; elsewhere there is none."""
     if settings.TMS_MODE in MODES:
         refresh_all()
+
+
+@shared_task(name="demo.execute_sweeps", ignore_result=True)
+def execute_sweeps() -> None:
+    """Let the sandbox banks execute what was swept in the demo."""
+    if settings.TMS_MODE in MODES:
+        execute_everywhere()

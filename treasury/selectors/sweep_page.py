@@ -155,14 +155,14 @@ def story(decision: SweepDecision) -> Story:
         inputs=inputs_of(decision.record),
         outcome=outcome,
         sentence=sentence_of(outcome),
-        rejected=tuple((one.product, REASONS.get(one.why, one.why)) for one in outcome.rejected),
+        rejected=tuple((one.product, words_of(one.why)) for one in outcome.rejected),
         costs=cost_lines(outcome),
     )
 
 
 def sentence_of(outcome: Outcome) -> str:
     """Say in one sentence what moves and why."""
-    why = REASONS.get(outcome.reason, outcome.reason)
+    why = words_of(outcome.reason)
     if outcome.result is not Result.SWEEP:
         return f"Nothing moves: {why}."
     kept = f"; {outcome.target_float:,.2f} USD stay" if outcome.target_float > 0 else ""
@@ -170,6 +170,11 @@ def sentence_of(outcome: Outcome) -> str:
         f"{outcome.amount:,.2f} USD go into {outcome.product} on {outcome.settles_on} and are back"
         f" on {outcome.matures_on}{kept}: {why}."
     )
+
+
+def words_of(reason: str) -> str:
+    """Return a reason in words."""
+    return REASONS.get(reason, reason)
 
 
 def cost_lines(outcome: Outcome) -> tuple[CostLine, ...]:

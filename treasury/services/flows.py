@@ -27,6 +27,7 @@ from treasury.services.news import raise_alert
 
 AMOUNT_MAX: Final = Decimal(10) ** 16
 STALE_AFTER_DAYS: Final = 3
+_OWN_PAYMENTS: Final = (FlowSource.TRANSFER, FlowSource.SWEEP)
 _WRITTEN: Final = ("amount", "value_date", "description", "end_to_end_id", "expires_on", "state")
 
 
@@ -195,7 +196,7 @@ def mark_stale(*, now: datetime) -> list[ExpectedFlow]:
         today = clock.today(flow.account.timezone)
         expired = flow.expires_on is not None and flow.expires_on < today
         late = (today - flow.value_date).days > STALE_AFTER_DAYS
-        own_payment = flow.source == FlowSource.TRANSFER and flow.amount < 0
+        own_payment = flow.source in _OWN_PAYMENTS and flow.amount < 0
         if expired or (late and not own_payment):
             flow.state = FlowState.STALE
             overdue.append(flow)

@@ -26,10 +26,12 @@ KEYS_FRESH_SECONDS: Final = 60
 @login_required
 def overview(request: HttpRequest) -> HttpResponse:
     """Show today's windows, what will move and why, the ladder, and what constraints cost."""
+    page = Paginator(reads.decisions(), PAGE_ROWS).get_page(request.GET.get("page"))
     context = {
         "sweep": sweep_page.page(now=clock.now()),
         "orders": reads.orders()[:PAGE_ROWS],
-        "page": Paginator(reads.decisions(), PAGE_ROWS).get_page(request.GET.get("page")),
+        "page": page,
+        "decisions": [(one, sweep_page.words_of(one.reason)) for one in page.object_list],
     }
     whole = request.headers.get("HX-Request") != "true"
     return render(

@@ -20,7 +20,7 @@ from tms.demo.numbers import lei_with_check
 from tms.demo.places import PEOPLE_FACTS, PEOPLE_TEXT, TENANTS_MAX
 from tms.ops.tenants import all_tenants, chosen_tenants
 from treasury.models import BankAccount, BankEntry, PrefundingRequest, UsdRate
-from treasury.selectors import positions
+from treasury.selectors import positions, sweeps
 from treasury.selectors.invariants import invariants
 
 DAYS = 3
@@ -58,6 +58,10 @@ def test_a_demo_can_be_worked_with_at_once(committed_db: None, demo_home: Path) 
         assert not Delivery.objects.exclude(state=DeliveryState.DONE).exists()
         assert invariants() == []
         shown = {one.number_hint: one.balance for one in positions.positions(on=_today())}
+        (swept,) = sweeps.swept_accounts(on=_today())
+        assert swept.label == "USD Operating"
+        assert sweeps.present_inputs(account=swept).money.available == shown[swept.number_hint]
+        assert {one.code for one in sweeps.products()} == {"FED_RRP", "TBILL_4W", "CARBON_NOTE"}
     assert shown == _balances_at_the_bank(demo_home / "bank")
     for name in (PEOPLE_TEXT, PEOPLE_FACTS):
         assert (demo_home / name).stat().st_mode & 0o077 == 0

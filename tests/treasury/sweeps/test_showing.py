@@ -1,8 +1,10 @@
 """The sweep page, commands, metrics, the simulator, and what is governed."""
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,3 +214,13 @@ def test_the_admin_knows_the_nouns_of_sweeps() -> None:
     shown = {model.__name__ for model in site._registry}
     nouns = {"SweepProduct", "SweepMandate", "SweepEligibility", "SweepDecision", "SweepOrder"}
     assert nouns <= shown
+
+
+def test_the_dashboard_asks_for_figures_that_are_told() -> None:
+    board = json.loads((Path(__file__).parents[3] / "deploy/grafana/treasury.json").read_text())
+    asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    told = {family.name for family in metrics.Sweeps().describe()}
+    assert told == {"treasury_swept_usd", "treasury_var_bps"}
+    for name in ("treasury_swept_usd_total", "treasury_var_bps", "sweep_decision_latency_seconds"):
+        assert name in asked
+    assert metrics.DECISION_SECONDS._name == "sweep_decision_latency_seconds"
