@@ -161,7 +161,7 @@ class AccountRisk(TenantModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant", "account", "-id"], name="account_risk_newest"),
+            models.Index(fields=["tenant", "account", "-day", "-id"], name="account_risk_newest"),
             models.Index(fields=["tenant", "day", "-id"], name="account_risk_by_day"),
         ]
 

@@ -95,6 +95,6 @@ def measure(request: HttpRequest) -> HttpResponse:
     except DomainError as refusal:
         tell(request, refusal)
     else:
-        words = f"{len(done.new)} new readings." if done.new else "Nothing has changed since."
-        messages.success(request, f"{len(done.readings)} accounts measured. {words}")
+        words = f"New readings: {len(done.new)}." if done.new else "Nothing has changed since."
+        messages.success(request, f"Accounts measured: {len(done.readings)}. {words}")
     return redirect("risk:overview")

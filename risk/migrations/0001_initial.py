@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='accountrisk',
-            index=models.Index(fields=['tenant', 'account', '-id'], name='account_risk_newest'),
+            index=models.Index(fields=['tenant', 'account', '-day', '-id'], name='account_risk_newest'),
         ),
         migrations.AddIndex(
             model_name='accountrisk',

@@ -14,7 +14,7 @@ from calendars import selectors as calendars
 from calendars.engine.days import CalendarData
 from calendars.errors import CalendarCoverageError
 from core import policies
-from risk.constants import BACKTEST_DAYS, HISTORY_DAYS_MAX
+from risk.constants import BACKTEST_DAYS, CALENDAR_DAYS_PER_FIVE
 from risk.engine.series import ONE_DAY, Observation, business_days
 from risk.engine.tails import Quantile
 from risk.models import Missing
@@ -87,7 +87,9 @@ def gather(
     days = {one.pk: _day_of(one, now=now, day=day) for one in accounts}
     if not days:
         return []
-    since = min(days.values()) - timedelta(days=HISTORY_DAYS_MAX)
+    # The forecast of the first tested day needs a window of its own.
+    back = (wanted.window_days + BACKTEST_DAYS) * CALENDAR_DAYS_PER_FIVE // 5
+    since = min(days.values()) - timedelta(days=back)
     flows = netflows.net_flows(list(days), since=since, until=max(days.values()) - ONE_DAY)
     by_currency = {one.currency: one for one in calendars.settlement_calendars().values()}
     bases = _bases(accounts, days, wanted=wanted, now=now)

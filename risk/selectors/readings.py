@@ -33,21 +33,25 @@ def reading(reading_id: UUID | str) -> AccountRisk:
 
 
 def newest() -> QuerySet[AccountRisk]:
-    """Return the newest reading of every active account, by currency and label."""
+    """Return the newest reading of every active account, by currency and label.
+
+    The newest is the one for the latest day, also when an earlier day was measured after it.
+    """
     last = AccountRisk.objects.filter(account__is_active=True)
-    last = last.order_by("account_id", "-id").distinct("account_id")
+    last = last.order_by("account_id", "-day", "-id").distinct("account_id")
     return readings().filter(pk__in=last.values("pk")).order_by("currency", "account__label")
 
 
 def newest_of(account_id: UUID) -> AccountRisk | None:
     """Return an account's newest reading, if there is one."""
-    return readings().filter(account_id=account_id).first()
+    return readings().filter(account_id=account_id).order_by("-day", "-id").first()
 
 
-def newest_by_account(accounts: Sequence[UUID]) -> dict[UUID, AccountRisk]:
-    """Return the newest reading of each account that has one, in one query."""
-    rows = AccountRisk.objects.filter(account__in=accounts).select_related("account")
-    found = rows.order_by("account_id", "-id").distinct("account_id")
+def newest_by_account(accounts: Sequence[UUID], *, until: date) -> dict[UUID, AccountRisk]:
+    """Return each account's newest reading for a day up to `until`, in one query."""
+    rows = AccountRisk.objects.filter(account__in=accounts, day__lte=until)
+    found = rows.select_related("account").order_by("account_id", "-day", "-id")
+    found = found.distinct("account_id")
     return {row.account_id: row for row in found}
 
 

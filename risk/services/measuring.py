@@ -92,8 +92,9 @@ def _measure(
     wanted = definition()
     found = gather(accounts, wanted=wanted, now=now, day=day)
     ids = [one.account.pk for one in found]
-    newest = reads.newest_by_account(ids)
-    earlier = reads.forecasts_before(ids, max((one.day for one in found), default=date.min))
+    last = max((one.day for one in found), default=now.date())
+    newest = reads.newest_by_account(ids, until=last)
+    earlier = reads.forecasts_before(ids, last)
     figures = _figures(found, wanted)
     readings: list[AccountRisk] = []
     made: list[tuple[Gathered, AccountRisk, AccountRisk | None]] = []
@@ -168,7 +169,7 @@ def _loss(value: float, currency: str) -> Decimal:
 
 
 def _bps(var: Decimal | None, base: Decimal | None) -> Decimal | None:
-    """Return the share in basis points, upwards unlimited in nature and by 10^10 in the column."""
+    """Return the share in basis points; None where there is nothing to be a share of."""
     if var is None or base is None or base <= 0:
         return None
     return min((var * BASIS_POINTS / base).quantize(BPS_UNIT, ROUND_HALF_EVEN), BPS_MAX)

@@ -35,6 +35,7 @@ from integrations import services as lines
 from liquidity import selectors as forecasts
 from liquidity.engine.occurrences import RuleKind
 from liquidity.services import forecasting, planning
+from risk.models import AccountRisk
 from risk.services import measuring
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
@@ -464,7 +465,7 @@ def _furniture(slug: str, mark: str, folder: Path) -> str:
 
 
 def _forecasts(mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
-    """Plan a payout and a recurring flow, and forecast every account."""
+    """Plan a payout and a recurring flow, forecast and measure every account."""
     now = clock.now()
     plan = planning.PlanIn(
         account_id=accounts["payout"].pk,
@@ -487,14 +488,10 @@ def _forecasts(mark: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
     forecasting.run_daily_forecast(now=now, horizon_days=10)
     made = forecasts.newest_of(accounts["payout"].pk)
     assert made is not None
-    return {"plan": str(planned.pk), "pattern": str(recurring.pk), "forecast": str(made.pk)}
-
-
-def _risk(accounts: dict[str, BankAccount]) -> dict[str, str]:
-    """Measure every account; their pasts are too short for a figure, and that is a reading too."""
-    done = measuring.measure_risk(now=clock.now())
-    (made,) = [one for one in done.readings if one.account_id == accounts["payout"].pk]
-    return {"reading": str(made.pk)}
+    measuring.measure_risk(now=now)
+    reading = str(AccountRisk.objects.get(account=accounts["payout"]).pk)
+    found = {"plan": str(planned.pk), "pattern": str(recurring.pk), "forecast": str(made.pk)}
+    return found | {"reading": reading}
 
 
 def _changes(tenant: UUID, mark: str, clerk: User) -> dict[str, str]:
@@ -584,7 +581,6 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         objects |= _late(objects["entry"])
     with _at_work(tenant):
         objects |= _forecasts(mark, accounts)
-        objects |= _risk(accounts)
         objects |= _sweeps(mark, digit, accounts)
     objects |= _changes(tenant, mark, people["static_data"])
     drain(tenant=tenant)

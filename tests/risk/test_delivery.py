@@ -205,7 +205,7 @@ def test_the_button_measures_for_those_who_may(
     assert AccountRisk.objects.count() == 0
     assert "Measure now" not in client_of(maker).get(reverse("risk:overview")).content.decode()
     page = desk.post(url, follow=True).content.decode()
-    assert "1 accounts measured. 1 new readings." in page
+    assert "Accounts measured: 1. New readings: 1." in page
     assert "Nothing has changed since." in desk.post(url, follow=True).content.decode()
     assert desk.get(url).status_code == 405
 

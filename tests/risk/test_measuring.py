@@ -311,6 +311,16 @@ def test_a_reading_of_a_past_day_stays_in_this_room(account: BankAccount) -> Non
     assert RiskReading.objects.get().as_of == TODAY - timedelta(days=1)
 
 
+def test_a_past_day_measured_later_is_not_the_newest(account: BankAccount) -> None:
+    today = measured(account)
+    past = measured(account, day=TODAY - timedelta(days=30))
+    found = reads.newest_of(account.pk)
+    assert found == today
+    assert list(reads.newest()) == [today]
+    assert measured(account, day=TODAY - timedelta(days=30)) == past
+    assert measured(account) == today
+
+
 def test_an_unknown_account_is_refused(account: BankAccount) -> None:
     with pytest.raises(AccountUnknown):
         measure_account(account_id=account.entity_id, now=FRIDAY)
