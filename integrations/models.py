@@ -429,26 +429,13 @@ class Message(FSMModelMixin, TenantModel):
     put_away = models.CharField(max_length=400, blank=True)
     handled_at = models.DateTimeField(null=True)
 
-    group_key = models.CharField(
-        max_length=64,
-        blank=True,
-        default="",
-        db_default="",
-        help_text="What orders that may share a file have in common; empty goes alone.",
-    )
+    # What orders that may share a file have in common (empty: it goes alone), the file that carries
+    # it with others, and how many orders a file carries (0: it is an order by itself).
+    group_key = models.CharField(max_length=64, blank=True, default="", db_default="")
     carrier = models.ForeignKey(
-        "self",
-        models.PROTECT,
-        null=True,
-        related_name="orders",
-        db_index=False,
-        help_text="The file that carries this order together with others.",
+        "self", models.PROTECT, null=True, related_name="orders", db_index=False
     )
-    orders_count = models.PositiveSmallIntegerField(
-        default=0,
-        db_default=0,
-        help_text="How many orders this file carries together; 0 is an order by itself.",
-    )
+    orders_count = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     rail = models.CharField(max_length=16, blank=True)
     reference = models.CharField(max_length=35, blank=True)

@@ -15,17 +15,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='message',
             name='carrier',
-            field=models.ForeignKey(db_index=False, help_text='The file that carries this order together with others.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='integrations.message'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='integrations.message'),
         ),
         migrations.AddField(
             model_name='message',
             name='group_key',
-            field=models.CharField(blank=True, db_default='', default='', help_text='What orders that may share a file have in common; empty goes alone.', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
         migrations.AddField(
             model_name='message',
             name='orders_count',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, help_text='How many orders this file carries together; 0 is an order by itself.'),
+            field=models.PositiveSmallIntegerField(db_default=0, default=0),
         ),
         migrations.AddIndex(
             model_name='message',

@@ -50,6 +50,9 @@ def gathered(message: Message, *, now: datetime) -> Message:
 
     In the caller's transaction and under its lock. A file that the database does not take sends
     nobody: each of its orders then goes alone, and the one that is not as approved is refused.
+
+    Raises:
+        IntegrityError: of anything but a broken seal.
     """
     if not message.group_key or message.orders_count:
         return message
