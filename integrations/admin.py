@@ -22,13 +22,13 @@ from core.changes.admin import GovernedAdmin, table
 from core.errors import DomainError
 from core.identity.models import User
 from integrations import selectors, services
+from integrations.codecs.orders import KINDS as ORDER_KINDS
 from integrations.codecs.records import MessageKind
 from integrations.constants import UNKNOWN_KIND
 from integrations.dialects.checks import explained, help_on
 from integrations.downloads import ROLES_FOR_BYTES
 from integrations.models import BankConnection, BankProfile, LineNote, LineState, Message, Route
 from integrations.services.asking import CAMT060_KIND
-from integrations.services.queueing import KINDS as ORDER_KINDS
 from integrations.services.recalling import CAMT056_KIND
 
 
