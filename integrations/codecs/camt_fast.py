@@ -354,39 +354,21 @@ def _builder(shape: Shape, wanted: _Wanted, groups: dict[int, int]) -> _Build:
         single = detail(texts, raw, sign, f"line {below}, entry {number}")
         if single is None:
             return None
+        own = None if bank_reference is None else reference(texts[bank_reference])
+        # In the order of the record's fields; what a plain entry has not is None or empty.
         return _entry(
-            size if sign > 0 else sign * size,
-            currency,
-            status,
-            not_reversed,
-            booked,
-            value,
+            size if sign > 0 else sign * size, currency, status, not_reversed, booked, value,
             None if entry_reference is None else reference(texts[entry_reference]),
-            (None if bank_reference is None else reference(texts[bank_reference]))
-            or single.bank_reference,
-            _codes(texts, code_at) or single.transaction_code,
-            single.end_to_end_id,
-            single.instruction_id,
-            single.transaction_id,
-            single.uetr,
-            single.payment_information_id,
-            single.message_id,
-            single.mandate_id,
-            None,  # batch_count
-            None,  # batch_total
+            own or single.bank_reference, _codes(texts, code_at) or single.transaction_code,
+            single.end_to_end_id, single.instruction_id, single.transaction_id, single.uetr,
+            single.payment_information_id, single.message_id, single.mandate_id,
+            None, None,  # count and total of a batch
             () if single is NO_DETAIL else (single,),
-            single.counterparty_name,
-            single.counterparty_account,
-            single.counterparty_bic,
-            single.remittance,
-            (),  # structured_references
-            None,  # return_reason
-            None,  # original_transaction_code
-            (),  # charges
-            None,  # exchange
-            "" if info_at is None else texts[info_at],
-            f"line {line}, entry {number}",
-        )
+            single.counterparty_name, single.counterparty_account, single.counterparty_bic,
+            single.remittance, (),  # structured references
+            None, None, (), None,  # return, original code, charges, conversion
+            "" if info_at is None else texts[info_at], f"line {line}, entry {number}",
+        )  # fmt: skip
 
     return build
 
@@ -432,35 +414,23 @@ def _detail_builder(shape: Shape, wanted: _Wanted, at: Callable[[int], int | Non
         bank, end_to_end, instruction, transaction, information, message, mandate, clearing = [
             None if place is None else reference(texts[place]) for place in marks
         ]
-        return _detail(
-            stated * amount if amount is not None and stated < 0 else amount,
-            currency,
-            bank,
-            end_to_end,
-            instruction,
-            transaction,
-            None if uetr_at is None else texts[uetr_at].lower() or None,
-            information,
-            message,
-            mandate,
-            clearing,
-            _codes(texts, codes),
-            name,
-            account,
-            (bank_in(texts) or None) if name or account else None,
+        text = (
             texts[only]
             if only is not None
-            else join_pieces([raw[place] for place in remittance if raw[place]]),
-            (),  # structured_references
-            purpose_in(texts) or None,
-            None,  # return_reason
-            "",  # return_text
-            None,  # original_transaction_code
-            (),  # charges
-            None,  # exchange
-            "" if info_at is None else texts[info_at],
-            locator,
+            else join_pieces([raw[place] for place in remittance if raw[place]])
         )
+        # In the order of the record's fields; what a plain transaction has not is None or empty.
+        return _detail(
+            stated * amount if amount is not None and stated < 0 else amount, currency,
+            bank, end_to_end, instruction, transaction,
+            None if uetr_at is None else texts[uetr_at].lower() or None,
+            information, message, mandate, clearing, _codes(texts, codes),
+            name, account, (bank_in(texts) or None) if name or account else None,
+            text, (),  # structured references
+            purpose_in(texts) or None,
+            None, "", None, (), None,  # return, its text, original code, charges, conversion
+            "" if info_at is None else texts[info_at], locator,
+        )  # fmt: skip
 
     return build
 

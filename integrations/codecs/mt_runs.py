@@ -138,38 +138,20 @@ class RunReader:
         if told.posting_text:
             extra = f"{extra} {told.posting_text}" if extra else told.posting_text
         codes = (kind, told.transaction_type)
+        # In the order of the record's fields; what a plain entry has not is None or empty.
         return _entry(
-            amount,
-            currency,
-            status,
-            is_reversal,
-            booked,
-            valued,
-            None,  # entry_reference
+            amount, currency, status, is_reversal, booked, valued, None,  # entry reference
             bank if len(bank) > FILLER_CHARS_MAX else reference(bank),
             self.codes[codes] if codes in self.codes else self._learn_code(codes),
-            told.end_to_end_id,
-            instruction_id or told.customer_reference,
-            None,  # transaction_id
-            told.uetr,
-            None,  # payment_information_id
-            None,  # message_id
-            told.mandate_id,
-            None,  # batch_count
-            None,  # batch_total
-            (),  # details
-            told.counterparty_name,
-            told.counterparty_account,
-            told.counterparty_bank,
-            told.remittance,
-            (),  # structured_references
+            told.end_to_end_id, instruction_id or told.customer_reference, None, told.uetr,
+            None, None, told.mandate_id,  # payment information, message
+            None, None, (),  # count and total of a batch, details
+            told.counterparty_name, told.counterparty_account, told.counterparty_bank,
+            told.remittance, (),  # structured references
             told.return_reason or returned,
-            None,  # original_transaction_code
-            (),  # charges
-            None,  # exchange
-            extra,
-            locator,
-        )
+            None, (), None,  # original code, charges, conversion
+            extra, locator,
+        )  # fmt: skip
 
     def _learn_days(self, text: str) -> Days | None:
         """Return booking and value date; None where that takes a remark, or a closer look."""

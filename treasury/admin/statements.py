@@ -44,7 +44,7 @@ _STATE_LABELS = {
     EntryState.HELD: "warning",
 }
 _PROOF_LABELS = {Proof.PROVEN: "success", Proof.DIFFERS: "danger"}
-INLINE_ROWS_MAX = 200
+INLINE_ROWS_MAX = 50
 
 
 def link_to_bytes(message_id: Any, locator: str) -> SafeString | str:

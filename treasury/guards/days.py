@@ -55,8 +55,7 @@ _ADD_NEWEST = """
 """
 
 
-def _functions(*, keep_newest: str = "", forget_newest: str = "", add_newest: str = "") -> str:
-    return f"""
+_WRITTEN = f"""
 CREATE OR REPLACE FUNCTION treasury_move_days(
     tenants uuid[], accounts uuid[], booked date[], valued date[], amounts numeric[],
     counts integer[]) RETURNS void
@@ -100,7 +99,7 @@ BEGIN
     UPDATE treasury_dailybalance d
        SET booked = d.booked + later.amount, balance = d.balance + later.shift
       FROM later WHERE d.id = later.id AND (later.amount <> 0 OR later.shift <> 0);
-{keep_newest}END $$;
+<keep newest>END $$;
 REVOKE EXECUTE ON FUNCTION
     treasury_move_days(uuid[], uuid[], date[], date[], numeric[], integer[]) FROM PUBLIC;
 
@@ -139,7 +138,7 @@ BEGIN
     LOCK TABLE treasury_bankentry IN SHARE MODE;
     DELETE FROM treasury_daymovement WHERE tenant_id = wall;
     DELETE FROM treasury_dailybalance WHERE tenant_id = wall;
-{forget_newest}    INSERT INTO treasury_daymovement
+<forget newest>    INSERT INTO treasury_daymovement
            (id, tenant_id, account_id, booking_date, value_date, amount, entries_count)
     SELECT gen_random_uuid(), e.tenant_id, e.account_id, e.booking_date, e.value_date,
            sum(e.amount), count(*)
@@ -152,7 +151,7 @@ BEGIN
       FROM treasury_daymovement m WHERE m.tenant_id = wall
      GROUP BY m.tenant_id, m.account_id, m.value_date;
     GET DIAGNOSTICS days = ROW_COUNT;
-{add_newest}    RETURN days;
+<add newest>    RETURN days;
 END $$;
 REVOKE EXECUTE ON FUNCTION treasury_rebuild_days() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION treasury_rebuild_days() TO tms_app;
@@ -160,11 +159,17 @@ REVOKE INSERT, UPDATE, DELETE ON treasury_daymovement, treasury_dailybalance FRO
 """
 
 
+def _functions(*, keep: str, forget: str, add: str) -> str:
+    parts = {"<keep newest>": keep, "<forget newest>": forget, "<add newest>": add}
+    written = _WRITTEN
+    for place, part in parts.items():
+        written = written.replace(place, part)
+    return written
+
+
 # What the days were kept by before the newest balance was kept beside them.
-FUNCTIONS_BEFORE = _functions()
-FUNCTIONS = _functions(
-    keep_newest=_KEEP_NEWEST, forget_newest=_FORGET_NEWEST, add_newest=_ADD_NEWEST
-)
+FUNCTIONS_BEFORE = _functions(keep="", forget="", add="")
+FUNCTIONS = _functions(keep=_KEEP_NEWEST, forget=_FORGET_NEWEST, add=_ADD_NEWEST)
 
 KEEPING = """
 CREATE TRIGGER days_added AFTER INSERT ON treasury_bankentry

@@ -30,6 +30,11 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'account'), name='newest_balance_once'), models.CheckConstraint(condition=models.Q(('balance__gt', Decimal('-100000000000000000000')), ('balance__lt', Decimal('100000000000000000000'))), name='newest_balance_is_finite')],
             },
         ),
+        migrations.RemoveConstraint(model_name='dailybalance', name='daily_balance_once'),
+        migrations.AddConstraint(
+            model_name='dailybalance',
+            constraint=models.UniqueConstraint(fields=('tenant', 'account', 'value_date'), name='daily_balance_once'),
+        ),
         EnforceTenancy("treasury"),
         migrations.RunSQL(guards.NEWEST, migrations.RunSQL.noop),
     ]

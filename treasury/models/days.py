@@ -48,10 +48,9 @@ class DailyBalance(TenantModel):
 
     class Meta:
         constraints = [
+            # Without the balance, so that a changed one needs no new index entries.
             models.UniqueConstraint(
-                fields=["tenant", "account", "value_date"],
-                include=["balance"],
-                name="daily_balance_once",
+                fields=["tenant", "account", "value_date"], name="daily_balance_once"
             ),
             finite("daily_balance_is_finite", "booked", "balance", bound=SUMS_BOUND),
         ]
