@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0110_reset_ends_sessions'),
-        ('treasury', '0201_rolling'),
+        ('treasury', '0202_fewer_keys'),
     ]
 
     operations = [

@@ -17,8 +17,10 @@ from integrations import services as lines
 from integrations.codecs.records import PaymentStatus, StatusScope
 from integrations.models import Message
 from integrations.services import batching, dispatching, queueing
+from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import House, approve, guard_replaced, propose, sql
 from tests.treasury.movement.test_tracking import said
+from treasury.evidence import building
 from treasury.models import Proposal, Transfer, TransferStatus
 from treasury.services import transfers
 
@@ -298,3 +300,23 @@ def test_one_of_them_may_be_rejected_alone(queued: list[Proposal], sent: Message
 def test_the_archive_finds_them_by_the_file(queued: list[Proposal], sent: Message) -> None:
     found = archive.references_in_file(sent.message_reference)
     assert found == [(one.reference, f"{one.reference}-1") for one in queued]
+
+
+def test_pages_lead_from_the_file_to_its_payments_and_back(
+    queued: list[Proposal], sent: Message, maker: User
+) -> None:
+    client = client_of(maker)
+    page = client.get(f"/bank-messages/{sent.pk}").content.decode()
+    own = Message.objects.get(reference=queued[0].reference, carrier=sent)
+    assert all(one.reference in page for one in queued)
+    assert f"/bank-messages/{own.pk}" in page
+    assert sent.name in client.get(f"/bank-messages/{own.pk}").content.decode()
+    order = client.get(f"/proposals/{queued[0].pk}/instruction").content.decode()
+    assert "one file of 3 payments" in order
+
+
+def test_evidence_holds_the_file_as_well(queued: list[Proposal], sent: Message) -> None:
+    transfer = Transfer.objects.get(proposal=queued[0])
+    found = {one["id"]: one for one in building._messages(transfer)}
+    assert found[str(sent.pk)]["archived_bytes_hold"]
+    assert len(found) == 2
