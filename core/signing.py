@@ -31,6 +31,7 @@ from core.errors import DomainError
 
 ES256, EDDSA = "ES256", "EdDSA"
 ALGORITHMS: Final = (ES256, EDDSA)
+PUBLIC_MEMBERS: Final = ("kty", "crv", "x", "y", "kid", "alg", "use")
 P256_BYTES: Final = 32
 # Longer than any order lives: what an old key signed can be checked until it has run out.
 PUBLISHED_AFTER_RETIREMENT: Final = timedelta(days=7)
@@ -250,10 +251,12 @@ class FolderKeys:
 
     def _write(self, pem: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{clock.now():%Y%m%dT%H%M%S%fZ}.pem"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        name = f"{clock.now():%Y%m%dT%H%M%S%fZ}"
+        draft = self._folder / f"{name}.{os.getpid()}.draft"
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(pem)
+        draft.rename(self._folder / f"{name}.pem")
 
     def _keys(self) -> list[tuple[datetime, Private]]:
         if not any(self._folder.glob("*.pem")):
@@ -323,8 +326,11 @@ class TransitKeys:
         }
         answer = self._asked("POST", f"sign/{self._name}", wish)
         text = str(answer.get("signature", "")).rpartition(":")[2]
-        # An Ed25519 signature comes in plain base64, one on a curve as JWS wants it.
-        return decoded(text.rstrip("=").replace("+", "-").replace("/", "_"))
+        try:
+            # An Ed25519 signature comes in plain base64, one on a curve as JWS wants it.
+            return decoded(text.rstrip("=").replace("+", "-").replace("/", "_"))
+        except SignatureRefused as error:
+            raise SignerUnavailable("The key service answers without a signature.") from error
 
     def published(self) -> Sequence[dict[str, str]]:
         """Return every version's public key, the newest first.
@@ -333,23 +339,28 @@ class TransitKeys:
             SignerUnavailable: the engine does not answer, or holds no such key.
         """
         answer = self._asked("GET", f"keys/{self._name}", None)
-        versions = sorted(
-            ((int(one), facts) for one, facts in answer["keys"].items()), reverse=True
-        )
-        return [
-            public_jwk(
-                _transit_public(facts["public_key"]), key_id=f"transit:{self._name}:{number}"
+        try:
+            versions = sorted(
+                ((int(one), facts) for one, facts in answer["keys"].items()), reverse=True
             )
-            for number, facts in versions
-        ]
+            return [
+                public_jwk(
+                    _transit_public(facts["public_key"]), key_id=f"transit:{self._name}:{number}"
+                )
+                for number, facts in versions
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise SignerUnavailable("The key service says nothing of such a key.") from error
 
     def _asked(self, method: str, path: str, body: Any) -> dict[str, Any]:
         try:
             answer = self._client.request(method, path, json=body)
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()["data"]
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise SignerUnavailable("The key service does not sign.") from error
+        if not isinstance(found, dict):
+            raise SignerUnavailable("The key service answers in another form.")
         return found
 
 
@@ -362,6 +373,17 @@ def _transit_public(text: str) -> Public:
     return key
 
 
+def _retired(text: str) -> list[dict[str, str]]:
+    """Return the public members of replaced keys: a private one that was pasted stays here."""
+    try:
+        return [
+            {name: str(key[name]) for name in PUBLIC_MEMBERS if name in key}
+            for key in json.loads(text or "[]")
+        ]
+    except (TypeError, ValueError) as error:
+        raise SignerUnavailable("TMS_SIGNING_RETIRED is a JSON list of public keys.") from error
+
+
 def provider() -> Provider:
     """Return the configured provider.
 
@@ -370,8 +392,7 @@ def provider() -> Provider:
     """
     name = settings.TMS_SIGNING_PROVIDER
     if name == "environment":
-        retired = json.loads(settings.TMS_SIGNING_RETIRED or "[]")
-        return EnvironmentKeys(settings.TMS_SIGNING_KEY, retired)
+        return EnvironmentKeys(settings.TMS_SIGNING_KEY, _retired(settings.TMS_SIGNING_RETIRED))
     if name == "transit":
         return TransitKeys(
             settings.TMS_TRANSIT_URL, settings.TMS_TRANSIT_TOKEN, settings.TMS_TRANSIT_KEY

@@ -44,4 +44,5 @@ SAMPLES_KEPT_DAYS: Final = 7
 UNKNOWN_KIND: Final = "UNKNOWN"
 PAIN001_KIND: Final = "pain.001"
 # What the database calls its refusal of bytes that nobody approved.
+FILE_PREFIX: Final = "B-"
 SEAL_CONSTRAINT: Final = "order_seal"

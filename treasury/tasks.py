@@ -1,10 +1,18 @@
 """What beat wakes in the treasury; the rows say what is due."""
 
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
 from celery import shared_task
+from django.db import DatabaseError
 
 from core import clock
+from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
 from treasury.services import asking, feeds, flows, ingest, sla, sweeps, transfers, uploading
+
+logger = structlog.get_logger(__name__)
 
 
 @shared_task(name="treasury.execute", ignore_result=True)
@@ -48,21 +56,32 @@ def submit_uploads() -> None:
         uploading.work_off(tenant=tenant)
 
 
+def _each_tenant(work: Callable[[UUID], object]) -> None:
+    """Work for every tenant; what fails for one is logged and holds up no other."""
+    for tenant in tenant_ids():
+        try:
+            work(tenant)
+        except (DomainError, DatabaseError) as error:
+            logger.exception("tenant_skipped", tenant=str(tenant), error=type(error).__name__)
+
+
 @shared_task(name="treasury.sweeps.decide", ignore_result=True)
 def decide_sweeps() -> None:
     """Decide the sweeps of a window that is near."""
-    for tenant in tenant_ids():
-        sweeps.decide_sweeps(tenant=tenant)
+    _each_tenant(lambda tenant: sweeps.decide_sweeps(tenant=tenant))
 
 
 @shared_task(name="treasury.sweeps.send", ignore_result=True)
 def send_sweeps() -> None:
     """Sign and hand out orders, note which have left, and fail those that did not in time."""
-    for tenant in tenant_ids():
+
+    def send(tenant: UUID) -> None:
         sweeps.sign_due(tenant=tenant)
         with bound(tenant, actor="system:treasury.sweeps"):
             sweeps.mark_sent()
             sweeps.expire_due(now=clock.now())
+
+    _each_tenant(send)
 
 
 @shared_task(name="treasury.sweeps.follow", ignore_result=True)

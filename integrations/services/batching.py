@@ -15,7 +15,7 @@ from core import clock
 from core.ids import uuid7
 from integrations import selectors
 from integrations.codecs import batches
-from integrations.constants import SEAL_CONSTRAINT
+from integrations.constants import FILE_PREFIX, SEAL_CONSTRAINT
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.writing import Writing
 from integrations.models import Direction, Message, MessageState
@@ -98,7 +98,7 @@ def _company_of(message: Message, *, now: datetime) -> list[Message]:
 
 def _file_of(orders: list[Message]) -> Message:
     first, now, key = orders[0], clock.now(), uuid7()
-    reference = f"B-{key.hex}"
+    reference = f"{FILE_PREFIX}{key.hex}"
     parts = [batches.cut(bytes(one.body), reference=one.message_reference) for one in orders]
     body = batches.joined([one for one in parts if one], reference=reference, created_at=now)
     digest = sha256(body).hexdigest()
@@ -141,12 +141,17 @@ def take_apart(order: Message) -> None:
     if order.carrier_id is None:
         return
     file = Message.objects.select_for_update(of=("self",)).defer("body").get(pk=order.carrier_id)
-    file.record_refused(reason="It was taken apart: one of its orders was withdrawn.")
+    give_up(file, reason="It was taken apart: one of its orders was withdrawn.")
+    order.refresh_from_db(fields=["carrier"])
+
+
+def give_up(file: Message, *, reason: str) -> None:
+    """End, under the caller's lock, a file that no sender took; each order goes on by itself."""
+    file.record_refused(reason=reason)
     file.save(update_fields=["state", "reason", "locked_until"])
     for one in carried(file):
         one.carrier = None
         one.save(update_fields=["carrier"])
-    order.refresh_from_db(fields=["carrier"])
 
 
 def end_file_of(order: Message) -> None:

@@ -147,7 +147,7 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
             if message is None:
                 return None
             if message.expires_at is not None and message.expires_at <= now:
-                refuse(message, reason="It was not sent: the cut-off has passed.")
+                _come_too_late(message)
                 return "refused"
             admission = _admission(message, now)
             if admission is Admission.GRANTED:
@@ -157,6 +157,14 @@ def _claim_next(tenant: UUID, held_back: set[UUID]) -> Claim | str | None:
             stuck.append(message.pk)
             if admission is Admission.RATE_EXCEEDED or len(stuck) >= FALL_BACK_TRIES_MAX:
                 held_back.add(message.connection_id)
+
+
+def _come_too_late(message: Message) -> None:
+    """Refuse what missed its cut-off; of a file only the late order, the others go anew."""
+    if message.orders_count:
+        batching.give_up(message, reason="The cut-off of one of its orders has passed.")
+    else:
+        refuse(message, reason="It was not sent: the cut-off has passed.")
 
 
 def _admission(message: Message, now: datetime) -> Admission:

@@ -7,7 +7,7 @@ decision is always the same bytes, so that its digest proves it.
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from hashlib import sha256
@@ -37,9 +37,16 @@ def record_of(inputs: Inputs, outcome: Outcome) -> str:
 
 
 def facts_digest(inputs: Inputs) -> str:
-    """Return the digest of what a decision rests on, the instant of deciding left out."""
-    facts = plain(replace(inputs, decided_at=inputs.money.as_of))
-    return digest(canonical(facts))
+    """Return the digest of what a decision rests on.
+
+    Instants are left out: another message with the same balance is no other fact. Whether the
+    balance is too old to decide on is one.
+    """
+    oldest = timedelta(minutes=inputs.policy.balance_age_minutes_max)
+    at = inputs.window.cutoff
+    timeless = replace(inputs, decided_at=at, money=replace(inputs.money, as_of=at))
+    is_stale = inputs.decided_at - inputs.money.as_of > oldest
+    return digest(canonical({"facts": plain(timeless), "is_stale": is_stale}))
 
 
 def inputs_of(record: str) -> Inputs:

@@ -1,5 +1,7 @@
 """Sweeps: a decision is its record, an order is its decision, and nothing leaves unreleased."""
 
+from treasury.engine.sweep_orders import SCHEMA_VERSION
+
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 EDGES = (("NEW", "SENT"), ("SENT", "ACK"), ("NEW", "FAILED"), ("SENT", "FAILED"))
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
@@ -9,13 +11,19 @@ CREATE OR REPLACE FUNCTION treasury_guard_sweep_decision() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
     outcome jsonb := NEW.record::jsonb -> 'outcome';
+    inputs jsonb := NEW.record::jsonb -> 'inputs';
 BEGIN
     IF NEW.record_sha256 <> encode(sha256(convert_to(NEW.record, 'UTF8')), 'hex')
        OR outcome ->> 'result' IS DISTINCT FROM NEW.result
        OR outcome ->> 'branch' IS DISTINCT FROM NEW.branch
        OR outcome ->> 'reason' IS DISTINCT FROM NEW.reason
        OR outcome ->> 'product' IS DISTINCT FROM NEW.product_code
-       OR (outcome ->> 'amount')::numeric IS DISTINCT FROM NEW.amount THEN
+       OR (outcome ->> 'amount')::numeric IS DISTINCT FROM NEW.amount
+       OR inputs ->> 'account' IS DISTINCT FROM NEW.account_id::text
+       OR (inputs ->> 'decided_at')::timestamptz IS DISTINCT FROM NEW.decided_at
+       OR (inputs -> 'window' ->> 'cutoff')::timestamptz IS DISTINCT FROM NEW.cutoff_at
+       OR (inputs -> 'window' ->> 'day')::date IS DISTINCT FROM NEW.day
+       OR NEW.day <> (NEW.cutoff_at AT TIME ZONE 'America/New_York')::date THEN
         RAISE EXCEPTION 'a decision says what its record says' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
@@ -27,6 +35,25 @@ CREATE TRIGGER guard BEFORE INSERT ON treasury_sweepdecision
 """
 
 QUESTIONS = f"""
+CREATE OR REPLACE FUNCTION treasury_sweep_instant(at timestamptz) RETURNS text
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$$;
+
+-- The only bytes that an order can have: every word from its row and its decision's record.
+CREATE OR REPLACE FUNCTION treasury_sweep_payload(o treasury_sweeporder, record jsonb, product text)
+RETURNS text LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT '{{"schema_version":"{SCHEMA_VERSION}","order_id":"' || o.order_id
+        || '","source_account":"' || o.account_id || '","target_product":' || to_json(product)
+        || ',"amount_usd":'
+        || CASE WHEN o.amount = round(o.amount, 2) THEN round(o.amount, 2) ELSE o.amount END
+        || ',"cutoff_utc":"' || treasury_sweep_instant(o.cutoff_at)
+        || '","settlement_date":"' || o.settles_on || '","maturity_date":"' || o.matures_on
+        || '","risk_checks":{{"var_limit_bps":' || (record #>> '{{inputs,policy,var_limit_bps}}')
+        || ',"observed_var_bps":' || coalesce(record #>> '{{inputs,risk,var_bps}}', 'null')
+        || '}},"created_ts":"' || treasury_sweep_instant(o.created_at) || '"}}'
+$$;
+
 -- What is approved where a mandate does not reach: the bytes that will be signed.
 CREATE OR REPLACE FUNCTION treasury_sweep_content(o treasury_sweeporder) RETURNS jsonb
 LANGUAGE sql STABLE {_PATH} AS $$
@@ -86,9 +113,15 @@ BEGIN
               JOIN treasury_sweepproduct p ON p.code = d.product_code AND p.tenant_id = d.tenant_id
              WHERE d.id = NEW.decision_id AND d.result = 'SWEEP' AND d.amount = NEW.amount
                AND d.account_id = NEW.account_id AND p.id = NEW.product_id
-               AND d.cutoff_at = NEW.cutoff_at AND d.day = NEW.day)
-           OR (NEW.payload::jsonb ->> 'order_id', (NEW.payload::jsonb ->> 'amount_usd')::numeric)
-              IS DISTINCT FROM (NEW.order_id::text, NEW.amount) THEN
+               AND d.cutoff_at = NEW.cutoff_at AND d.day = NEW.day
+               AND (d.record::jsonb #>> '{{outcome,settles_on}}')::date = NEW.settles_on
+               AND (d.record::jsonb #>> '{{outcome,matures_on}}')::date = NEW.matures_on
+               AND (d.record::jsonb #>> '{{outcome,paid_out}}')::numeric = NEW.paid_out
+               AND (d.record::jsonb #>> '{{outcome,comes_back}}')::numeric = NEW.comes_back
+               AND NEW.payload = treasury_sweep_payload(NEW, d.record::jsonb, p.code))
+           -- A window is near when it is decided: no mandate is used up ahead of its days.
+           OR NEW.cutoff_at <= NEW.created_at
+           OR NEW.cutoff_at > NEW.created_at + interval '1 day' THEN
             RAISE EXCEPTION 'a sweep order is what was decided' USING ERRCODE = 'check_violation';
         END IF;
         IF NEW.release = 'MANDATE' AND NOT treasury_mandate_covers(NEW) THEN
@@ -114,6 +147,10 @@ BEGIN
         IF OLD.jws <> '' OR NEW.release = 'WAITING' OR NEW.state <> 'NEW'
            OR split_part(NEW.jws, '.', 2) <> signed THEN
             RAISE EXCEPTION 'what is signed is the released order, once'
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.release = 'MANDATE' AND NOT treasury_mandate_covers(NEW) THEN
+            RAISE EXCEPTION 'the mandate of sweep order % does not cover it any more', NEW.order_id
                 USING ERRCODE = 'check_violation';
         END IF;
         IF treasury_is_frozen() THEN

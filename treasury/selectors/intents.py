@@ -8,11 +8,13 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from core.events.models import OutboxEvent
 from treasury.errors import CursorRefused
 from treasury.events import SweepIntent
+from treasury.selectors.freezing import standing_freeze
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 200
@@ -56,6 +58,9 @@ def place_of(cursor: str) -> int:
 def intents_after(*, cursor: str, limit: int = LIMIT_DEFAULT) -> Intents:
     """Return what was handed out after a cursor; the same question again gives the same items.
 
+    While all outflows are stopped it ends before the first order: nothing new is executed, and
+    nothing is skipped.
+
     Raises:
         CursorRefused: the cursor is none of ours.
     """
@@ -66,8 +71,10 @@ def intents_after(*, cursor: str, limit: int = LIMIT_DEFAULT) -> Intents:
         )[: limit + 1]
     )
     shown = rows[:limit]
+    if standing_freeze() is not None:
+        shown = list(takewhile(lambda row: row.payload["type"] != "ORDER", shown))
     return Intents(
         items=tuple({"cursor": cursor_at(row.sequence or 0), **row.payload} for row in shown),
         next_cursor=cursor_at(shown[-1].sequence or 0) if shown else cursor or cursor_at(0),
-        has_more=len(rows) > limit,
+        has_more=len(rows) > limit and len(shown) == limit,
     )

@@ -287,6 +287,17 @@ def _product(
     )
 
 
+def mandate_covers(order_pk: UUID) -> bool:
+    """Ask the database whether the mandate of an order still lets it through."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT treasury_mandate_covers(o) FROM treasury_sweeporder o WHERE o.id = %s",
+            [order_pk],
+        )
+        found = cursor.fetchone()
+    return bool(found and found[0])
+
+
 def _held(*, on: date, besides: SweepOrder | None) -> QuerySet[SweepOrder]:
     """Return orders whose money is in a product, or on its way there."""
     found = SweepOrder.objects.filter(matures_on__gt=on).exclude(settlement=Settlement.RETURNED)

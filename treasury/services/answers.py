@@ -16,6 +16,7 @@ from django.db.models import Q
 from core import clock
 from integrations import selectors as bank_lines
 from integrations.codecs.records import PaymentStatus, StatusReport, StatusScope
+from integrations.constants import FILE_PREFIX
 from treasury.engine.statuses import FAILING, meaning_of, reason_in_words
 from treasury.models import (
     BankEntry,
@@ -173,8 +174,17 @@ def _transfer_of(status: PaymentStatus, message_id: UUID) -> tuple[Transfer, int
         return None
     if not found:
         return None
-    own = status.original_instruction_id or ""
-    return found[0], _attempt_in(named, found[0]) or _attempt_in(own, found[0])
+    own, held = status.original_instruction_id or "", found[0]
+    attempt = _attempt_in(named, held) or _attempt_in(own, held) or _attempt_in_file(named, held)
+    return held, attempt
+
+
+def _attempt_in_file(file: str, held: Transfer) -> int:
+    """Return the attempt that went in a file of several orders; 0 when it is no such file."""
+    if not file.startswith(FILE_PREFIX):
+        return 0
+    references = dict(bank_lines.references_in_file(file))
+    return _attempt_in(references.get(held.end_to_end_id, ""), held)
 
 
 def _attempt_in(reference: str, held: Transfer) -> int:

@@ -22,7 +22,7 @@ from tests.treasury.movement.conftest import House, approve, guard_replaced, pro
 from tests.treasury.movement.test_tracking import said
 from treasury.evidence import building
 from treasury.models import Proposal, Transfer, TransferStatus
-from treasury.services import transfers
+from treasury.services import answers, transfers
 
 AMOUNTS = ("2750000.00", "1000.50", "33.25")
 LEASE = timedelta(minutes=1)
@@ -100,6 +100,29 @@ def test_a_refused_file_refuses_each(queued: list[Proposal]) -> None:
     file = gather(queued)
     queueing.refuse(file, reason="The bank does not take it.")
     assert states(queued) == {"REFUSED"}
+
+
+def test_a_file_that_is_given_up_lets_each_order_go_on(queued: list[Proposal]) -> None:
+    file = gather(queued)
+    batching.give_up(file, reason="The cut-off of one of its orders has passed.")
+    assert states(queued) == {"QUEUED"}
+    assert {order_of(one).carrier_id for one in queued} == {None}
+    assert gather(queued) != file
+
+
+def test_the_name_of_a_file_tells_which_attempt_an_answer_means(queued: list[Proposal]) -> None:
+    """Some banks return the file's name alone; without the file nothing would name the attempt."""
+    file = gather(queued)
+    dispatching._lease(file, until=clock.now() + LEASE)
+    for name, attempt in ((file.message_reference, 1), ("B-of another", 0)):
+        word = PaymentStatus(
+            status="RJCT",
+            original_end_to_end_id=queued[0].reference,
+            original_payment_information_id=name,
+        )
+        found = answers._transfer_of(word, uuid4())
+        assert found is not None
+        assert (found[0].proposal_id, found[1]) == (queued[0].pk, attempt)
 
 
 def test_an_order_with_nobody_beside_it_goes_alone(queued: list[Proposal]) -> None:

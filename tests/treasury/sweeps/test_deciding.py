@@ -263,6 +263,94 @@ def test_the_database_counts_the_mandate_too(sweeping: Sweeping) -> None:
         SweepOrder.objects.bulk_create([SweepOrder(**values)])
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{usd}", "{usd_far}"),
+        ("TBILL_4W", "CARBON_NOTE"),
+        ('"maturity_date":"2026', '"maturity_date":"2027'),
+        ('"var_limit_bps":10', '"var_limit_bps":99'),
+        (',"created_ts"', ',"source_account":"{usd_far}","created_ts"'),
+        (',"created_ts"', ', "created_ts"'),
+    ],
+)
+def test_the_bytes_of_an_order_are_its_decisions_word_for_word(
+    sweeping: Sweeping, old: str, new: str
+) -> None:
+    """What is signed is these bytes: no other account, product, day or second key gets in."""
+    order = order_of(sweeping)
+    values = {field.attname: getattr(order, field.attname) for field in order._meta.local_fields}
+    names = {"usd": sweeping.house.usd.pk, "usd_far": sweeping.house.usd_far.pk}
+    payload = order.payload.replace(old.format(**names), new.format(**names))
+    assert payload != order.payload
+    values |= {"id": order.tenant_id, "payload": payload, "payload_sha256": _digest(payload)}
+    with pytest.raises(DatabaseError, match="what was decided"), transaction.atomic():
+        SweepOrder.objects.bulk_create([SweepOrder(**values)])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"paid_out": D("0.01")},
+        {"matures_on": date(2026, 12, 31)},
+        {"created_at": datetime(2026, 11, 10, tzinfo=UTC)},
+    ],
+)
+def test_an_order_reserves_what_was_decided(sweeping: Sweeping, more: dict[str, Any]) -> None:
+    order = order_of(sweeping)
+    values = {field.attname: getattr(order, field.attname) for field in order._meta.local_fields}
+    with pytest.raises(DatabaseError, match="what was decided"), transaction.atomic():
+        SweepOrder.objects.bulk_create([SweepOrder(**values | {"id": order.tenant_id} | more)])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"day": date(2026, 11, 18)},
+        {"cutoff_at": datetime(2026, 11, 18, 15, 30, tzinfo=UTC)},
+        {"decided_at": datetime(2026, 11, 16, tzinfo=UTC)},
+    ],
+)
+def test_a_decision_belongs_to_the_window_of_its_record(
+    sweeping: Sweeping, more: dict[str, Any]
+) -> None:
+    """Days that nobody decided about would each have a mandate's whole day to spend."""
+    kept = sweeping.decide().decision
+    values = {field.attname: getattr(kept, field.attname) for field in kept._meta.local_fields}
+    forged = SweepDecision(**values | {"id": kept.tenant_id, "sequence": 2} | more)
+    with pytest.raises(DatabaseError, match="what its record says"), transaction.atomic():
+        SweepDecision.objects.bulk_create([forged])
+
+
+def test_the_same_balance_told_again_leaves_the_order_to_its_checkers(sweeping: Sweeping) -> None:
+    SweepMandate.objects.update(order_max=D(100))
+    waiting = sweeping.decide().order
+    assert waiting is not None
+    assert waiting.release == Release.WAITING
+    with clock.frozen(clock.now() + timedelta(minutes=1)):
+        put_balance(sweeping.account, "1000000.00", at=clock.now())
+        again = sweeping.decide()
+    assert (again.order, again.is_new) == (waiting, False)
+    sweeps.fail_unreleased(order_pk=waiting.pk, reason="Not today.")
+    with clock.frozen(clock.now() + timedelta(minutes=2)):
+        put_balance(sweeping.account, "1000100.00", at=clock.now())
+        assert sweeping.decide().order is None
+
+
+def test_a_part_that_is_decided_anew_keeps_its_place(sweeping: Sweeping) -> None:
+    set_policy(knobs.ALLOW_INCREMENTAL, value=True)
+    first = order_of(sweeping)
+    assert sweeps.sign_due(tenant=sweeping.tenant.id) == 1
+    parts = []
+    for minutes, balance in ((1, "2000000.00"), (2, "2500000.00")):
+        with clock.frozen(clock.now() + timedelta(minutes=minutes)):
+            put_balance(sweeping.account, balance, at=clock.now())
+            order = sweeping.decide().order
+            assert order is not None
+            parts.append((order.part, order.pk != first.pk))
+    assert parts == [(2, True), (2, True)]
+
+
 def _digest(text: str) -> str:
     from hashlib import sha256
 

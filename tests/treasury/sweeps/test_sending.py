@@ -237,7 +237,8 @@ def test_an_ack_after_the_end_goes_to_a_person_and_holds_the_money(out: SweepOrd
         again = sweeps.answer_order(order_id=out.order_id, answer=TAKEN)
     assert (late.state, late.late_ack_at, again.state) == ("FAILED", CUTOFF, "FAILED")
     assert Task.objects.get(kind="sweep_ack_late").key == out.order_id
-    assert ExpectedFlow.objects.get(source="SWEEP", state="EXPECTED").amount == -out.paid_out
+    waiting = ExpectedFlow.objects.filter(source="SWEEP", state="EXPECTED")
+    assert {flow.amount for flow in waiting} == {-out.paid_out, out.comes_back}
     with pytest.raises(SweepConflict):
         sweeps.answer_order(order_id=out.order_id, answer=Answer(status="ACK", bank_ref="B-2"))
 
@@ -298,11 +299,30 @@ def test_the_pull_repeats_itself_and_goes_on(sweeping: Sweeping, out: SweepOrder
     assert intents.intents_after(cursor="", limit=1) == first
     empty = intents.intents_after(cursor=first.next_cursor)
     assert (empty.items, empty.next_cursor, empty.has_more) == ((), first.next_cursor, False)
-    with clock.frozen(CUTOFF):
-        sweeps.expire_due(now=CUTOFF)
-        carried(sweeping)
+    sweeps.answer_order(order_id=out.order_id, answer=Answer(status="FAILED", reason="No"))
+    carried(sweeping)
     more = intents.intents_after(cursor=first.next_cursor)
-    assert [(item["type"], item["reason"]) for item in more.items] == [("CANCEL", "EXPIRED")]
+    assert [(item["type"], item["reason"]) for item in more.items] == [("CANCEL", "REFUSED: No")]
+
+
+def test_what_may_have_been_pulled_does_not_expire(sweeping: Sweeping, out: SweepOrder) -> None:
+    """The bus is away but the order has its place: a connector may have pulled and executed it."""
+    carried(sweeping)
+    OutboxEvent.objects.update(relayed_at=None)
+    with clock.frozen(CUTOFF):
+        assert sweeps.expire_due(now=CUTOFF) == []
+    assert SweepOrder.objects.get(pk=out.pk).state == "SENT"
+
+
+def test_while_outflows_are_stopped_no_order_is_handed_over(
+    sweeping: Sweeping, out: SweepOrder, user_with: MakeUser
+) -> None:
+    carried(sweeping)
+    officer = user_with("risk_officer", name="officer")
+    with bound(sweeping.tenant.id, actor=officer.pk):
+        freezing.stop_outflows(actor=officer, reason="drill")
+        held = intents.intents_after(cursor="")
+    assert (held.items, held.next_cursor, held.has_more) == ((), intents.cursor_at(0), False)
 
 
 @pytest.mark.parametrize("cursor", ["x", "!!", "djE6", "djI6MQ", "é", "A" * 200])

@@ -9,8 +9,9 @@ from core import clock
 from core.errors import Invalid
 from treasury.constants import SweepState
 from treasury.errors import SweepConflict, SweepNotSent
-from treasury.models import SweepOrder
+from treasury.models import BankEntry, BookingStatus, EntryState, SweepOrder
 from treasury.services import tasks
+from treasury.services.flows import match_entries
 from treasury.services.sweeps.announcing import tell_order
 from treasury.services.sweeps.ordering import (
     expect_outflow,
@@ -115,6 +116,14 @@ def _executed_late(held: SweepOrder, answer: Answer) -> SweepOrder:
     held.late_ack_at, held.bank_ref = clock.now(), answer.bank_ref.strip()
     held.save(update_fields=["late_ack_at", "bank_ref"])
     expect_outflow(order=held)
+    expect_return(order=held)
+    booked = BankEntry.objects.filter(
+        account=held.account,
+        end_to_end_id=held.order_id,
+        status=BookingStatus.BOOK,
+        state=EntryState.COUNTED,
+    )
+    match_entries(entries=list(booked))
     tasks.open_task(
         task=tasks.TaskIn(
             kind=LATE,

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from core import clock, policies
 from core.errors import DomainError
@@ -16,7 +16,7 @@ from core.tenancy import bound
 from treasury.engine.sweep_records import digest, facts_digest, record_of
 from treasury.engine.sweep_windows import Window
 from treasury.engine.sweeps import Inputs, Outcome, Result, decide
-from treasury.models import BankAccount, SweepDecision, SweepOrder, SweepState
+from treasury.models import BankAccount, Release, SweepDecision, SweepOrder, SweepState
 from treasury.policies import ALLOW_INCREMENTAL
 from treasury.selectors import sweeps as reads
 from treasury.services import tasks
@@ -70,8 +70,9 @@ def decide_window(*, tenant: UUID) -> list[Decided]:
         try:
             with bound(tenant, actor=ACTOR):
                 found.append(decide_account(account=account, window=window))
-        except DomainError as refusal:
-            logger.warning("sweep_undecided", account=str(account.pk), code=refusal.code)
+        except (DomainError, DatabaseError) as refusal:
+            code = getattr(refusal, "code", type(refusal).__name__)
+            logger.warning("sweep_undecided", account=str(account.pk), code=code)
             with bound(tenant, actor=ACTOR):
                 _tell_undecided(account, window, refusal)
     return found
@@ -94,24 +95,24 @@ def decide_account(*, account: BankAccount, window: Window) -> Decided:
     newest = SweepDecision.objects.filter(account=account, cutoff_at=window.cutoff)
     latest = newest.order_by("-sequence").first()
     standing = _standing(account, window)
-    replaceable = standing is not None and standing.state == SweepState.NEW and not standing.jws
-    if latest and standing and not replaceable and not policies.get(ALLOW_INCREMENTAL):
+    is_seen = standing is not None and (standing.state != SweepState.NEW or bool(standing.jws))
+    replaced = None if is_seen else standing
+    if latest and replaced is None and _is_closed(account, window, standing):
         return Decided(decision=latest, order=standing, is_new=False)
-    replaced = standing if replaceable else None
     if replaced is not None:
         ordering.forget_flows(order=replaced)
     inputs = reads.inputs_for(account=account, window=window, now=now, besides=replaced)
-    facts = facts_digest(inputs)
-    if latest is not None and latest.facts_sha256 == facts:
+    facts, outcome = facts_digest(inputs), decide(inputs)
+    if latest and (latest.facts_sha256 == facts or _is_the_same(replaced, outcome)):
+        # Checkers look at these bytes: facts that change nothing do not take them away.
         if replaced is not None:
             ordering.expect_outflow(order=replaced)
         return Decided(decision=latest, order=standing, is_new=False)
     if replaced is not None:
         ordering.supersede(order=replaced)
-    outcome = decide(inputs)
     sequence = latest.sequence + 1 if latest else 1
     kept = _keep(account, inputs, outcome, facts=facts, sequence=sequence)
-    part = standing.part + 1 if standing is not None and replaced is None else 1
+    part = standing.part + (replaced is None) if standing is not None else 1
     made = _act(kept, inputs, outcome, part=part)
     for observer in _observers:
         observer(time.perf_counter() - began)
@@ -178,6 +179,30 @@ def _standing(account: BankAccount, window: Window) -> SweepOrder | None:
     )
 
 
+def _is_closed(account: BankAccount, window: Window, standing: SweepOrder | None) -> bool:
+    """Say whether a window takes no further order.
+
+    One that left stands alone unless policy allows more; one that people, or the lack of any, did
+    not let through is not asked about again.
+    """
+    if standing is not None:
+        return not policies.get(ALLOW_INCREMENTAL)
+    failed = SweepOrder.objects.filter(
+        account=account, cutoff_at=window.cutoff, state=SweepState.FAILED, release=Release.WAITING
+    )
+    return failed.exclude(reason__in=(ordering.SUPERSEDED, ordering.EXPIRED)).exists()
+
+
+def _is_the_same(standing: SweepOrder | None, outcome: Outcome) -> bool:
+    """Say whether an outcome would make the order that stands already."""
+    return (
+        standing is not None
+        and outcome.result is Result.SWEEP
+        and (outcome.product, outcome.amount) == (standing.product.code, standing.amount)
+        and (outcome.settles_on, outcome.matures_on) == (standing.settles_on, standing.matures_on)
+    )
+
+
 def _lock(account: BankAccount, window: Window) -> None:
     """Let one decision at a time be made about an account and window."""
     key = f"sweep {account.pk} {window.cutoff.isoformat()}"
@@ -185,13 +210,15 @@ def _lock(account: BankAccount, window: Window) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 12))", [key])
 
 
-def _tell_undecided(account: BankAccount, window: Window, refusal: DomainError) -> None:
+def _tell_undecided(
+    account: BankAccount, window: Window, refusal: DomainError | DatabaseError
+) -> None:
     tasks.open_task(
         task=tasks.TaskIn(
             kind=UNDECIDED,
             key=f"{account.pk} {_minute(window.cutoff)}",
             title=f"{account.label}: the sweep could not be decided",
-            detail=refusal.message,
+            detail=getattr(refusal, "message", "The database refused the decision or its order."),
         )
     )
 

@@ -13,6 +13,7 @@ from approvals import services as approvals
 from approvals.errors import NobodyEligible, NotPending
 from core import clock
 from core.errors import Invalid, NotFound
+from core.events.models import OutboxEvent
 from core.money import Money
 from treasury.constants import SWEEP_SUBJECT
 from treasury.engine.sweep_orders import OrderFacts, order_bytes
@@ -218,13 +219,27 @@ def fail_unreleased(*, order_pk: UUID, reason: str) -> SweepOrder:
 
 @transaction.atomic
 def expire_due(*, now: datetime) -> list[SweepOrder]:
-    """Fail what has not left when its window closed. What was sent waits for its answer."""
+    """Fail what has not left when its window closed. What was sent waits for its answer.
+
+    So does what a connector may have pulled, though the bus has not taken it: it counts as sent.
+    """
     late = list(
         SweepOrder.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("product", "account")
         .filter(state=SweepState.NEW, cutoff_at__lte=now)
     )
+    pulled = set(
+        OutboxEvent.objects.filter(
+            pk__in=[one.intent_id for one in late if one.intent_id], sequence__isnull=False
+        ).values_list("pk", flat=True)
+    )
+    expired = [one for one in late if one.intent_id not in pulled]
     for held in late:
+        if held.intent_id in pulled:
+            held.send(at=now)
+            held.save(update_fields=["state", "sent_at"])
+            tell_order(order=held)
+    for held in expired:
         _fail(held, EXPIRED)
         tasks.open_task(
             task=tasks.TaskIn(
@@ -235,7 +250,7 @@ def expire_due(*, now: datetime) -> list[SweepOrder]:
                 severity="medium",
             )
         )
-    return late
+    return expired
 
 
 def fail_order(*, order: SweepOrder, reason: str) -> SweepOrder:

@@ -16,9 +16,10 @@ from core.tenancy import bound
 from treasury.constants import SweepState
 from treasury.models import Release, SweepOrder
 from treasury.selectors.freezing import standing_freeze
+from treasury.selectors.sweeps import mandate_covers
 from treasury.services import tasks
 from treasury.services.sweeps.announcing import hand_out, tell_order
-from treasury.services.sweeps.ordering import locked
+from treasury.services.sweeps.ordering import fail_order, locked
 
 logger = structlog.get_logger(__name__)
 ACTOR: Final = "system:treasury.sweeps"
@@ -38,7 +39,12 @@ def sign_due(*, tenant: UUID) -> int:
         if standing_freeze() is not None:
             return 0
         waiting = list(_due(clock.now())[:BATCH_MAX])
-    return sum(_signed(tenant, one) for one in waiting)
+    signed = 0
+    for one in waiting:
+        if not _signed(tenant, one):
+            break  # whoever holds the key is away: the others wait for the next round
+        signed += 1
+    return signed
 
 
 def _due(now: datetime) -> QuerySet[SweepOrder]:
@@ -65,20 +71,23 @@ def _signed(tenant: UUID, order: SweepOrder) -> bool:
             _try_later(order.pk, refusal)
         return False
     with bound(tenant, actor=ACTOR):
-        return _hand_out(order.pk, jws=token.compact, key_id=token.key_id)
+        _hand_out(order.pk, jws=token.compact, key_id=token.key_id)
+    return True
 
 
 @transaction.atomic
-def _hand_out(order_pk: UUID, *, jws: str, key_id: str) -> bool:
+def _hand_out(order_pk: UUID, *, jws: str, key_id: str) -> None:
     held = locked(pk=order_pk)
     now = clock.now()
     if held.state != SweepState.NEW or held.jws or held.cutoff_at <= now:
-        return False
+        return
+    if held.release == Release.MANDATE and not mandate_covers(order_pk):
+        fail_order(order=held, reason="Its mandate does not cover it any more.")
+        return
     held.jws, held.key_id = jws, key_id
     held.attempts += 1
     held.intent_id = hand_out(order=held)
     held.save(update_fields=["jws", "key_id", "attempts", "intent_id"])
-    return True
 
 
 @transaction.atomic

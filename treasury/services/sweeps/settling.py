@@ -2,6 +2,7 @@
 
 from datetime import datetime, time, timedelta
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -24,16 +25,31 @@ def follow_money(*, now: datetime) -> list[SweepOrder]:
     Money that is due back is looked for until ten in the morning in New York; an order without an
     answer half an hour after its window becomes a task, and stays as it is.
     """
-    open_orders = list(
+    moved: list[SweepOrder] = []
+    last = None
+    while batch := _open_orders(after=last):
+        moved += _followed(batch, now)
+        last = batch[-1].pk
+    return moved
+
+
+def _open_orders(*, after: UUID | None) -> list[SweepOrder]:
+    """Return the next orders whose money is not back yet, locked."""
+    found = (
         SweepOrder.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("account")
         .exclude(settlement=Settlement.RETURNED)
         .filter(Q(state__in=(SweepState.SENT, SweepState.ACK)) | Q(late_ack_at__isnull=False))
-        .order_by("id")[:BATCH_MAX]
     )
-    matched = _matched(open_orders)
+    if after is not None:
+        found = found.filter(pk__gt=after)
+    return list(found.order_by("id")[:BATCH_MAX])
+
+
+def _followed(orders: list[SweepOrder], now: datetime) -> list[SweepOrder]:
+    matched = _matched(orders)
     moved = []
-    for held in open_orders:
+    for held in orders:
         reached = _reached(held, matched)
         if reached != held.settlement:
             held.settlement = reached
@@ -75,7 +91,7 @@ def _tell_overdue(held: SweepOrder, now: datetime) -> None:
             )
         )
     due = datetime.combine(held.matures_on, BACK_BY, ZONE)
-    if held.state == SweepState.ACK and now >= due:
+    if (held.state == SweepState.ACK or held.late_ack_at) and now >= due:
         tasks.open_task(
             task=tasks.TaskIn(
                 kind="sweep_return_late",
