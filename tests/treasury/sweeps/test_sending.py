@@ -325,6 +325,16 @@ def test_while_outflows_are_stopped_no_order_is_handed_over(
     assert (held.items, held.next_cursor, held.has_more) == ((), intents.cursor_at(0), False)
 
 
+@pytest.mark.parametrize("name", ["SWP-1", "x%00", "SWP-2026-11-17-0001%0A", "%F0%9F%92%B8"])
+def test_an_answer_to_no_order_is_not_found(
+    sweeping: Sweeping, user_with: MakeUser, name: str
+) -> None:
+    caller = machine(user_with("integration", name="connector", is_service=True))
+    path = f"/api/v1/sweep-intent/{name}/ack"
+    word = {"status": "ACK", "bank_ref": "BANK-1"}
+    assert caller.post(path, word, content_type="application/json").status_code == 404
+
+
 @pytest.mark.parametrize("cursor", ["x", "!!", "djE6", "djI6MQ", "é", "A" * 200])
 def test_a_cursor_that_is_none_is_refused(sweeping: Sweeping, cursor: str) -> None:
     with pytest.raises(CursorRefused):

@@ -6,8 +6,9 @@ from typing import Final
 from django.db import transaction
 
 from core import clock
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from treasury.constants import SweepState
+from treasury.engine.sweep_orders import ORDER_ID
 from treasury.errors import SweepConflict, SweepNotSent
 from treasury.models import BankEntry, BookingStatus, EntryState, SweepOrder
 from treasury.services import tasks
@@ -51,6 +52,8 @@ def answer_order(*, order_id: str, answer: Answer) -> SweepOrder:
         SweepConflict: it was answered before, with another word.
     """
     _check(answer)
+    if not ORDER_ID.fullmatch(order_id):
+        raise NotFound("There is no such order.", field="order_id")
     held = locked(order_id=order_id)
     if held.state == SweepState.NEW:
         if not held.jws:
