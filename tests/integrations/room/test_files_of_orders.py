@@ -4,6 +4,8 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from core import clock
 from core.tenancy import bound
 from integrations import selectors, services
@@ -119,22 +121,25 @@ def test_a_bank_that_is_away_postpones_all_and_keeps_the_file(house: MakeHouse) 
     assert file_of(home, orders[0]).pk == first.pk
 
 
-def test_past_the_cut_off_each_is_refused(house: MakeHouse) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "states"), [((10, 10), ["REFUSED", "REFUSED"]), ((10, 60), ["REFUSED", "QUEUED"])]
+)
+def test_past_its_cut_off_an_order_is_refused_and_takes_no_other_along(
+    house: MakeHouse, minutes: tuple[int, int], states: list[str]
+) -> None:
     home = takes_files(house(http_line("http://127.0.0.1:9")))
-    limit = clock.now() + timedelta(minutes=10)
-    orders = [
-        home.queue(
-            order(message_id=own, payment_information_id=own, instruction_id=own),
-            not_after=limit,
-        )
-        for own in (f"M{uuid.uuid4().hex[:30]}" for _ in range(2))
-    ]
+    orders = []
+    for limit in minutes:
+        own = f"M{uuid.uuid4().hex[:30]}"
+        wish = order(message_id=own, payment_information_id=own, instruction_id=own)
+        orders.append(home.queue(wish, not_after=clock.now() + timedelta(minutes=limit)))
     with later(seconds=GATHER_SECONDS):
         assert home.dispatch().postponed == 1
     with later(minutes=11):
-        assert home.dispatch().refused == 1
-    assert {home.state(one) for one in orders} == {"REFUSED"}
-    assert home.topics().count("integrations.payment.refused") == 2
+        home.dispatch()
+    assert [home.state(one) for one in orders] == states
+    refused = home.topics().count("integrations.payment.refused")
+    assert refused == states.count("REFUSED")
 
 
 def test_a_sender_that_went_silent_leaves_all_unknown(bank: SandboxBank, house: MakeHouse) -> None:
