@@ -29,9 +29,9 @@ SELECT (array_agg(s.id ORDER BY s.page))[1],
            - coalesce(sum(shown.amount), 0) AS difference
   FROM treasury_statement s
   LEFT JOIN LATERAL (
-       SELECT sum(e.amount) AS amount FROM treasury_entryobservation o
+       SELECT sum(coalesce(joined.amount, seen.amount)) AS amount FROM treasury_entryobservation o
          JOIN treasury_bankentry seen ON seen.id = o.entry_id
-         JOIN treasury_bankentry e ON e.id = coalesce(seen.merged_into_id, seen.id)
+         LEFT JOIN treasury_bankentry joined ON joined.id = seen.merged_into_id
         WHERE o.statement_id = s.id AND o.status = 'BOOK') shown ON true
  WHERE s.state = 'POSTED' AND s.proof = 'PROVEN'
  GROUP BY s.account_id, s.source, s.statement_ref, s.version
