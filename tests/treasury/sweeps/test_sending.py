@@ -447,3 +447,27 @@ def test_the_books_know_what_sweeps_reserve(out: SweepOrder) -> None:
     assert invariants() == []
     ExpectedFlow.objects.filter(pk=held.pk).update(state="EXPECTED")
     assert [one.code for one in invariants()] == ["sweep_is_reserved_in_vain"]
+
+
+def test_a_mandate_that_ended_meanwhile_signs_nothing(sweeping: Sweeping) -> None:
+    """The key was away while two people withdrew the mandate: the order fails, in SQL as well."""
+    order = order_of(sweeping)
+    SweepMandate.objects.update(is_active=False)
+    signed = signing.sign_compact(order.payload.encode(), header={"typ": "sweep+jws"})
+    with pytest.raises(DatabaseError, match="does not cover"), transaction.atomic():
+        SweepOrder.objects.filter(pk=order.pk).update(jws=signed.compact)
+    sweeps.sign_due(tenant=sweeping.tenant.id)
+    assert (fresh(order).state, fresh(order).jws) == ("FAILED", "")
+
+
+def test_of_a_replaced_key_only_its_public_half_is_published(settings: Any) -> None:
+    """Somebody pasted the whole key: what could sign stays here."""
+    pem = signing.new_private(signing.ES256)
+    public = signing.public_jwk(signing.load_private(pem).public_key())
+    settings.TMS_SIGNING_PROVIDER = "environment"
+    settings.TMS_SIGNING_KEY = signing.new_private(signing.ES256).decode()
+    settings.TMS_SIGNING_RETIRED = json.dumps([{**public, "d": "c2VjcmV0"}])
+    assert signing.key_set()["keys"][1] == public
+    settings.TMS_SIGNING_RETIRED = "[1"
+    with pytest.raises(signing.SignerUnavailable):
+        signing.key_set()
