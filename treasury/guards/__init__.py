@@ -10,6 +10,7 @@ from treasury.guards import (
     controls,
     days,
     periods,
+    pools,
     recalls,
     sealing,
     sweeps,
@@ -286,6 +287,7 @@ QUESTIONS = controls.QUESTIONS
 DAYS = days.FUNCTIONS_BEFORE + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS_BEFORE
 NEWEST = days.FUNCTIONS + days.NEWEST
+POOLS = _BODIES_ARE_CHECKED_LATER + pools.POOLS
 SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
 TRIGGERS = {
     "treasury_beneficiary.guard",
@@ -302,4 +304,5 @@ TRIGGERS = {
     *asking.TRIGGERS,
     *sweeps.TRIGGERS,
     *batches.TRIGGERS,
+    *pools.TRIGGERS,
 }
