@@ -6,8 +6,6 @@ from decimal import Decimal
 from typing import Final
 
 WIDTH: Final = 320
-ROW: Final = 30
-BAR: Final = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +13,6 @@ class PoolBar:
     """One account: a bar for before, one for after, left of the zero line where overdrawn."""
 
     label: str
-    y: int
-    after_y: int
     before_x: int
     before_width: int
     after_x: int
@@ -25,12 +21,11 @@ class PoolBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPicture:
-    """All bars, the zero line and the size."""
+    """All bars and the zero line, on one scale from 0 to `width`."""
 
     bars: tuple[PoolBar, ...]
     zero_x: int
     width: int
-    height: int
 
 
 def picture(rows: Sequence[tuple[str, Decimal, Decimal]]) -> PoolPicture:
@@ -46,18 +41,16 @@ def picture(rows: Sequence[tuple[str, Decimal, Decimal]]) -> PoolPicture:
         return (zero, width) if value >= 0 else (zero - width, width)
 
     drawn = []
-    for place, (label, before, after) in enumerate(rows):
+    for label, before, after in rows:
         before_x, before_width = bar(before)
         after_x, after_width = bar(after)
         drawn.append(
             PoolBar(
                 label=label,
-                y=place * ROW,
-                after_y=place * ROW + BAR + 1,
                 before_x=before_x,
                 before_width=before_width,
                 after_x=after_x,
                 after_width=after_width,
             )
         )
-    return PoolPicture(bars=tuple(drawn), zero_x=zero, width=WIDTH, height=ROW * len(rows))
+    return PoolPicture(bars=tuple(drawn), zero_x=zero, width=WIDTH)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from core import clock
+from core.tenancy import bound
 from treasury.engine.pool_pairs import CODES, Paired, Side, pair_up
 from treasury.models import (
     BankEntry,
@@ -19,10 +20,22 @@ from treasury.selectors import pools as reads
 from treasury.services import tasks
 from treasury.services.pools.lending import book_pair, undo_pair
 
+AGENT: Final = "system:treasury.pools"
 ENTRIES_MAX: Final = 5_000
 PATIENCE_DAYS: Final = 2
 ALONE: Final = "pool_entry_alone"
 WITHDRAWN: Final = "pool_pair_withdrawn"
+
+
+def pair_all(*, tenant: UUID) -> int:
+    """Pair the sweeps of every pool of a tenant that its bank runs; return how many were new."""
+    with bound(tenant, actor=AGENT):
+        ids = list(reads.pools().filter(is_active=True, is_bank_run=True).values_list("pk"))
+    made = 0
+    for (pool_id,) in ids:
+        with bound(tenant, actor=AGENT):
+            made += len(pair_bank_sweeps(pool_id=pool_id))
+    return made
 
 
 @transaction.atomic
