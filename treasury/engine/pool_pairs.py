@@ -2,6 +2,8 @@
 
 ISO 20022's external bank transaction codes name such entries: domain CAMT (cash management),
 family ACCB (account balancing), with ZABA for zero balancing, SWEP for sweeps and TOPG for topping.
+In BAI2 the type codes of zero balance accounts do: credit and debit, each with its transfer and
+adjustment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +13,9 @@ from decimal import Decimal
 from typing import Final
 
 CODES: Final = ("CAMT/ACCB/ZABA", "CAMT/ACCB/SWEP", "CAMT/ACCB/TOPG")
+BAI2_CODES: Final = (
+    "PRTRY:275", "PRTRY:277", "PRTRY:278", "PRTRY:575", "PRTRY:577", "PRTRY:578",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-# India's exchange control (Foreign Exchange Management Act, 1999) lets no company's rupees be
-# pooled with accounts abroad, physically or notionally.
+# India's exchange control (Foreign Exchange Management Act, 1999) allows no cross-border pooling,
+# physical or notional: neither with accounts nor with companies abroad.
 NO_CROSS_BORDER: Final = frozenset({"IN"})
 
 
@@ -23,10 +23,13 @@ class Place:
 
 
 def forbidden(places: Collection[Place]) -> str:
-    """Return why accounts of these places may not be pooled; empty where they may."""
+    """Return why accounts of these places may not be pooled; empty where they may.
+
+    Accounts that are kept in one country, of companies in one country, cross no border.
+    """
     countries = frozenset().union(*(one.countries for one in places))
     closed = sorted(countries & NO_CROSS_BORDER)
-    if not closed or len(countries) == 1:
+    if not closed or len(set(places)) == 1:
         return ""
     others = ", ".join(sorted(countries - {closed[0]}))
     return (

@@ -7,11 +7,12 @@ each move is the proposal that people approve. A loan is a settled transfer of e
 
 from typing import Final
 
-from treasury.engine.pool_pairs import CODES
+from treasury.engine.pool_pairs import BAI2_CODES, CODES
 from treasury.engine.pool_rules import NO_CROSS_BORDER
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 _CODES: Final = ", ".join(f"'{code}'" for code in CODES)
+_BAI2: Final = ", ".join(f"'{code}'" for code in BAI2_CODES)
 _CLOSED: Final = ", ".join(f"'{country}'" for country in sorted(NO_CROSS_BORDER))
 
 PLACES = f"""
@@ -21,21 +22,18 @@ LANGUAGE sql VOLATILE {_PATH} AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('cash pools ' || tenant, 17))
 $$;
 
--- Where an account and its company are, as far as a country lets no money be pooled across it.
-CREATE OR REPLACE FUNCTION treasury_pool_borders(account uuid) RETURNS text[]
-LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT coalesce(array_agg(DISTINCT c ORDER BY c), ARRAY[]::text[])
-      FROM treasury_bankaccount a JOIN treasury_bank b ON b.id = a.bank_id
-      JOIN treasury_legalentity e ON e.id = a.entity_id
-     CROSS JOIN LATERAL unnest(ARRAY[b.country, e.country]::text[]) c
-     WHERE a.id = treasury_pool_borders.account
-$$;
-
+-- Whether a country that lets nothing be pooled across its border lies between two accounts.
 CREATE OR REPLACE FUNCTION treasury_pool_is_closed(one uuid, other uuid) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT treasury_pool_borders(one) || treasury_pool_borders(other) && ARRAY[{_CLOSED}]::text[]
-       AND (SELECT count(DISTINCT c) > 1
-              FROM unnest(treasury_pool_borders(one) || treasury_pool_borders(other)) c)
+    SELECT EXISTS (
+        SELECT 1 FROM treasury_bankaccount a JOIN treasury_bank ab ON ab.id = a.bank_id
+          JOIN treasury_legalentity ae ON ae.id = a.entity_id
+         CROSS JOIN treasury_bankaccount c JOIN treasury_bank cb ON cb.id = c.bank_id
+          JOIN treasury_legalentity ce ON ce.id = c.entity_id
+         WHERE a.id = one AND c.id = other
+           AND (ab.country, ae.country) <> (cb.country, ce.country)
+           AND ARRAY[ab.country, ae.country, cb.country, ce.country]::text[]
+               && ARRAY[{_CLOSED}]::text[])
 $$;
 
 -- In which other active pool an account has a place already, among those that move money or among
@@ -236,6 +234,12 @@ CREATE TRIGGER guard BEFORE INSERT ON treasury_poolmove
 """
 
 LOANS = f"""
+CREATE OR REPLACE FUNCTION treasury_is_bank_sweep(e treasury_bankentry) RETURNS boolean
+LANGUAGE sql IMMUTABLE {_PATH} AS $$
+    SELECT e.transaction_code IN ({_CODES})
+        OR e.best_source LIKE 'BAI2%' AND e.transaction_code IN ({_BAI2})
+$$;
+
 CREATE OR REPLACE FUNCTION treasury_guard_pool_pair() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
@@ -252,7 +256,7 @@ BEGIN
            AND d.value_date = NEW.value_date AND c.value_date = NEW.value_date
            AND d.status = 'BOOK' AND d.state = 'COUNTED'
            AND c.status = 'BOOK' AND c.state = 'COUNTED'
-           AND d.transaction_code IN ({_CODES}) AND c.transaction_code IN ({_CODES})) THEN
+           AND treasury_is_bank_sweep(d) AND treasury_is_bank_sweep(c)) THEN
         RAISE EXCEPTION 'a pair is two booked sides of one sweep that the bank made'
             USING ERRCODE = 'check_violation';
     END IF;

@@ -20,6 +20,7 @@ from treasury.models import (
     BankAccount,
     CashPool,
     CashPoolMember,
+    PoolDirection,
     PoolKind,
     PoolMove,
     PoolPair,
@@ -193,6 +194,19 @@ def _is_due(one: CashPool, now: datetime) -> bool:
         return True
     lead = timedelta(minutes=one.lead_minutes)
     return is_open and cutoff is not None and cutoff - lead <= now < cutoff
+
+
+def floor_above(proposal: Proposal) -> Decimal:
+    """Return what a pool keeps on the account that pays, above the account's own floor.
+
+    Only a header that funds a member keeps anything; the pool's floor of today counts.
+    """
+    move = PoolMove.objects.filter(proposal=proposal, direction=PoolDirection.DOWN)
+    found = move.select_related("run__pool__header").first()
+    if found is None:
+        return rule.ZERO
+    held = found.run.pool
+    return max(held.header_floor - positions.floor_of(header_of(held)), rule.ZERO)
 
 
 def inputs_for(of: CashPool, *, now: datetime) -> rule.Inputs:

@@ -129,6 +129,25 @@ def build_pooled(tenant: Tenant, folder: Path) -> Pooled:
     )
 
 
+def open_indian(house: House) -> BankAccount:
+    """Open a rupee account of a company in India at the bank of the others."""
+    company = static.create_entity(
+        entity=static.EntityIn(
+            name="North Remit India Private Limited",
+            lei="529900T8BM49AURSDO55",
+            town="Mumbai",
+            country="IN",
+            street="Marine Drive",
+            building_number="3",
+            post_code="400002",
+        )
+    )
+    return open_account(
+        "Rupees of India", entity=company, bank=house.home.bank, number="1000000009",
+        currency="INR", clearing_code="SBNK0000001", timezone="Asia/Kolkata",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def at_noon() -> Iterator[datetime]:
     """Hold the clock on a Tuesday at noon."""

@@ -81,9 +81,10 @@ def place(bank: str, entity: str) -> Place:
         ([place("AE", "AE"), place("GB", "GB")], True),
         ([place("IN", "IN"), place("IN", "IN")], True),
         ([place("IN", "IN"), place("GB", "GB")], False),
-        # An Indian company's account in London, and a London company's account in Mumbai.
+        # An Indian company's account in London, and a London company's accounts in Mumbai.
         ([place("GB", "IN"), place("GB", "GB")], False),
-        ([place("IN", "GB")], False),
+        ([place("IN", "GB"), place("IN", "IN")], False),
+        ([place("IN", "GB"), place("IN", "GB")], True),
     ],
 )
 def test_nothing_is_pooled_across_indias_border(places: list[Place], allowed: bool) -> None:

@@ -14,7 +14,7 @@ from core.identity.models import User
 from core.money import minor_units
 from core.tenancy import Tenant
 from tests.treasury.movement.conftest import guard_replaced, propose, sql
-from tests.treasury.pools.conftest import Pooled
+from tests.treasury.pools.conftest import Pooled, open_indian
 from tests.treasury.pools.test_lending import sent, settled
 from treasury.engine.pool_records import inputs_of, record_of
 from treasury.engine.pools import pool_moves
@@ -64,6 +64,14 @@ def test_an_account_has_one_place_among_pools_that_move_money(pooled: Pooled) ->
     member.save()  # a pool that is switched off claims nobody
     other.is_active = True
     refused("its place in GBP-ZBA", other.save)
+
+
+def test_nothing_is_summed_across_indias_border(pooled: Pooled) -> None:
+    rupees = CashPool(code="INR", name="Rupees", kind="NOTIONAL", currency="INR")
+    rupees.save()
+    CashPoolMember(pool=rupees, account=pooled.house.home).save()
+    place = CashPoolMember(pool=rupees, account=open_indian(pooled.house))
+    refused("across this border", place.save)
 
 
 def test_a_notional_pool_beside_one_that_moves_money_is_fine(pooled: Pooled) -> None:
@@ -120,8 +128,8 @@ def test_nothing_is_pooled_across_indias_border(pooled: Pooled) -> None:
         code="INR", name="Rupees", kind="ZERO_BALANCE", currency="INR", header=house.near
     )
     rupees.save()
-    # The company of these accounts is in London: it says so itself.
-    place = CashPoolMember(pool=rupees, account=house.home)
+    CashPoolMember(pool=rupees, account=house.home).save()
+    place = CashPoolMember(pool=rupees, account=open_indian(house))
     refused("across this border", place.save)
     place.is_poolable, place.reason = False, "India allows no cross-border pooling."
     place.save()

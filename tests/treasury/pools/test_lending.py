@@ -9,7 +9,7 @@ import pytest
 from core import clock
 from core.errors import NotFound
 from core.identity.models import User
-from tests.treasury.movement.conftest import approve, put_balance
+from tests.treasury.movement.conftest import approve, guard_replaced, put_balance
 from tests.treasury.pools.conftest import Pooled
 from treasury.models import (
     BankAccount,
@@ -22,6 +22,8 @@ from treasury.models import (
     Transfer,
 )
 from treasury.selectors import lending
+from treasury.selectors.invariants import invariants
+from treasury.selectors.netflows import net_flows
 from treasury.services import answers, pools, transfers
 
 D = Decimal
@@ -158,3 +160,40 @@ def test_a_later_day_of_the_pool_pays_back(ran: Pooled, checker: User) -> None:
         settled(ran, ran.payroll, checker)
     (pair,) = lending.balances(until=DAY + timedelta(days=1))
     assert (pair.lender, pair.balance) == (ran.parent, D(70_000))
+
+
+def test_the_header_keeps_the_pools_floor_when_a_funding_leaves(ran: Pooled, checker: User) -> None:
+    """Had everything gone up the money would be there; meanwhile it left the header."""
+    down = ran.move(ran.payroll).proposal
+    assert down is not None
+    approve(ran.tenant, down, checker)
+    put_balance(ran.header, "619999.99", at=clock.now() + timedelta(seconds=1))
+    with clock.frozen(clock.now() + timedelta(minutes=1)):
+        assert not transfers.execute(proposal_id=down.pk)
+        put_balance(ran.header, "620000.00", at=clock.now() + timedelta(seconds=1))
+    with clock.frozen(clock.now() + timedelta(minutes=2)):
+        assert transfers.execute(proposal_id=down.pk)
+
+
+def test_loans_and_transfers_agree(ran: Pooled, checker: User) -> None:
+    settled(ran, ran.payroll, checker)
+    codes = {"pool_move_is_not_its_loan", "pool_run_is_not_its_moves"}
+    assert codes.isdisjoint(one.code for one in invariants())
+
+
+def test_a_move_without_its_loan_is_found(ran: Pooled, checker: User) -> None:
+    """The negative control: a loan of another amount, with the guard away."""
+    proposal = sent(ran, ran.payroll, checker)
+    with guard_replaced("treasury_intercompanyentry", "guard"):
+        IntercompanyEntry.objects.create(
+            kind="LOAN", lender=ran.parent, borrower=ran.daughter, currency="GBP", amount=D(1),
+            value_date=DAY, rate=D("0.0425"), day_count="ACT_365F", booked_at=clock.now(),
+            transfer=Transfer.objects.get(proposal=proposal),
+        )  # fmt: skip
+    assert "pool_move_is_not_its_loan" in {one.code for one in invariants()}
+
+
+def test_pooling_is_no_net_flow(ran: Pooled, checker: User) -> None:
+    settled(ran, ran.payroll, checker)
+    found = net_flows([ran.payroll.pk], since=DAY, until=DAY)[ran.payroll.pk]
+    assert found.by_day == {}

@@ -21,6 +21,7 @@ from treasury.models import (
     StatementSource,
     Task,
 )
+from treasury.selectors import positions
 from treasury.services import pools
 from treasury.tasks import pair_bank_sweeps as pair_task
 
@@ -35,6 +36,7 @@ def swept(account: BankAccount, amount: str, *, code: str = "ZABA", **more: obje
         "value_date": DAY,
         "status": BookingStatus.BOOK,
         "transaction_code": f"CAMT/ACCB/{code}",
+        "best_source": StatementSource.CAMT053,
         **more,
     }
     return BankEntry.objects.create(
@@ -42,7 +44,6 @@ def swept(account: BankAccount, amount: str, *, code: str = "ZABA", **more: obje
         identity=uuid4().hex,
         identity_rule="test",
         amount=D(amount),
-        best_source=StatementSource.CAMT053,
         statement=Statement.objects.filter(account=account)[0],
         first_seen_at=clock.now(),
         announced_at=clock.now(),
@@ -75,6 +76,24 @@ def test_each_of_the_codes_is_known(by_the_bank: Pooled, code: str) -> None:
     assert len(pools.pair_bank_sweeps(pool_id=by_the_bank.pool.pk)) == 1
     # Inside one company nothing is lent.
     assert not IntercompanyEntry.objects.exists()
+
+
+def test_the_codes_of_bai2_are_known_in_bai2_alone(by_the_bank: Pooled) -> None:
+    """575 is a debit and 275 a credit of a zero balance account (BAI2 type codes)."""
+    facts = {"best_source": StatementSource.BAI2}
+    swept(by_the_bank.payroll, "-75000.00", transaction_code="PRTRY:575", **facts)
+    swept(by_the_bank.header, "75000.00", transaction_code="PRTRY:275", **facts)
+    swept(by_the_bank.trading, "-60000.00", transaction_code="PRTRY:575")
+    swept(by_the_bank.header, "60000.00", transaction_code="PRTRY:275")
+    (pair,) = pools.pair_bank_sweeps(pool_id=by_the_bank.pool.pk)
+    assert pair.amount == D(75_000)
+
+
+def test_what_the_bank_balances_is_no_business_with_others(by_the_bank: Pooled) -> None:
+    swept(by_the_bank.payroll, "-75000.00")
+    swept(by_the_bank.payroll, "-10.00", transaction_code="PMNT/ICDT/ESCT")
+    flows = positions.daily_flows(account_id=by_the_bank.payroll.pk, since=DAY, until=DAY)
+    assert [one.outflow for one in flows] == [D(10)]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from treasury.models import (
     PoolRun,
 )
 from treasury.selectors import pool_page
+from treasury.selectors import pools as reads
 from treasury.services import pools
 from treasury.services.pools import MemberIn, PoolIn
 from treasury.tasks import run_pools
@@ -215,7 +216,9 @@ def test_the_admin_lists_everything(pooled: Pooled, checker: User, maker: User) 
 
 
 def test_beat_runs_what_is_due(pooled: Pooled) -> None:
-    with clock.frozen(clock.now() + timedelta(hours=3)):
+    cutoff = reads.first_cutoff(pooled.pool, now=clock.now())
+    assert cutoff is not None
+    with clock.frozen(cutoff - timedelta(hours=1)):
         run_pools()
     with bound(pooled.tenant.id, actor="system:test"):
         assert PoolRun.objects.get().day == date(2026, 11, 17)

@@ -15,7 +15,7 @@ from core.identity.models import User
 from core.tenancy import bound
 from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
-from tests.treasury.pools.conftest import Pooled
+from tests.treasury.pools.conftest import Pooled, open_indian
 from treasury.errors import AlreadyKnown
 from treasury.models import CashPool, CashPoolMember
 from treasury.services import pools
@@ -123,17 +123,29 @@ def test_a_zero_balance_pool_has_no_targets(pooled: Pooled) -> None:
 
 
 def test_india_is_refused_with_words_and_listed_with_a_reason(pooled: Pooled) -> None:
-    """The rupee accounts are in Mumbai, their company says it is in London."""
-    pools.add_pool(pool=pool_in(pooled, code="INR", currency="INR"))
-    place = MemberIn(pool="INR", account=pooled.house.home.pk)
-    with pytest.raises(Invalid, match="Payout: IN allows no cross-border pooling"):
-        pools.add_member(member=place)
+    """The header belongs to the company in London, the new account to one in India."""
+    abroad = open_indian(pooled.house)
+    pools.add_pool(
+        pool=pool_in(
+            pooled, code="INR", kind="ZERO_BALANCE", currency="INR", header=pooled.house.near.pk
+        )
+    )
+    pools.add_member(member=MemberIn(pool="INR", account=pooled.house.home.pk))
+    with pytest.raises(Invalid, match="Rupees of India: IN allows no cross-border pooling"):
+        pools.add_member(member=MemberIn(pool="INR", account=abroad.pk))
     kept = pools.add_member(
         member=MemberIn(
-            pool="INR", account=pooled.house.home.pk, is_poolable=False, reason="Exchange control."
+            pool="INR", account=abroad.pk, is_poolable=False, reason="Exchange control."
         )
     )
     assert not kept.is_poolable
+
+
+def test_india_is_refused_in_a_notional_pool_too(pooled: Pooled) -> None:
+    pools.add_pool(pool=pool_in(pooled, code="INR", currency="INR"))
+    pools.add_member(member=MemberIn(pool="INR", account=pooled.house.home.pk))
+    with pytest.raises(Invalid, match="no cross-border pooling"):
+        pools.add_member(member=MemberIn(pool="INR", account=open_indian(pooled.house).pk))
 
 
 # --- two people -------------------------------------------------------------------------------

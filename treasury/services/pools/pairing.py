@@ -5,10 +5,11 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from core import clock
 from core.tenancy import bound
-from treasury.engine.pool_pairs import CODES, Paired, Side, pair_up
+from treasury.engine.pool_pairs import BAI2_CODES, CODES, Paired, Side, pair_up
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -84,7 +85,10 @@ def _sides(pool: CashPool) -> tuple[list[Side], list[Side]]:
             account__in=[pool.header_id, *accounts],
             status=BookingStatus.BOOK,
             state=EntryState.COUNTED,
-            transaction_code__in=CODES,
+        )
+        .filter(
+            Q(transaction_code__in=CODES)
+            | Q(best_source__startswith="BAI2", transaction_code__in=BAI2_CODES)
         )
         .exclude(pk__in=taken.values("debit_entry"))
         .exclude(pk__in=taken.values("credit_entry"))

@@ -85,6 +85,7 @@ def run_pool(*, pool_id: UUID) -> Ran:
     for line in sorted(outcome.lines, key=lambda one: one.direction is Direction.DOWN):
         _act(run, line, accounts[line.account])
     _tell_short(run, outcome)
+    tasks.answer_task(kind=UNDECIDED, key=f"{pool.code} {day}", note="It was decided.")
     logger.info(
         "pool_run", pool=pool.code, run=str(run.pk), swept=str(run.swept), funded=str(run.funded),
         short=str(run.short),
