@@ -42,5 +42,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "decide sweeps": {"task": "treasury.sweeps.decide", "schedule": 30.0},
     "send sweeps": {"task": "treasury.sweeps.send", "schedule": 3.0},
     "follow the money of sweeps": {"task": "treasury.sweeps.follow", "schedule": 60.0},
+    "run cash pools": {"task": "treasury.pools.run", "schedule": 60.0},
+    "pair the banks' own sweeps": {"task": "treasury.pools.pair", "schedule": 300.0},
     "watch confirmations": {"task": "treasury.sla", "schedule": 30.0},
 }

@@ -14,14 +14,19 @@ from core.errors import Invalid
 from treasury.models import (
     Bank,
     BankAccount,
+    CashPool,
+    CashPoolMember,
     LegalEntity,
     SweepEligibility,
     SweepMandate,
     SweepProduct,
 )
-from treasury.services import static, sweeps
+from treasury.services import pools, static, sweeps
 
-GOVERNED = (LegalEntity, Bank, BankAccount, SweepProduct, SweepEligibility, SweepMandate)
+GOVERNED = (
+    LegalEntity, Bank, BankAccount, SweepProduct, SweepEligibility, SweepMandate, CashPool,
+    CashPoolMember,
+)  # fmt: skip
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
 AMOUNTS = ("min_balance", "required_collateral", "overdraft_limit")
 TERMS = tuple(one.name for one in fields(static.AccountTerms))
@@ -93,6 +98,35 @@ def write_mandate(row: models.Model | None, values: Values) -> models.Model:
     """
     held = row if isinstance(row, SweepMandate) else SweepMandate()
     return sweeps.save_mandate(mandate=set_values(row=held, values=values))
+
+
+def write_pool(row: models.Model | None, values: Values) -> models.Model:
+    """Record a cash pool, or change its terms.
+
+    Raises:
+        Invalid: a value cannot be right.
+    """
+    held = row if isinstance(row, CashPool) else CashPool()
+    for name in ("code", "kind", "currency") if row is not None else ():
+        if values.get(name, getattr(held, name)) != getattr(held, name):
+            raise Invalid(f"A pool keeps its {name}: its runs rest on it.", field=name)
+    return pools.save_pool(pool=set_values(row=held, values=values))
+
+
+def write_member(row: models.Model | None, values: Values) -> models.Model:
+    """Put an account into a cash pool, or change how it is kept there.
+
+    Raises:
+        Invalid: a value cannot be right, or pool or account is missing.
+    """
+    held = row if isinstance(row, CashPoolMember) else CashPoolMember()
+    for name in ("pool", "account"):
+        if row is None and not values.get(name):
+            raise Invalid(f"{name} is missing.", field=name)
+    set_values(row=held, values=values)
+    if row is not None and {"pool", "account"} & set(values):
+        raise Invalid("A member keeps its pool and account.", field="account")
+    return pools.save_member(member=held)
 
 
 def _row(model: Any, given: Any) -> Any:
@@ -187,3 +221,20 @@ def govern_static_data() -> None:
         known_by="name",
         hooks=Hooks(write=write_mandate),
     )
+    govern(
+        CashPool,
+        fields=_own_fields(CashPool),
+        action=Control.CONTROL,
+        known_by="code",
+        hooks=Hooks(write=write_pool),
+    )
+    govern(
+        CashPoolMember,
+        fields=_own_fields(CashPoolMember),
+        action=Control.CONTROL,
+        hooks=Hooks(write=write_member),
+    )
+
+
+def _own_fields(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(one.name for one in model._meta.local_fields if one.name not in ("id", "tenant"))

@@ -162,3 +162,9 @@ class CursorRefused(DomainError):
 
     code = "cursor_refused"
     status = 400
+
+
+class PoolNotRun(DomainError):
+    """The pool cannot be decided now; the words say why."""
+
+    code = "pool_not_run"

@@ -10,7 +10,17 @@ from django.db import DatabaseError
 from core import clock
 from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
-from treasury.services import asking, feeds, flows, ingest, sla, sweeps, transfers, uploading
+from treasury.services import (
+    asking,
+    feeds,
+    flows,
+    ingest,
+    pools,
+    sla,
+    sweeps,
+    transfers,
+    uploading,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -90,3 +100,15 @@ def follow_sweeps() -> None:
     for tenant in tenant_ids():
         with bound(tenant, actor="system:treasury.sweeps"):
             sweeps.follow_money(now=clock.now())
+
+
+@shared_task(name="treasury.pools.run", ignore_result=True)
+def run_pools() -> None:
+    """Run the pools that are near their cut-off."""
+    _each_tenant(lambda tenant: pools.run_due_pools(tenant=tenant))
+
+
+@shared_task(name="treasury.pools.pair", ignore_result=True)
+def pair_bank_sweeps() -> None:
+    """Pair what banks swept by themselves."""
+    _each_tenant(lambda tenant: pools.pair_all(tenant=tenant))

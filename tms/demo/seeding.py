@@ -19,7 +19,7 @@ from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
 from risk.services.measuring import measure_risk
-from tms.demo import history, payees, people, plans, statics, sweeping
+from tms.demo import history, payees, people, plans, pooling, statics, sweeping
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
     PEOPLE_FACTS,
@@ -147,6 +147,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
             secret=settings.TMS_BANK_HTTP_SECRET,
         )
         sweeping.make_sweeps(accounts=demo_accounts(number), ids=ids, today=now.date())
+        pooling.make_pools(accounts=demo_accounts(number), ids=ids)
         statics.refresh_rates(now=now)
         cast = people.create_people(seed=wish.seed)
         payees.make_payees()

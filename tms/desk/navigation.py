@@ -63,6 +63,7 @@ ENTRIES: Final = (
     Entry(
         heading="Cash", title="Sweeps", url_name="treasury:sweeps", icon="arrow-right", keys="g w"
     ),
+    Entry(heading="Cash", title="Pools", url_name="treasury:pools", icon="drop", keys="g z"),
     Entry(
         heading="Cash",
         title="Daily proof",

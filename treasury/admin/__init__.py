@@ -5,6 +5,7 @@ from treasury.admin import (  # noqa: F401 - importing registers
     freezing,
     movement,
     periods,
+    pools,
     readings,
     recalls,
     statements,

@@ -11,4 +11,5 @@ urlpatterns = [
     path("", include("treasury.api.tracking_urls")),
     path("", include("treasury.api.uploading_urls")),
     path("", include("treasury.api.sweeps_urls")),
+    path("", include("treasury.api.pools_urls")),
 ]

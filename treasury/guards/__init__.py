@@ -10,6 +10,7 @@ from treasury.guards import (
     controls,
     days,
     periods,
+    pools,
     recalls,
     sealing,
     sweeps,
@@ -264,9 +265,10 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_transfer
     FOR EACH ROW EXECUTE FUNCTION treasury_guard_transfer();
 """
 
+# One text calls what another one makes.
+_BODIES_ARE_CHECKED_LATER = "SET LOCAL check_function_bodies = false;"
 ALL = (
-    # One text calls what another one makes: bodies are checked when they run.
-    "SET LOCAL check_function_bodies = false;"
+    _BODIES_ARE_CHECKED_LATER
     + CONTENT
     + BENEFICIARY
     + controls.QUESTIONS
@@ -284,6 +286,7 @@ ALL = (
     + sweeps.SWEEPS
     + batches.BATCHES
 )
+POOLS = _BODIES_ARE_CHECKED_LATER + pools.POOLS
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
@@ -299,4 +302,5 @@ TRIGGERS = {
     *asking.TRIGGERS,
     *sweeps.TRIGGERS,
     *batches.TRIGGERS,
+    *pools.TRIGGERS,
 }

@@ -16,6 +16,19 @@ from treasury.models.movement import (
     TransferStatus,
 )
 from treasury.models.periods import LateChange, LateEntry, LateState
+from treasury.models.pools import (
+    CashPool,
+    CashPoolMember,
+    DayCount,
+    IntercompanyEntry,
+    LoanKind,
+    PoolDirection,
+    PoolKind,
+    PoolMove,
+    PoolPair,
+    PoolRun,
+    ShortfallRule,
+)
 from treasury.models.readings import RiskReading
 from treasury.models.recalls import Recall, RecallReason, RecallState
 from treasury.models.statements import (
@@ -52,14 +65,14 @@ from treasury.models.uploads import ProposalUpload, UploadedProposal, UploadForm
 
 __all__ = [
     "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
-    "BookingStatus", "ChargeBearer", "DailyBalance", "DayMovement", "EntryObservation",
-    "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
-    "IntradayMode", "LateChange", "LateEntry", "LateFeed", "LateState", "LegalEntity",
-    "NewestBalance", "PrefundingRequest", "Proof", "Proposal", "ProposalState",
-    "ProposalUpload", "Purpose",
-    "Recall", "RecallReason", "RecallState", "ReferenceCounter", "Release", "RiskReading",
-    "Settlement", "Statement", "StatementBalance", "StatementSource", "StatementState",
-    "SuppressedShortfall", "SweepDecision", "SweepEligibility", "SweepKind", "SweepMandate",
-    "SweepOrder", "SweepProduct", "SweepState", "Task", "Transfer", "TransferStatus",
-    "UploadFormat", "UploadedProposal", "UsdRate",
+    "BookingStatus", "CashPool", "CashPoolMember", "ChargeBearer", "DailyBalance", "DayCount",
+    "DayMovement", "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState",
+    "Freeze", "FreezeState", "IntercompanyEntry", "IntradayMode", "LateChange", "LateEntry",
+    "LateFeed", "LateState", "LegalEntity", "LoanKind", "NewestBalance", "PoolDirection",
+    "PoolKind", "PoolMove", "PoolPair", "PoolRun", "PrefundingRequest", "Proof", "Proposal",
+    "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
+    "ReferenceCounter", "Release", "RiskReading", "Settlement", "ShortfallRule", "Statement",
+    "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall", "SweepDecision",
+    "SweepEligibility", "SweepKind", "SweepMandate", "SweepOrder", "SweepProduct", "SweepState",
+    "Task", "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip

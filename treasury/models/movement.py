@@ -24,6 +24,7 @@ class Purpose(models.TextChoices):
     TOP_UP = "TOP_UP", "top-up of a prefunding"
     FX_SETTLEMENT = "FX_SETTLEMENT", "fx settlement"
     SWEEP = "SWEEP", "sweep"
+    POOL = "POOL", "cash pooling"
 
 
 class ChargeBearer(models.TextChoices):

@@ -147,6 +147,28 @@ SELECT d.id, d.amount FROM treasury_sweepdecision d
     OR (d.record::jsonb -> 'outcome' ->> 'amount')::numeric <> d.amount
 """
 
+# A settled move between two companies is one loan, and one that came back after that is undone.
+_LOANS: Final = """
+SELECT t.id, f.amount FROM treasury_poolmove m
+  JOIN treasury_proposal f ON f.id = m.proposal_id
+  JOIN treasury_transfer t ON t.proposal_id = f.id
+  JOIN treasury_bankaccount d ON d.id = f.debit_account_id
+  JOIN treasury_bankaccount c ON c.id = f.credit_account_id AND c.entity_id <> d.entity_id
+  LEFT JOIN LATERAL (
+       SELECT sum(CASE kind WHEN 'LOAN' THEN amount ELSE -amount END) AS owed
+         FROM treasury_intercompanyentry e WHERE e.transfer_id = t.id) booked ON true
+ WHERE coalesce(booked.owed, 0) <> CASE f.state WHEN 'SETTLED' THEN f.amount ELSE 0 END
+"""
+
+_RUNS: Final = """
+SELECT r.id, r.swept FROM treasury_poolrun r
+ WHERE r.record_sha256 <> encode(sha256(convert_to(r.record, 'UTF8')), 'hex')
+    OR r.swept <> (SELECT coalesce(sum(m.amount), 0) FROM treasury_poolmove m
+                    WHERE m.run_id = r.id AND m.direction = 'UP')
+    OR r.funded <> (SELECT coalesce(sum(m.amount), 0) FROM treasury_poolmove m
+                     WHERE m.run_id = r.id AND m.direction = 'DOWN')
+"""
+
 _CHECKS: Final = (
     ("statement_does_not_add_up", _STATEMENTS, "A proven statement is {} off its entries."),
     ("position_is_not_the_sum", _CHAINS, "An account is {} off its counted entries."),
@@ -158,6 +180,8 @@ _CHECKS: Final = (
     ("newest_day_is_not_the_last", NEWEST, "An account's newest balance is {} off its last day."),
     ("sweep_is_not_reserved", _UNRESERVED, "A sweep pays {} out and nothing is reserved for it."),
     ("sweep_is_reserved_in_vain", _IN_VAIN, "A flow of {} waits for a sweep that failed."),
+    ("pool_move_is_not_its_loan", _LOANS, "A pool's transfer of {} is not what companies owe."),
+    ("pool_run_is_not_its_moves", _RUNS, "A run that swept {} does not say what its moves say."),
     ("decision_is_not_its_record", _RECORDS, "A decision on {} does not say what its record says."),
 )  # fmt: skip
 

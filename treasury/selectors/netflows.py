@@ -10,13 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-# Sweeps that a bank makes by itself. ISO 20022 bank transaction codes of the family "account
-# balancing": zero balancing, sweeping, topping. BAI2 type codes of zero balance accounts: credit
-# and debit, each with its transfer and adjustment.
-BANK_SWEEPS: Final = ("CAMT/ACCB/ZABA", "CAMT/ACCB/SWEP", "CAMT/ACCB/TOPG")
-BAI2_SWEEPS: Final = (
-    "PRTRY:275", "PRTRY:277", "PRTRY:278", "PRTRY:575", "PRTRY:577", "PRTRY:578",
-)  # fmt: skip
+from treasury.engine.pool_pairs import BAI2_CODES, CODES
 
 _NET: Final = """
 SELECT e.account_id, e.value_date, sum(e.amount)
@@ -26,7 +20,8 @@ SELECT e.account_id, e.value_date, sum(e.amount)
    AND NOT (e.transaction_code = ANY(%(codes)s))
    AND NOT (e.best_source LIKE 'BAI2%%' AND e.transaction_code = ANY(%(bai2)s))
    AND NOT EXISTS (SELECT 1 FROM treasury_transfer t
-                     JOIN treasury_proposal p ON p.id = t.proposal_id AND p.purpose = 'SWEEP'
+                     JOIN treasury_proposal p ON p.id = t.proposal_id
+                      AND p.purpose IN ('SWEEP', 'POOL')
                     WHERE t.debit_entry_id = e.id OR t.credit_entry_id = e.id
                        OR t.return_entry_id = e.id
                        OR t.end_to_end_id = nullif(e.end_to_end_id, ''))
@@ -69,16 +64,16 @@ class NetFlows:
 def net_flows(accounts: Sequence[UUID], *, since: date, until: date) -> dict[UUID, NetFlows]:
     """Return each account's net flows from `since` to `until`, both included, in two queries.
 
-    Sweeps are left out with their returns: orders of ours, transfers with that purpose, and what
-    a bank moves by itself to balance accounts. Other transfers between own accounts stay:
-    the cash that funds a payout is missing on the account it left.
+    Sweeps are left out with their returns: orders of ours, transfers with that purpose or of a cash
+    pool, and what a bank moves by itself to balance accounts. Other transfers between own accounts
+    stay: the cash that funds a payout is missing on the account it left.
     """
     facts: dict[str, Any] = {
         "accounts": list(accounts),
         "since": since,
         "until": until,
-        "codes": list(BANK_SWEEPS),
-        "bai2": list(BAI2_SWEEPS),
+        "codes": list(CODES),
+        "bai2": list(BAI2_CODES),
     }
     by_account: dict[UUID, dict[date, Decimal]] = defaultdict(dict)
     with connection.cursor() as cursor:

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 
 from core import clock
+from treasury.engine.pool_pairs import BAI2_CODES, CODES
 from treasury.engine.positions import (
     AVAILABLE_CODES,
     BOOKED_ORDER,
@@ -320,6 +321,8 @@ SELECT e.value_date, coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0),
    AND NOT EXISTS (SELECT 1 FROM treasury_sweeporder o
                     WHERE o.account_id = e.account_id
                       AND o.order_id = nullif(e.end_to_end_id, ''))
+   AND NOT (e.transaction_code = ANY(%(codes)s))
+   AND NOT (e.best_source LIKE 'BAI2%%' AND e.transaction_code = ANY(%(bai2)s))
    AND upper(e.counterparty) NOT IN (SELECT upper(name) FROM treasury_legalentity)
  GROUP BY e.value_date ORDER BY e.value_date
 """
@@ -329,8 +332,15 @@ def daily_flows(*, account_id: UUID | str, since: date, until: date) -> list[Dai
     """Return what came from and went to others per value date; own transfers are left out.
 
     A transfer is our own when it is one of ours, or when the counterparty is one of our companies;
-    sweeps and their returns are our own money too.
+    sweeps and their returns are our own money too, and so is what a bank moves to balance accounts.
     """
+    facts: dict[str, Any] = {
+        "account": account_id,
+        "since": since,
+        "until": until,
+        "codes": list(CODES),
+        "bai2": list(BAI2_CODES),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_DAILY, {"account": account_id, "since": since, "until": until})
+        cursor.execute(_DAILY, facts)
         return [DailyFlow(day=row[0], inflow=row[1], outflow=row[2]) for row in cursor.fetchall()]

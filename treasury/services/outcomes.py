@@ -28,6 +28,7 @@ from treasury.models import (
 )
 from treasury.services import flows, tasks, transfers
 from treasury.services.news import tell_status
+from treasury.services.pools.lending import book_loan, reverse_loan
 
 QUESTION: Final = "transfer_question"
 RETURNED: Final = "transfer_returned"
@@ -184,6 +185,7 @@ def _settle(held: Transfer, proposal: Proposal) -> None:
     proposal.save(update_fields=_CLOSED)
     held.settled_at = now
     held.save(update_fields=["settled_at"])
+    book_loan(held=held)
     tell_status(proposal=proposal, from_state=_S.CONFIRMED)
 
 
@@ -202,6 +204,7 @@ def _bounce(held: Transfer, proposal: Proposal) -> None:
     proposal.bounce(at=clock.now(), reason=reason)
     proposal.save(update_fields=_CLOSED)
     transfers.cancel_flows(proposal)
+    reverse_loan(held=held)
     tell_status(proposal=proposal, from_state=before, reason=reason)
     tasks.open_task(
         task=tasks.TaskIn(

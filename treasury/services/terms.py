@@ -1,7 +1,7 @@
 """The terms of a proposal: who pays whom how much, by which rail, for which value date."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -21,7 +21,8 @@ from treasury.services.orders import writing_of
 class ProposalIn:
     """What a maker asks for. Without rail and value date the earliest that still lands is taken.
 
-    Exactly one of `credit_account`, `beneficiary` and `typed_in` says who is paid.
+    Exactly one of `credit_account`, `beneficiary` and `typed_in` says who is paid. `send_by` is a
+    cut-off of its own, where that is earlier than the rail's.
     """
 
     debit_account: UUID
@@ -33,6 +34,7 @@ class ProposalIn:
     purpose: str = Purpose.MANUAL
     rail: str = ""
     value_date: date | None = None
+    send_by: datetime | None = None
 
 
 def routed(draft: ProposalIn) -> dict[str, object]:
@@ -68,7 +70,7 @@ def routed(draft: ProposalIn) -> dict[str, object]:
         "rail": rail,
         "charge_bearer": terms.charge_bearer,
         "value_date": window.value_date,
-        "cutoff_at": window.cutoff_at,
+        "cutoff_at": min(window.cutoff_at, draft.send_by or window.cutoff_at),
         "why": draft.why,
     }
 

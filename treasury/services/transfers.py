@@ -24,7 +24,7 @@ from treasury.engine.rails import BOOK, profile
 from treasury.errors import NotRetriable, OutflowsFrozen
 from treasury.models import BeneficiaryState, FlowSource, Proposal, ProposalState, Transfer
 from treasury.policies import RETRY_HOURS_MAX
-from treasury.selectors import controls, freezing, positions
+from treasury.selectors import controls, freezing, pools, positions
 from treasury.services import flows, orders, tasks
 from treasury.services.controls import require_limits
 from treasury.services.news import raise_alert, tell_status
@@ -348,10 +348,10 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
             "the account it pays was changed",
             f"It rests until {until:%d %b %H:%M} UTC.",
         )
-    # Its own reservation is already inside what is available.
+    # Its own reservation is already inside what is available; a pool's header keeps more.
     left = positions.available(
         account_id=proposal.debit_account_id, on=proposal.value_date, now=clock.now()
-    ).amount
+    ).amount - pools.floor_above(proposal)
     if left >= -proposal.debit_account.overdraft_limit:
         return None
     return (
