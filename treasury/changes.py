@@ -16,12 +16,21 @@ from treasury.models import (
     BankAccount,
     LegalEntity,
     SweepEligibility,
+    SweepLine,
     SweepMandate,
     SweepProduct,
 )
 from treasury.services import static, sweeps
 
-GOVERNED = (LegalEntity, Bank, BankAccount, SweepProduct, SweepEligibility, SweepMandate)
+GOVERNED = (
+    LegalEntity,
+    Bank,
+    BankAccount,
+    SweepProduct,
+    SweepEligibility,
+    SweepMandate,
+    SweepLine,
+)
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
 AMOUNTS = ("min_balance", "required_collateral", "overdraft_limit")
 TERMS = tuple(one.name for one in fields(static.AccountTerms))
@@ -93,6 +102,17 @@ def write_mandate(row: models.Model | None, values: Values) -> models.Model:
     """
     held = row if isinstance(row, SweepMandate) else SweepMandate()
     return sweeps.save_mandate(mandate=set_values(row=held, values=values))
+
+
+def write_line(row: models.Model | None, values: Values) -> models.Model:
+    """Record a line that sweeps are paid through, or change it.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+        PreflightFailed: the bank would refuse its orders; all reasons in words.
+    """
+    held = row if isinstance(row, SweepLine) else SweepLine()
+    return sweeps.save_line(line=set_values(row=held, values=values))
 
 
 def _row(model: Any, given: Any) -> Any:
@@ -186,4 +206,15 @@ def govern_static_data() -> None:
         action=Control.CONTROL,
         known_by="name",
         hooks=Hooks(write=write_mandate),
+    )
+    govern(
+        SweepLine,
+        fields=tuple(
+            one.name
+            for one in SweepLine._meta.local_fields
+            if one.name not in ("id", "tenant", "ends")
+        ),
+        action=Control.CONTROL,
+        known_by="name",
+        hooks=Hooks(write=write_line),
     )

@@ -3,7 +3,14 @@
 from treasury.engine.sweep_orders import SCHEMA_VERSION
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
-EDGES = (("NEW", "SENT"), ("SENT", "ACK"), ("NEW", "FAILED"), ("SENT", "FAILED"))
+EDGES = (
+    ("NEW", "SENT"),
+    ("SENT", "ACK"),
+    ("NEW", "FAILED"),
+    ("SENT", "FAILED"),
+    # Only of what our own bank paid, and then refused or got back: see the trigger.
+    ("ACK", "FAILED"),
+)
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 
 DECISION = f"""
@@ -62,6 +69,9 @@ LANGUAGE sql STABLE {_PATH} AS $$
         'account', o.account_id, 'product', o.product_id, 'amount', o.amount::text,
         'settles_on', o.settles_on, 'matures_on', o.matures_on,
         'payload_sha256', o.payload_sha256)
+        -- What our own bank pays is approved together with who is paid.
+        || coalesce((SELECT jsonb_build_object('line', l.id, 'ends', l.ends)
+                       FROM treasury_sweepline l WHERE l.id = o.line_id), '{{}}')
 $$;
 
 -- What a mandate has let through on a day; what failed here and was executed late counts too.
@@ -89,6 +99,13 @@ END $$;
 """
 
 ORDER = rf"""
+-- The state of the payment of an order; NULL while there is none.
+CREATE OR REPLACE FUNCTION treasury_sweep_payment(o treasury_sweeporder) RETURNS text
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT p.state FROM treasury_proposal p
+     WHERE p.tenant_id = o.tenant_id AND p.reference = o.order_id AND p.purpose = 'SWEEP'
+$$;
+
 CREATE OR REPLACE FUNCTION treasury_guard_sweep_order() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
@@ -128,6 +145,14 @@ BEGIN
             RAISE EXCEPTION 'sweep order % goes beyond its mandate', NEW.order_id
                 USING ERRCODE = 'check_violation';
         END IF;
+        -- Two people said which way an order goes; there is no other.
+        IF NEW.line_id IS DISTINCT FROM (
+            SELECT l.id FROM treasury_sweepline l
+             WHERE l.tenant_id = NEW.tenant_id AND l.account_id = NEW.account_id
+               AND l.product_id = NEW.product_id AND l.is_active) THEN
+            RAISE EXCEPTION 'sweep order % does not go the way that was agreed', NEW.order_id
+                USING ERRCODE = 'check_violation';
+        END IF;
         RETURN NEW;
     END IF;
     IF to_jsonb(NEW) - may_change IS DISTINCT FROM to_jsonb(OLD) - may_change
@@ -159,6 +184,22 @@ BEGIN
     END IF;
     IF NEW.state = 'SENT' AND OLD.state = 'NEW' AND (NEW.jws = '' OR NEW.release = 'WAITING') THEN
         RAISE EXCEPTION 'sweep order % is not signed', NEW.order_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.line_id IS NOT NULL AND NEW.intent_id IS NOT NULL THEN
+        RAISE EXCEPTION 'what our own bank pays no connector gets'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    -- Of what our own bank pays, its payment alone says what became of it.
+    IF NEW.state <> OLD.state AND NOT coalesce(CASE
+        WHEN NEW.line_id IS NULL THEN OLD.state <> 'ACK'
+        WHEN NEW.state = 'SENT' THEN treasury_sweep_payment(NEW) NOT IN ('DRAFT', 'PENDING',
+            'APPROVED', 'EXPIRED', 'CANCELLED', 'REJECTED')
+        WHEN NEW.state = 'ACK' THEN
+            treasury_sweep_payment(NEW) IN ('SENT', 'CONFIRMED', 'SETTLED', 'RETURNED')
+        ELSE coalesce(treasury_sweep_payment(NEW), 'FAILED') IN (
+                'FAILED', 'RETURNED', 'EXPIRED', 'CANCELLED', 'REJECTED') END, false) THEN
+        RAISE EXCEPTION 'the payment of sweep order % does not say so', NEW.order_id
             USING ERRCODE = 'check_violation';
     END IF;
     IF (OLD.settlement, NEW.settlement) NOT IN (

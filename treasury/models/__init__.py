@@ -37,6 +37,7 @@ from treasury.models.static import (
     LegalEntity,
     UsdRate,
 )
+from treasury.models.sweep_lines import SweepLine
 from treasury.models.sweeps import (
     Release,
     Settlement,
@@ -56,10 +57,9 @@ __all__ = [
     "EntryState", "ExpectedFlow", "FlowSource", "FlowState", "Freeze", "FreezeState",
     "IntradayMode", "LateChange", "LateEntry", "LateFeed", "LateState", "LegalEntity",
     "NewestBalance", "PrefundingRequest", "Proof", "Proposal", "ProposalState",
-    "ProposalUpload", "Purpose",
-    "Recall", "RecallReason", "RecallState", "ReferenceCounter", "Release", "RiskReading",
-    "Settlement", "Statement", "StatementBalance", "StatementSource", "StatementState",
-    "SuppressedShortfall", "SweepDecision", "SweepEligibility", "SweepKind", "SweepMandate",
-    "SweepOrder", "SweepProduct", "SweepState", "Task", "Transfer", "TransferStatus",
-    "UploadFormat", "UploadedProposal", "UsdRate",
+    "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState", "ReferenceCounter",
+    "Release", "RiskReading", "Settlement", "Statement", "StatementBalance", "StatementSource",
+    "StatementState", "SuppressedShortfall", "SweepDecision", "SweepEligibility", "SweepKind",
+    "SweepLine", "SweepMandate", "SweepOrder", "SweepProduct", "SweepState", "Task", "Transfer",
+    "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip
