@@ -162,3 +162,10 @@ class CursorRefused(DomainError):
 
     code = "cursor_refused"
     status = 400
+
+
+class CursorGone(DomainError):
+    """What follows the cursor is older than what is kept for pulling."""
+
+    code = "cursor_gone"
+    status = 410

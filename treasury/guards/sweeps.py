@@ -106,6 +106,26 @@ LANGUAGE sql STABLE {_PATH} AS $$
      WHERE p.tenant_id = o.tenant_id AND p.reference = o.order_id AND p.purpose = 'SWEEP'
 $$;
 
+-- What a product would hold of ours with this order, where that is more than its cap. Orders into a
+-- capped product are counted one after the other, whatever account they come from.
+CREATE OR REPLACE FUNCTION treasury_product_over_cap(o treasury_sweeporder) RETURNS numeric
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    ceiling numeric;
+    held numeric;
+BEGIN
+    SELECT p.cap INTO ceiling FROM treasury_sweepproduct p WHERE p.id = o.product_id;
+    IF ceiling IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT p.cap INTO ceiling FROM treasury_sweepproduct p
+     WHERE p.id = o.product_id FOR NO KEY UPDATE;
+    SELECT o.amount + coalesce(sum(h.amount), 0) INTO held FROM treasury_sweeporder h
+     WHERE h.product_id = o.product_id AND h.id <> o.id AND h.matures_on > o.day
+       AND h.settlement <> 'RETURNED' AND (h.state <> 'FAILED' OR h.late_ack_at IS NOT NULL);
+    RETURN CASE WHEN held > ceiling THEN held END;
+END $$;
+
 CREATE OR REPLACE FUNCTION treasury_guard_sweep_order() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
@@ -113,6 +133,7 @@ DECLARE
         'attempts', 'due_at', 'sent_at', 'acked_at', 'bank_ref', 'failed_at', 'late_ack_at',
         'settlement'];
     signed text;
+    fault numeric;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a sweep order is never deleted' USING ERRCODE = 'insufficient_privilege';
@@ -143,6 +164,12 @@ BEGIN
         END IF;
         IF NEW.release = 'MANDATE' AND NOT treasury_mandate_covers(NEW) THEN
             RAISE EXCEPTION 'sweep order % goes beyond its mandate', NEW.order_id
+                USING ERRCODE = 'check_violation';
+        END IF;
+        fault := treasury_product_over_cap(NEW);
+        IF fault IS NOT NULL THEN
+            RAISE EXCEPTION 'product % would hold % of ours, above its cap',
+                (SELECT p.code FROM treasury_sweepproduct p WHERE p.id = NEW.product_id), fault
                 USING ERRCODE = 'check_violation';
         END IF;
         -- Two people said which way an order goes; there is no other.

@@ -159,7 +159,7 @@ def test_the_bank_refuses_it(paying: Paying) -> None:
     hear(status_report(order, "RJCT", "AM04"))
     held = follow(order)
     assert held.state == "FAILED"
-    assert held.reason.startswith("REFUSED: The bank answered RJCT AM04: The bank's words")
+    assert held.reason.startswith("REFUSED: The bank answered RJCT AM04: rejected by the bank")
     assert flow(order, "out") == "CANCELLED"
     assert invariants() == []
 
