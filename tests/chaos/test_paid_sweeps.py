@@ -131,7 +131,8 @@ def stage(
                 keeper = make_user("keeper", "static_data")
                 built = build_sweeping(Tenant.objects.get(pk=tenant), files)
                 fund = put_on_the_list(built.tenant, keeper, **FUND)
-            age()
+            with bound(tenant, actor="system:chaos"):
+                age()
             yield Stage(tenant, Sweeps(tenant, built), fund, files)
         finally:
             connections.close_all()

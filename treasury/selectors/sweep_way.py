@@ -38,10 +38,12 @@ def way_of(decision: SweepDecision, order: SweepOrder | None) -> list[Station]:
     """Return what happened to a decision and its order so far, in the order of time."""
     found = [*_balance(decision), _decided(decision)]
     if order is not None:
-        found += [_ordered(order), *_handed_out(order), *_answered(order), *_booked(order)]
         transfer = _transfer_of(order)
+        found.append(_ordered(order))
         if transfer is not None:
             found += [*_paid(transfer), *_said(transfer)]
+        found += [*_handed_out(order), *_answered(order), *_booked(order)]
+    # What was heard at one instant stays in the order of the way.
     return sorted(found, key=lambda one: one.at)
 
 
