@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from core.events.models import OutboxEvent
@@ -17,6 +18,8 @@ from treasury.models import (
     Transfer,
 )
 from treasury.selectors.sweep_lines import balance_of
+
+NOBODY: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,7 @@ def _ordered(order: SweepOrder) -> Station:
 
 
 def _handed_out(order: SweepOrder) -> Iterator[Station]:
-    event = OutboxEvent.objects.filter(pk=order.intent_id).first() if order.intent_id else None
+    event = OutboxEvent.objects.filter(pk=order.intent_id or NOBODY).first()
     if event is not None:
         words = f"Signed with {order.key_id}; on sweep_intent"
         yield Station(at=event.occurred_at, title="Handed to the connector", words=words)
@@ -100,7 +103,7 @@ def _paid(transfer: Transfer) -> Iterator[Station]:
         words=f"UETR {transfer.uetr}",
         page=("proposal", proposal.pk),
     )
-    message = archive.messages().filter(pk=transfer.message_id).defer("body").first()
+    message = archive.messages().filter(pk=transfer.message_id or NOBODY).defer("body").first()
     if message is None:
         return
     yield Station(
@@ -152,6 +155,6 @@ def _booked(order: SweepOrder) -> Iterator[Station]:
             at=entry.first_seen_at,
             title=ways[flow.source_ref],
             words=f"{entry.amount:,.2f} USD, value {entry.value_date}",
-            message_id=entry.statement.message_id if entry.statement else None,
+            message_id=entry.statement.message_id,
             page=("entry", entry.pk),
         )

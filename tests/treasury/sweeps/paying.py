@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from core import clock
 from integrations import services as archive
@@ -51,7 +52,7 @@ class Paying:
         return follow(made)
 
 
-def make_paying(sweeping: Sweeping, user_with: MakeUser, **more: str) -> Paying:
+def make_paying(sweeping: Sweeping, user_with: MakeUser, **more: Any) -> Paying:
     """Put the dealer on the list, let its account rest, and agree on the line to it."""
     keeper = user_with("static_data", name="keeper")
     fund = put_on_the_list(sweeping.tenant, keeper, **FUND)

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -31,6 +32,7 @@ from treasury.engine.sweep_payments import Payment, Word, word_of
 from treasury.errors import AlreadyKnown, NotRetriable, SweepNotSent
 from treasury.models import ExpectedFlow, SweepOrder, Task
 from treasury.selectors.invariants import invariants
+from treasury.selectors.sweeps import sweep_content
 from treasury.services import sla, sweeps, transfers
 
 D = Decimal
@@ -44,12 +46,12 @@ def paying(sweeping: Sweeping, user_with: MakeUser) -> Paying:
     )
 
 
-def booked(order: SweepOrder, amount: Decimal, *, number: int = 1, **more: object) -> bytes:
+def booked(order: SweepOrder, amount: Decimal, *, number: int = 1, **more: Any) -> bytes:
     """Write a notification that the bank booked an amount under an order's name."""
-    facts: dict[str, object] = {"e2e": order.order_id, "ref": f"R{number}", **more}
+    facts: dict[str, Any] = {"e2e": order.order_id, "ref": f"R{number}", **more}
     entry = E(
         amount=f"{amount:.2f}", currency="USD", booked=NOVEMBER_18, value=NOVEMBER_18, **facts
-    )  # type: ignore[arg-type]
+    )
     one = S(
         id=f"N{number}", iban="", number="3000000001", currency="USD", entries=(entry,),
         created="2026-11-18T12:00:00Z",
@@ -325,8 +327,6 @@ def test_following_changes_nothing_twice(paying: Paying) -> None:
 
 
 def test_beyond_the_mandate_people_approve_the_payee_too(paying: Paying) -> None:
-    from treasury.selectors.sweeps import sweep_content
-
     paying.sweeping.mandate.order_max = paying.sweeping.mandate.day_max = D(1)
     sweeps.save_mandate(mandate=paying.sweeping.mandate)
     content = sweep_content(order_of(paying.sweeping).pk)

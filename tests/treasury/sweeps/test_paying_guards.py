@@ -134,7 +134,7 @@ def test_a_line_that_was_closed_releases_nothing(paying: Paying, signed: SweepOr
 def test_without_the_guard_another_payment_passes(paying: Paying, signed: SweepOrder) -> None:
     """The negative control."""
     with guard_replaced("treasury_proposal", "guard"):
-        assert forge(paying, signed, amount=signed.paid_out * 2).pk
+        assert forge(paying, signed, amount=signed.paid_out * 2).state == "DRAFT"
 
 
 def test_a_transfer_of_a_sweep_has_no_other_name(paying: Paying, signed: SweepOrder) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -28,6 +29,7 @@ from tests.treasury.sweeps.conftest import make_mandate, make_products, read_ris
 from tests.treasury.sweeps.paying import FUND
 from tests.treasury.sweeps.test_demo_connector import ACCOUNT, SECRET
 from tms.demo.bank import SandboxBank
+from tms.demo.connector import bring_back
 from treasury.models import SweepOrder, Task, Transfer
 from treasury.selectors import sweeps as reads
 from treasury.selectors.invariants import invariants
@@ -170,7 +172,7 @@ def sent(walk: Walk) -> SweepOrder:
 
 def test_from_the_balance_to_the_money_that_is_back(walk: Walk) -> None:
     order = sent(walk)
-    assert (order.state, order.amount) == ("SENT", 1_000_000)
+    assert (order.state, order.amount) == ("SENT", Decimal(1_000_000))
     walk.hear()
     order = walk.order()
     assert (order.state, order.settlement) == ("ACK", "PENDING")
@@ -181,14 +183,10 @@ def test_from_the_balance_to_the_money_that_is_back(walk: Walk) -> None:
     assert walk.order().settlement == "SETTLED"
     assert walk.bank.executed()[order.order_id] == 1
 
-    today = walk.bank.now().astimezone(NEW_YORK).date()
-    back = {
-        "do": "book", "day": (order.matures_on - today).days, "at": "09:00",
-        "zone": "America/New_York", "account": NUMBER, "amount": f"{order.comes_back:.2f}",
-        "name": "Example Bill Dealer Inc", "text": "Matured", "end_to_end_id": order.order_id,
-    }  # fmt: skip
-    walk.bank.plan([back])
+    assert bring_back(tenant=walk.tenant, bank=walk.bank) == 0  # not before its day
     walk.until(datetime.combine(order.matures_on, time(9, 30), NEW_YORK))
+    assert bring_back(tenant=walk.tenant, bank=walk.bank) == 1
+    assert bring_back(tenant=walk.tenant, bank=walk.bank) == 0
     walk.hear()
     order = walk.order()
     assert (order.state, order.settlement) == ("ACK", "RETURNED")
@@ -203,7 +201,7 @@ def test_from_the_balance_to_the_money_that_is_back(walk: Walk) -> None:
 def _one_trace(walk: Walk, order: SweepOrder) -> None:
     """From the balance that came in to the bank's last word everything names the same trace."""
     with walk.at_home():
-        rows = OutboxEvent.objects.filter(correlation_id=order.trace_id).order_by("id")
+        rows = OutboxEvent.objects.filter(correlation_id=order.trace_id or "").order_by("id")
         topics = list(dict.fromkeys(rows.values_list("topic", flat=True)))
         transfer = Transfer.objects.get(end_to_end_id=order.order_id)
         held = lines.message_bytes(transfer.message_id or "")
