@@ -11,8 +11,10 @@ from core import clock
 from core.errors import Invalid
 from core.events.models import OutboxEvent
 from core.identity.models import User
+from core.ids import uuid7
 from integrations import services as lines
 from tests.conftest import MakeUser
+from tests.promises.realm import signed_in
 from tests.treasury.bank.paper import E, S, camt
 from tests.treasury.sweeps.conftest import CUTOFF, Sweeping
 from tests.treasury.sweeps.paying import (
@@ -30,7 +32,7 @@ from tests.treasury.sweeps.paying import (
 from tests.treasury.sweeps.test_deciding import order_of
 from treasury.engine.sweep_payments import Payment, Word, word_of
 from treasury.errors import AlreadyKnown, NotRetriable, SweepNotSent
-from treasury.models import ExpectedFlow, SweepOrder, Task
+from treasury.models import ExpectedFlow, Statement, SweepOrder, Task
 from treasury.selectors.invariants import invariants
 from treasury.selectors.sweeps import sweep_content
 from treasury.services import sla, sweeps, transfers
@@ -367,6 +369,72 @@ def test_an_account_of_ours_may_hold_the_product(paying: Paying) -> None:
     wish = line_in(paying, beneficiary=None, credit_account=paying.sweeping.house.usd_far.pk)
     made = sweeps.add_line(line=wish)
     assert (made.payee, len(made.ends)) == ("More dollars", 64)
+
+
+# --- what people see ------------------------------------------------------------------------------
+
+
+def test_its_way_is_on_the_page_of_its_decision(
+    paying: Paying, maker: User, user_with: MakeUser
+) -> None:
+    order = acknowledged(paying)
+    address = f"/sweeps/decisions/{order.decision_id}"
+    page = signed_in(maker).get(address).content.decode()
+    assert str(order.trace_id) in page
+    steps = ["The balance came", "Decided", f"Ordered as {order.order_id}", "its payment made",
+             "The payment order was written", "Handed to the bank", "The bank: ACSP",
+             "Acknowledged"]  # fmt: skip
+    way = page.partition('id="way"')[2]
+    places = [way.index(step) for step in steps]
+    assert places == sorted(places)
+    assert f"/bank-messages/{message_of(order).pk}/content" in page
+    assert f"/proposals/{payment_of(order).pk}" in page
+    # Who may not read messages of the banks gets no link to their bytes.
+    page = signed_in(user_with("static_data", name="olga")).get(address).content.decode()
+    assert "The bank: ACSP" in page
+    assert "/bank-messages/" not in page
+
+
+def test_its_payment_is_shown_like_every_other(paying: Paying, maker: User) -> None:
+    order = acknowledged(paying)
+    payment, transfer = payment_of(order), transfer_of(order)
+    caller = signed_in(maker)
+    for path in (
+        "/proposals", f"/proposals/{payment.pk}", f"/proposals/{payment.pk}/instruction",
+        "/transfers", f"/transfers/{transfer.pk}/track", f"/api/v1/proposals/{payment.pk}",
+        f"/api/v1/transfers/{transfer.pk}",
+    ):  # fmt: skip
+        answer = caller.get(path)
+        assert answer.status_code == 200, path
+        assert order.order_id in answer.content.decode(), path
+
+
+def test_its_evidence_is_packed(paying: Paying, user_with: MakeUser) -> None:
+    order = acknowledged(paying)
+    caller = signed_in(user_with("auditor", name="otto"))
+    answer = caller.get(f"/api/v1/transfers/{transfer_of(order).pk}/evidence?format=json")
+    assert answer.status_code == 200
+    assert order.order_id in b"".join(answer).decode(errors="replace")
+
+
+def test_news_and_log_lines_carry_one_trace(
+    paying: Paying, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = acknowledged(paying)
+    news = OutboxEvent.objects.filter(aggregate=f"sweep:{order.order_id}")
+    assert {row.correlation_id for row in news} == {order.trace_id}
+    payment = OutboxEvent.objects.filter(aggregate=f"proposal:{payment_of(order).pk}")
+    assert payment.count() >= 4
+    assert {row.correlation_id for row in payment[1:]} == {order.trace_id}
+    assert message_of(order).correlation_id == order.trace_id
+    assert transfer_of(order).trace_id == order.trace_id
+
+
+def test_the_trace_begins_with_the_balance(paying: Paying) -> None:
+    """The message that brought the balance, what is decided on it, and the order: one id."""
+    begun = uuid7()
+    Statement.objects.filter(account=paying.sweeping.account).update(trace_id=begun)
+    assert paying.signed().trace_id == begun
 
 
 # --- the rule itself ------------------------------------------------------------------------------
