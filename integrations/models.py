@@ -425,6 +425,8 @@ class Message(FSMModelMixin, TenantModel):
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
+    correlation_id = models.UUIDField(null=True, help_text="What the news of an order belongs to.")
+
     seen_count = models.PositiveIntegerField(default=1)
     put_away = models.CharField(max_length=400, blank=True)
     handled_at = models.DateTimeField(null=True)

@@ -18,14 +18,15 @@ from treasury.models import (
     CashPoolMember,
     LegalEntity,
     SweepEligibility,
+    SweepLine,
     SweepMandate,
     SweepProduct,
 )
 from treasury.services import pools, static, sweeps
 
 GOVERNED = (
-    LegalEntity, Bank, BankAccount, SweepProduct, SweepEligibility, SweepMandate, CashPool,
-    CashPoolMember,
+    LegalEntity, Bank, BankAccount, SweepProduct, SweepEligibility, SweepMandate, SweepLine,
+    CashPool, CashPoolMember,
 )  # fmt: skip
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
 AMOUNTS = ("min_balance", "required_collateral", "overdraft_limit")
@@ -127,6 +128,17 @@ def write_member(row: models.Model | None, values: Values) -> models.Model:
     if row is not None and {"pool", "account"} & set(values):
         raise Invalid("A member keeps its pool and account.", field="account")
     return pools.save_member(member=held)
+
+
+def write_line(row: models.Model | None, values: Values) -> models.Model:
+    """Record a line that sweeps are paid through, or change it.
+
+    Raises:
+        Invalid: a value cannot be right, or one is missing.
+        PreflightFailed: the bank would refuse its orders; all reasons in words.
+    """
+    held = row if isinstance(row, SweepLine) else SweepLine()
+    return sweeps.save_line(line=set_values(row=held, values=values))
 
 
 def _row(model: Any, given: Any) -> Any:
@@ -233,6 +245,13 @@ def govern_static_data() -> None:
         fields=_own_fields(CashPoolMember),
         action=Control.CONTROL,
         hooks=Hooks(write=write_member),
+    )
+    govern(
+        SweepLine,
+        fields=tuple(one for one in _own_fields(SweepLine) if one != "ends"),
+        action=Control.CONTROL,
+        known_by="name",
+        hooks=Hooks(write=write_line),
     )
 
 

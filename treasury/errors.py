@@ -168,3 +168,10 @@ class PoolNotRun(DomainError):
     """The pool cannot be decided now; the words say why."""
 
     code = "pool_not_run"
+
+
+class CursorGone(DomainError):
+    """What follows the cursor is older than what is kept for pulling."""
+
+    code = "cursor_gone"
+    status = 410

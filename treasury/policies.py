@@ -186,6 +186,21 @@ VAR_READING_HOURS_MAX: Final = policies.define(
     maximum=240,
     help="An older value at risk counts as missing.",
 )
+VAR_AS_OF_DAYS_MAX: Final = policies.define(
+    "VAR_AS_OF_DAYS_MAX",
+    5,
+    minimum=1,
+    maximum=31,
+    help="A value at risk whose newest day of flows lies further back counts as too old, however"
+    " lately it was measured. Five days bridge a long weekend.",
+)
+SWEEP_INTENT_KEPT_DAYS: Final = policies.define(
+    "SWEEP_INTENT_KEPT_DAYS",
+    90,
+    minimum=1,
+    maximum=3_650,
+    help="How far back sweep orders can be pulled; an older cursor has to begin anew.",
+)
 VAR_OBSERVATIONS_MIN: Final = policies.define(
     "VAR_OBSERVATIONS_MIN",
     100,

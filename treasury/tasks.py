@@ -90,6 +90,7 @@ def send_sweeps() -> None:
         with bound(tenant, actor="system:treasury.sweeps"):
             sweeps.mark_sent()
             sweeps.expire_due(now=clock.now())
+            sweeps.follow_payments(now=clock.now())
 
     _each_tenant(send)
 

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, ClassVar
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 
 from core import clock
@@ -57,6 +58,7 @@ Handler = Callable[[Envelope], None]
 
 _handlers: dict[str, dict[str, Handler]] = {}
 _cause: ContextVar[Envelope | None] = ContextVar("event_cause", default=None)
+_trace: ContextVar[UUID | None] = ContextVar("event_trace", default=None)
 
 
 def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
@@ -100,9 +102,33 @@ def caused_by(envelope: Envelope) -> Iterator[None]:
     """Carry correlation and causation of `envelope` to everything published inside."""
     token = _cause.set(envelope)
     try:
-        yield
+        with traced(envelope.correlation_id):
+            yield
     finally:
         _cause.reset(token)
+
+
+@contextmanager
+def traced(trace_id: UUID | None) -> Iterator[None]:
+    """Let everything published and logged inside belong to one trace; None changes nothing.
+
+    The innermost trace counts; what caused an event is told apart from it. Lines of the log carry
+    it as `correlation_id`, its 32 hexadecimal digits are a W3C trace id.
+    """
+    if trace_id is None:
+        yield
+        return
+    token = _trace.set(trace_id)
+    try:
+        with structlog.contextvars.bound_contextvars(correlation_id=str(trace_id)):
+            yield
+    finally:
+        _trace.reset(token)
+
+
+def present_trace() -> UUID | None:
+    """Return the trace that what happens now belongs to."""
+    return _trace.get()
 
 
 def publish(event: Event) -> UUID:
@@ -118,7 +144,7 @@ def publish(event: Event) -> UUID:
         aggregate=event.aggregate(),
         payload=event.payload(),
         occurred_at=moment,
-        correlation_id=cause.correlation_id if cause else event_id,
+        correlation_id=_trace.get() or event_id,
         causation_id=cause.event_id if cause else None,
         producer=type(event).__module__.partition(".")[0],
     )

@@ -284,15 +284,16 @@ def become_sent(message: Message, *, bank_reference: str, facts: dict[str, objec
     for order in batching.carried(message):
         if order.pk != message.pk:
             _record_sent(order, receipt=receipt, at=now)
-        events.publish(
-            PaymentSent(
-                reference=order.reference,
-                message_id=order.pk,
-                reason="",
-                bank_reference=bank_reference,
-                at=now,
+        with events.traced(order.correlation_id):
+            events.publish(
+                PaymentSent(
+                    reference=order.reference,
+                    message_id=order.pk,
+                    reason="",
+                    bank_reference=bank_reference,
+                    at=now,
+                )
             )
-        )
 
 
 def _record_sent(message: Message, *, receipt: dict[str, object], at: datetime) -> None:
@@ -324,15 +325,16 @@ def _become_unknown(message: Message, *, reason: str, rng: random.Random) -> Non
     for order in batching.carried(message):
         if order.pk != message.pk:
             _record_unknown(order, reason=reason, at=now, due_at=now + pause(1, rng=rng))
-        events.publish(
-            PaymentUnknown(
-                reference=order.reference,
-                message_id=order.pk,
-                reason=reason,
-                bank_reference="",
-                at=now,
+        with events.traced(order.correlation_id):
+            events.publish(
+                PaymentUnknown(
+                    reference=order.reference,
+                    message_id=order.pk,
+                    reason=reason,
+                    bank_reference="",
+                    at=now,
+                )
             )
-        )
 
 
 def _record_unknown(message: Message, *, reason: str, at: datetime, due_at: datetime) -> None:

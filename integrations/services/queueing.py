@@ -33,6 +33,7 @@ def queue_payment(
     connection_code: str,
     not_after: datetime | None = None,
     require: Callable[[bytes], None] | None = None,
+    alone: bool = False,
 ) -> Message:
     """Check a payment, write its order and queue it, in the caller's transaction.
 
@@ -40,7 +41,7 @@ def queue_payment(
     written; routes may carry the same bytes another way. The same order again returns the message
     queued first. After a refusal a new message with a new message id may carry the same end-to-end
     reference. Past `not_after` it is not sent. `require` looks at the bytes last, and may refuse
-    them.
+    them. `alone`: it never shares a file.
 
     Raises:
         PreflightRefused: the rail, the schema or the bank would refuse it; all findings.
@@ -62,8 +63,12 @@ def queue_payment(
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
         return _the_same(live, digest=digest, home=choice.home)
-    group_key = batching.group_of(
-        body, message_reference=instruction.message_id, rail=rail, writing=writing
+    group_key = (
+        ""
+        if alone
+        else batching.group_of(
+            body, message_reference=instruction.message_id, rail=rail, writing=writing
+        )
     )
     latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
     return Message.objects.create(
@@ -84,6 +89,7 @@ def queue_payment(
         due_at=batching.leaves_at(group_key=group_key, writing=writing, not_after=not_after),
         expires_at=not_after,
         group_key=group_key,
+        correlation_id=events.present_trace(),
     )
 
 
@@ -152,12 +158,13 @@ def refuse(message: Message, *, reason: str) -> None:
         if order.pk != message.pk:
             order.record_refused(reason=words)
             order.save(update_fields=["state", "reason", "locked_until"])
-        events.publish(
-            PaymentRefused(
-                reference=order.reference,
-                message_id=order.pk,
-                reason=words,
-                bank_reference="",
-                at=now,
+        with events.traced(order.correlation_id):
+            events.publish(
+                PaymentRefused(
+                    reference=order.reference,
+                    message_id=order.pk,
+                    reason=words,
+                    bank_reference="",
+                    at=now,
+                )
             )
-        )

@@ -1,5 +1,7 @@
 /* Charts: read the JSON beside them, draw with uPlot in the theme's colours, offer a table too.
-   Amounts arrive as decimal strings; they become numbers for the picture only. */
+   Two pictures share one frame: balances with their forecast (data-chart), and daily flows against
+   the value at risk (data-risk-chart). Amounts arrive as decimal strings; they become numbers for
+   the picture only. */
 "use strict";
 
 (() => {
@@ -17,7 +19,7 @@
   const exact = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2, minimumFractionDigits: 2 });
   const seconds = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
   const dayName = new Intl.DateTimeFormat("en-GB", {
-    weekday: "short", day: "2-digit", month: "short", timeZone: "UTC",
+    weekday: "short", day: "2-digit", month: "short", year: "numeric", timeZone: "UTC",
   });
   const axisDay = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone: "UTC" });
 
@@ -59,16 +61,14 @@
     ctx.restore();
   }
 
-  function markers(plot, source, data, fill) {
+  /** Diamonds at [seconds, amount]. */
+  function diamonds(plot, places, fill) {
     const { ctx } = plot;
     const half = 4.5 * devicePixelRatio;
     ctx.save();
     ctx.fillStyle = fill;
-    for (const flow of source.flows || []) {
-      const index = data[0].indexOf(seconds(flow.on));
-      const value = index < 0 ? null : data[2][index] ?? data[1][index];
-      if (value === null) continue;
-      const x = plot.valToPos(data[0][index], "x", true);
+    for (const [at, value] of places) {
+      const x = plot.valToPos(at, "x", true);
       const y = plot.valToPos(value, "y", true);
       ctx.beginPath();
       ctx.moveTo(x, y - half);
@@ -80,36 +80,49 @@
     ctx.restore();
   }
 
-  function options(source, data, width, height) {
+  function flowsOf(source, data) {
+    return (source.flows || []).flatMap((flow) => {
+      const index = data[0].indexOf(seconds(flow.on));
+      const value = index < 0 ? null : data[2][index] ?? data[1][index];
+      return value === null ? [] : [[data[0][index], value]];
+    });
+  }
+
+  /** What every picture has: axes, cursor, and the words of its legend. */
+  function frame(source) {
     const grid = { stroke: colour("chart-grid"), width: 1 };
     const axis = { stroke: colour("ink-faint"), grid, ticks: { show: false }, font: "12px sans-serif" };
-    const amount = (_, value) => (value === null ? "–" : `${exact.format(value)} ${source.currency}`);
-    const line = colour("chart-line");
-    const edge = { stroke: "transparent", width: 0, points: { show: false }, value: amount };
-    const floor = source.floor === null || source.floor === undefined ? null : Number(source.floor);
     return {
-      width,
-      height,
       cursor: { y: false, points: { size: 7 } },
-      scales: {
-        x: { time: true },
-        y: {
-          range(_, low, high) {
-            const least = floor === null ? low : Math.min(low, floor);
-            const most = floor === null ? high : Math.max(high, floor);
-            const air = (most - least || Math.abs(most) || 1) * 0.08;
-            return [least - air, most + air];
-          },
-        },
-      },
       axes: [
         { ...axis, values: (_, marks) => marks.map((mark) => axisDay.format(mark * 1000)), space: 70, size: 34 },
         { ...axis, values: (_, marks) => marks.map((mark) => compact.format(mark)), size: 58 },
       ],
+      day: { label: "Day", value: (_, at) => (at === null ? "–" : dayName.format(at * 1000)) },
+      amount: (_, value) => (value === null ? "–" : `${exact.format(value)} ${source.currency}`),
+    };
+  }
+
+  function balances(source) {
+    const data = columns(source);
+    const { cursor, axes, day, amount } = frame(source);
+    const edge = { stroke: "transparent", width: 0, points: { show: false }, value: amount };
+    const floor = source.floor === null || source.floor === undefined ? null : Number(source.floor);
+    const range = (_, low, high) => {
+      const least = floor === null ? low : Math.min(low, floor);
+      const most = floor === null ? high : Math.max(high, floor);
+      const air = (most - least || Math.abs(most) || 1) * 0.08;
+      return [least - air, most + air];
+    };
+    return {
+      data,
+      cursor,
+      axes,
+      scales: { x: { time: true }, y: { range } },
       series: [
-        { label: "Day", value: (_, at) => (at === null ? "–" : dayName.format(at * 1000)) },
+        day,
         { label: "Booked", stroke: colour("chart-history"), width: 1.5, points: { show: false }, value: amount },
-        { label: "Expected", stroke: line, width: 2.5, points: { show: false }, value: amount },
+        { label: "Expected", stroke: colour("chart-line"), width: 2.5, points: { show: false }, value: amount },
         ...(source.interval ? [{ label: "Low", ...edge }, { label: "High", ...edge }] : []),
       ],
       bands: source.interval ? [{ series: [4, 3], fill: colour("chart-band") }] : [],
@@ -117,21 +130,54 @@
         draw: [
           (plot) => {
             if (floor !== null) horizontal(plot, floor, colour("chart-floor"));
-            markers(plot, source, data, colour("chart-flow"));
+            diamonds(plot, flowsOf(source, data), colour("chart-flow"));
           },
         ],
       },
     };
   }
 
+  /** Flows of each day as bars, the value at risk foretold for it as a line, exceedances marked. */
+  function risks(source) {
+    const { days } = source;
+    const data = [
+      days.map((day) => seconds(day[0])),
+      days.map((day) => Number(day[1])),
+      days.map((day) => Number(day[2])),
+    ];
+    const exceeded = days.filter((day) => day[3]).map((day) => [seconds(day[0]), Number(day[1])]);
+    const { cursor, axes, day, amount } = frame(source);
+    const history = colour("chart-history");
+    return {
+      data,
+      cursor,
+      axes,
+      scales: { x: { time: true } },
+      series: [
+        day,
+        {
+          label: "Net flow", stroke: history, fill: history, width: 0, points: { show: false },
+          paths: uPlot.paths.bars({ size: [0.7, 12] }), value: amount,
+        },
+        {
+          label: "Value at risk", stroke: colour("chart-floor"), width: 2, dash: [6, 4],
+          points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }), value: amount,
+        },
+      ],
+      hooks: { draw: [(plot) => diamonds(plot, exceeded, colour("chart-flow"))] },
+    };
+  }
+
+  const PICTURES = "[data-chart], [data-risk-chart]";
+
   function draw(host) {
     const source = JSON.parse(document.getElementById(host.dataset.source).textContent);
     charts.get(host)?.plot.destroy();
-    const data = columns(source);
+    const { data, ...picture } = "riskChart" in host.dataset ? risks(source) : balances(source);
     const place = host.querySelector("[data-plot]");
     const height = Number(host.dataset.height || 300);
     place.replaceChildren();
-    const plot = new uPlot(options(source, data, place.clientWidth || 600, height), data, place);
+    const plot = new uPlot({ width: place.clientWidth || 600, height, ...picture }, data, place);
     charts.get(host)?.observer.disconnect();
     const observer = new ResizeObserver(() => {
       if (place.clientWidth && place.clientWidth !== plot.width)
@@ -170,7 +216,7 @@
         charts.get(host).observer.disconnect();
         charts.delete(host);
       }
-    document.querySelectorAll("[data-chart]").forEach(draw);
+    document.querySelectorAll(PICTURES).forEach(draw);
     document.querySelectorAll("svg[data-spark]").forEach(spark);
   }
 
@@ -180,7 +226,7 @@
     const host = button.closest("[data-chart-host]");
     const asTable = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(asTable));
-    host.querySelector("[data-chart]").hidden = asTable;
+    host.querySelector(PICTURES).hidden = asTable;
     host.querySelector("[data-chart-rows]").hidden = !asTable;
   });
   document.addEventListener("desk:theme", drawAll);

@@ -28,6 +28,7 @@ EMPTY = {
     "treasury_transferstatus": "born with the first answer of a bank",
     "treasury_recall": "born with a request; tests/treasury/movement/test_recalls.py",
     "treasury_historicalrecall": "born with a request; tests/treasury/movement/test_recalls.py",
+    "treasury_sweepline": "agreed on by two people; tests/treasury/sweeps/test_paying.py",
     "treasury_riskreading": "handed down by the risk room; tests/treasury/sweeps/test_readings.py",
     "treasury_uploadedproposal": "born with a submitted file; tests/treasury/movement/test_uploads",
 }

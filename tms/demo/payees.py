@@ -14,6 +14,7 @@ from treasury.services.beneficiaries import BeneficiaryIn
 
 KEEPER: Final = "staticdata"
 VERIFIER: Final = "backoffice"
+FUND: Final = "Example Government Money Fund"
 
 VERIFIED: Final = (
     BeneficiaryIn(
@@ -45,6 +46,12 @@ VERIFIED: Final = (
         bank_bic="CHASUS33", bank_name="Example bank in New York", currency="USD",
         street="Example Avenue", building_number="100", post_code="10017", town="New York",
         country="US", payment_purpose="SUPP",
+    ),
+    BeneficiaryIn(
+        name=FUND, number="000987654321", clearing_code="026009593",
+        bank_bic="BOFAUS3N", bank_name="Example bank in New York", currency="USD",
+        street="Example Square", building_number="1", post_code="10036", town="New York",
+        country="US", payment_purpose="TREA",
     ),
     BeneficiaryIn(
         name="Example Payout Partner Private Limited", number="000405001234",

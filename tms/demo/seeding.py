@@ -151,6 +151,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         statics.refresh_rates(now=now)
         cast = people.create_people(seed=wish.seed)
         payees.make_payees()
+        sweeping.make_line(accounts=demo_accounts(number), ids=ids)
         open_tenant(actor=None)
     return Seeded(
         slug=slug,

@@ -8,12 +8,15 @@ from uuid import UUID
 
 from core import policies
 from tms.demo.accounts import DemoAccount
+from tms.demo.payees import FUND
 from treasury.policies import MAX_BALANCE_AGE_MINUTES
+from treasury.selectors import beneficiaries
 from treasury.services import sweeps
 
 NEW_YORK: Final = "America/New_York"
 CALENDAR: Final = "FED"
 SWEPT: Final = "USD Operating"
+PAID_BY_US: Final = "FED_RRP"
 ORDER_MAX: Final = Decimal(40_000_000)
 DAY_MAX: Final = Decimal(60_000_000)
 MANDATE_DAYS: Final = 365
@@ -86,3 +89,22 @@ def make_sweeps(
         reason="The demo's banks write once a day.",
     )
     return tuple(product.code for product in PRODUCTS)
+
+
+def make_line(*, accounts: Sequence[DemoAccount], ids: Mapping[str, UUID]) -> None:
+    """Let overnight money go to the fund through our own bank; the rest is a connector's.
+
+    The fund is a new payee: for its first day payments to it rest, like those to any other.
+    """
+    fund = beneficiaries.beneficiaries().get(name=FUND)
+    for one in accounts:
+        if one.role.label == SWEPT:
+            sweeps.add_line(
+                line=sweeps.LineIn(
+                    name=f"Overnight money of {SWEPT}",
+                    account_id=ids[one.number],
+                    product=PAID_BY_US,
+                    beneficiary=fund.pk,
+                    note_to_bank="AML REVIEWED",
+                )
+            )

@@ -16,10 +16,12 @@ from treasury.admin.static import ServiceAdmin
 from treasury.models import (
     SweepDecision,
     SweepEligibility,
+    SweepLine,
     SweepMandate,
     SweepOrder,
     SweepProduct,
 )
+from treasury.selectors import sweep_lines as line_reads
 from treasury.selectors import sweeps as reads
 from treasury.services import sweeps
 
@@ -86,6 +88,32 @@ class SweepMandateAdmin(GovernedAdmin, ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: SweepMandate, *_args: Any) -> None:
         """Store it through the service."""
         sweeps.save_mandate(mandate=obj)
+
+
+@admin.register(SweepLine)
+class SweepLineAdmin(GovernedAdmin, ServiceAdmin):
+    """Which products of an account our own bank pays, and to whom."""
+
+    list_display = ("name", "account", "product", "payee", "rail", "report_code", "is_active")
+    list_filter = ("is_active", "account", "product")
+    search_fields = ("name", "account__label")
+    readonly_fields = ("ends",)
+
+    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
+        """Let those who set controls enter lines."""
+        return actor(request).has_role(*MAKERS[Control.CONTROL])
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those who set controls change them."""
+        return self.has_add_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SweepLine]:
+        """Return the tenant's lines with what they name."""
+        return line_reads.lines()
+
+    def save_model(self, request: HttpRequest, obj: SweepLine, *_args: Any) -> None:
+        """Store it through the service."""
+        sweeps.save_line(line=obj)
 
 
 @admin.register(SweepDecision)

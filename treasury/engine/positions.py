@@ -65,6 +65,20 @@ def _is_since(one: Moved, on: date) -> bool:
     return not one.in_base and not one.is_pending and one.value_date <= on
 
 
+def booked_ahead(moved: Iterable[Moved], *, on: date) -> Decimal:
+    """Return what is booked already and leaves after `on`, per value date net; never positive.
+
+    A debit of a later value date is not on the account's value-dated balance yet, and its money is
+    spoken for all the same. What comes in on that very date covers it; a credit alone counts for
+    nothing before its day.
+    """
+    days: dict[date, Decimal] = defaultdict(lambda: ZERO)
+    for one in moved:
+        if not one.is_pending and one.value_date > on:
+            days[one.value_date] += one.amount
+    return sum((min(amount, ZERO) for amount in days.values()), ZERO)
+
+
 def pending_until(moved: Iterable[Moved], *, on: date) -> Decimal:
     """Return what is announced but not booked with a value date up to `on`."""
     return sum((one.amount for one in moved if one.is_pending and one.value_date <= on), ZERO)

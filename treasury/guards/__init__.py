@@ -13,6 +13,7 @@ from treasury.guards import (
     pools,
     recalls,
     sealing,
+    sweep_lines,
     sweeps,
 )
 
@@ -121,6 +122,7 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_beneficiary
 """
 
 PROPOSAL = f"""
+{sweep_lines.RELEASE}
 CREATE OR REPLACE FUNCTION treasury_guard_proposal() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -178,12 +180,12 @@ BEGIN
             USING ERRCODE = 'check_violation';
     END IF;
     IF OLD.state = 'PENDING' AND NEW.state = 'APPROVED'
-       AND NOT approvals_is_approved('treasury.proposal', NEW.id, NEW.version, content) THEN
+       AND NOT treasury_is_released(NEW, content) THEN
         RAISE EXCEPTION 'proposal % has not been approved by enough people', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state = 'EXECUTING' AND OLD.state <> 'EXECUTING'
-       AND NOT (approvals_is_approved('treasury.proposal', NEW.id, NEW.version, content)
+       AND NOT (treasury_is_released(NEW, content)
                 AND EXISTS (SELECT 1 FROM treasury_transfer t WHERE t.proposal_id = NEW.id)) THEN
         RAISE EXCEPTION 'proposal % has no approved transfer to execute', NEW.reference
             USING ERRCODE = 'check_violation';
@@ -232,9 +234,8 @@ BEGIN
     END IF;
     SELECT * INTO p FROM treasury_proposal WHERE id = NEW.proposal_id FOR UPDATE;
     IF p.state IS DISTINCT FROM 'APPROVED'
-       OR NOT approvals_is_approved(
-           'treasury.proposal', p.id, p.version, treasury_proposal_content(p))
-    THEN
+       OR NOT treasury_is_released(p, treasury_proposal_content(p))
+       OR (p.purpose = 'SWEEP' AND NEW.end_to_end_id <> p.reference) THEN
         RAISE EXCEPTION 'only an approved proposal becomes a transfer'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -243,6 +244,10 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'proposal % takes its % above the limit of 24 hours', p.reference,
             over.scope USING ERRCODE = 'check_violation';
+    END IF;
+    -- A sweep order is released by its mandate or by its own approval, whose amount it is.
+    IF p.purpose = 'SWEEP' THEN
+        RETURN NEW;
     END IF;
     -- Counted again with the newest rate, together with the parts of a split payment: a request
     -- that understated its worth fails here.
@@ -287,6 +292,15 @@ ALL = (
     + batches.BATCHES
 )
 POOLS = _BODIES_ARE_CHECKED_LATER + pools.POOLS
+SWEEP_LINES = (
+    _BODIES_ARE_CHECKED_LATER
+    + sealing.SEAL
+    + sealing.GUARD
+    + PROPOSAL
+    + TRANSFER
+    + sweeps.QUESTIONS
+    + sweeps.ORDER
+)
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",

@@ -30,6 +30,15 @@ LANGUAGE sql IMMUTABLE {_PATH} AS $$
         convert_from(body, 'UTF8'),
         '<(?:InstdAmt|IntrBkSttlmAmt) Ccy="([A-Z]{{3}})">([0-9.]+)</', 'g') AS found
 $$;
+
+-- Who pays and who is paid, with their accounts and banks, as the bank reads them.
+CREATE OR REPLACE FUNCTION treasury_order_ends(body bytea) RETURNS text
+LANGUAGE sql IMMUTABLE {_PATH} AS $$
+    SELECT encode(sha256(convert_to(
+        substring(said.words FROM '<Dbtr>.*</DbtrAgt>')
+        || substring(said.words FROM '<(?:CdtrAgt|Cdtr)>.*</CdtrAcct>'), 'UTF8')), 'hex')
+      FROM (SELECT convert_from(body, 'UTF8') AS words) said
+$$;
 """
 
 GUARD = f"""
@@ -74,6 +83,14 @@ BEGIN
     IF treasury_order_amount(NEW.body)
        IS DISTINCT FROM p.currency || ' ' || trim_scale(p.amount) THEN
         RAISE EXCEPTION 'payment % does not say the approved amount', NEW.reference
+            USING ERRCODE = 'check_violation', CONSTRAINT = '{SEAL_CONSTRAINT}';
+    END IF;
+    -- Nobody looked at the bytes of a sweep within its mandate: its ends are what people agreed.
+    IF p.purpose = 'SWEEP' AND treasury_order_ends(NEW.body) IS DISTINCT FROM (
+        SELECT l.ends FROM treasury_sweeporder o
+          JOIN treasury_sweepline l ON l.id = o.line_id AND l.tenant_id = o.tenant_id
+         WHERE o.tenant_id = p.tenant_id AND o.order_id = p.reference) THEN
+        RAISE EXCEPTION 'payment % does not go where sweeps of its line go', NEW.reference
             USING ERRCODE = 'check_violation', CONSTRAINT = '{SEAL_CONSTRAINT}';
     END IF;
     RETURN NEW;

@@ -3,7 +3,14 @@
 from treasury.engine.sweep_orders import SCHEMA_VERSION
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
-EDGES = (("NEW", "SENT"), ("SENT", "ACK"), ("NEW", "FAILED"), ("SENT", "FAILED"))
+EDGES = (
+    ("NEW", "SENT"),
+    ("SENT", "ACK"),
+    ("NEW", "FAILED"),
+    ("SENT", "FAILED"),
+    # Only of what our own bank paid, and then refused or got back: see the trigger.
+    ("ACK", "FAILED"),
+)
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 
 DECISION = f"""
@@ -62,6 +69,9 @@ LANGUAGE sql STABLE {_PATH} AS $$
         'account', o.account_id, 'product', o.product_id, 'amount', o.amount::text,
         'settles_on', o.settles_on, 'matures_on', o.matures_on,
         'payload_sha256', o.payload_sha256)
+        -- What our own bank pays is approved together with who is paid.
+        || coalesce((SELECT jsonb_build_object('line', l.id, 'ends', l.ends)
+                       FROM treasury_sweepline l WHERE l.id = o.line_id), '{{}}')
 $$;
 
 -- What a mandate has let through on a day; what failed here and was executed late counts too.
@@ -89,6 +99,33 @@ END $$;
 """
 
 ORDER = rf"""
+-- The state of the payment of an order; NULL while there is none.
+CREATE OR REPLACE FUNCTION treasury_sweep_payment(o treasury_sweeporder) RETURNS text
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT p.state FROM treasury_proposal p
+     WHERE p.tenant_id = o.tenant_id AND p.reference = o.order_id AND p.purpose = 'SWEEP'
+$$;
+
+-- What a product would hold of ours with this order, where that is more than its cap. Orders into a
+-- capped product are counted one after the other, whatever account they come from.
+CREATE OR REPLACE FUNCTION treasury_product_over_cap(o treasury_sweeporder) RETURNS numeric
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    ceiling numeric;
+    held numeric;
+BEGIN
+    SELECT p.cap INTO ceiling FROM treasury_sweepproduct p WHERE p.id = o.product_id;
+    IF ceiling IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT p.cap INTO ceiling FROM treasury_sweepproduct p
+     WHERE p.id = o.product_id FOR NO KEY UPDATE;
+    SELECT o.amount + coalesce(sum(h.amount), 0) INTO held FROM treasury_sweeporder h
+     WHERE h.product_id = o.product_id AND h.id <> o.id AND h.matures_on > o.day
+       AND h.settlement <> 'RETURNED' AND (h.state <> 'FAILED' OR h.late_ack_at IS NOT NULL);
+    RETURN CASE WHEN held > ceiling THEN held END;
+END $$;
+
 CREATE OR REPLACE FUNCTION treasury_guard_sweep_order() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
@@ -96,6 +133,7 @@ DECLARE
         'attempts', 'due_at', 'sent_at', 'acked_at', 'bank_ref', 'failed_at', 'late_ack_at',
         'settlement'];
     signed text;
+    fault numeric;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a sweep order is never deleted' USING ERRCODE = 'insufficient_privilege';
@@ -126,6 +164,20 @@ BEGIN
         END IF;
         IF NEW.release = 'MANDATE' AND NOT treasury_mandate_covers(NEW) THEN
             RAISE EXCEPTION 'sweep order % goes beyond its mandate', NEW.order_id
+                USING ERRCODE = 'check_violation';
+        END IF;
+        fault := treasury_product_over_cap(NEW);
+        IF fault IS NOT NULL THEN
+            RAISE EXCEPTION 'product % would hold % of ours, above its cap',
+                (SELECT p.code FROM treasury_sweepproduct p WHERE p.id = NEW.product_id), fault
+                USING ERRCODE = 'check_violation';
+        END IF;
+        -- Two people said which way an order goes; there is no other.
+        IF NEW.line_id IS DISTINCT FROM (
+            SELECT l.id FROM treasury_sweepline l
+             WHERE l.tenant_id = NEW.tenant_id AND l.account_id = NEW.account_id
+               AND l.product_id = NEW.product_id AND l.is_active) THEN
+            RAISE EXCEPTION 'sweep order % does not go the way that was agreed', NEW.order_id
                 USING ERRCODE = 'check_violation';
         END IF;
         RETURN NEW;
@@ -159,6 +211,22 @@ BEGIN
     END IF;
     IF NEW.state = 'SENT' AND OLD.state = 'NEW' AND (NEW.jws = '' OR NEW.release = 'WAITING') THEN
         RAISE EXCEPTION 'sweep order % is not signed', NEW.order_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.line_id IS NOT NULL AND NEW.intent_id IS NOT NULL THEN
+        RAISE EXCEPTION 'what our own bank pays no connector gets'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    -- Of what our own bank pays, its payment alone says what became of it.
+    IF NEW.state <> OLD.state AND NOT coalesce(CASE
+        WHEN NEW.line_id IS NULL THEN OLD.state <> 'ACK'
+        WHEN NEW.state = 'SENT' THEN treasury_sweep_payment(NEW) NOT IN ('DRAFT', 'PENDING',
+            'APPROVED', 'EXPIRED', 'CANCELLED', 'REJECTED')
+        WHEN NEW.state = 'ACK' THEN
+            treasury_sweep_payment(NEW) IN ('SENT', 'CONFIRMED', 'SETTLED', 'RETURNED')
+        ELSE coalesce(treasury_sweep_payment(NEW), 'FAILED') IN (
+                'FAILED', 'RETURNED', 'EXPIRED', 'CANCELLED', 'REJECTED') END, false) THEN
+        RAISE EXCEPTION 'the payment of sweep order % does not say so', NEW.order_id
             USING ERRCODE = 'check_violation';
     END IF;
     IF (OLD.settlement, NEW.settlement) NOT IN (

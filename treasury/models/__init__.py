@@ -50,6 +50,7 @@ from treasury.models.static import (
     LegalEntity,
     UsdRate,
 )
+from treasury.models.sweep_lines import SweepLine
 from treasury.models.sweeps import (
     Release,
     Settlement,
@@ -73,6 +74,7 @@ __all__ = [
     "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
     "ReferenceCounter", "Release", "RiskReading", "Settlement", "ShortfallRule", "Statement",
     "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall", "SweepDecision",
-    "SweepEligibility", "SweepKind", "SweepMandate", "SweepOrder", "SweepProduct", "SweepState",
-    "Task", "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal", "UsdRate",
+    "SweepEligibility", "SweepKind", "SweepLine", "SweepMandate", "SweepOrder", "SweepProduct",
+    "SweepState", "Task", "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal",
+    "UsdRate",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ class Proposal(FSMModelMixin, TenantModel):
     given to that hash. Only services fire transitions; a trigger holds the legal edges.
     """
 
-    reference = models.CharField(max_length=20)
+    reference = models.CharField(max_length=35)
     version = models.PositiveIntegerField(default=1)
     purpose = models.CharField(max_length=14, choices=Purpose)
     debit_account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
@@ -200,6 +200,7 @@ class Transfer(TenantModel):
     uetr = models.CharField("UETR", max_length=36)
     attempt = models.PositiveSmallIntegerField(default=0)
     message_id = models.UUIDField(null=True, help_text="The archived pain.001 that carried it.")
+    trace_id = models.UUIDField(null=True, help_text="What its news belongs to.")
     bank_status = models.CharField(max_length=4, blank=True)
     bank_status_rank = models.SmallIntegerField(default=0)
     bank_reference = models.CharField(max_length=70, blank=True)

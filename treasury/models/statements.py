@@ -52,6 +52,7 @@ class Statement(TenantModel):
     page = models.PositiveSmallIntegerField(default=0, help_text="0 for an undivided statement.")
     supersedes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     message_id = models.UUIDField(null=True, help_text="The archived message it was read from.")
+    trace_id = models.UUIDField(null=True, help_text="What its news belongs to.")
     message_sha256 = models.CharField(max_length=64, blank=True)
     body_sha256 = models.CharField(
         max_length=64,

@@ -210,6 +210,16 @@ class SweepOrder(FSMModelMixin, TenantModel):
         SweepMandate, on_delete=models.PROTECT, null=True, related_name="orders"
     )
     amount = models.DecimalField(max_digits=20, decimal_places=4)
+    line = models.ForeignKey(
+        "treasury.SweepLine",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="orders",
+        help_text="Our own bank pays it so; empty: a connector executes it.",
+    )
+    trace_id = models.UUIDField(
+        null=True, help_text="Followed from the balance to the bank's answer."
+    )
     cutoff_at = models.DateTimeField()
     day = models.DateField()
     part = models.PositiveSmallIntegerField(default=1)
@@ -286,7 +296,7 @@ class SweepOrder(FSMModelMixin, TenantModel):
         """The bank has it."""
         self.acked_at, self.bank_ref = at, bank_ref
 
-    @transition(state, [_S.NEW, _S.SENT], _S.FAILED)
+    @transition(state, [_S.NEW, _S.SENT, _S.ACK], _S.FAILED)
     def fail(self, *, at: datetime, reason: str) -> None:
         """It does not happen, and why."""
         self.failed_at, self.reason = at, reason

@@ -8,12 +8,15 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import takewhile
 from typing import Any, Final
 
+from core import clock, policies
 from core.events.models import OutboxEvent
-from treasury.errors import CursorRefused
+from treasury.errors import CursorGone, CursorRefused
 from treasury.events import SweepIntent
+from treasury.policies import SWEEP_INTENT_KEPT_DAYS
 from treasury.selectors.freezing import standing_freeze
 
 LIMIT_DEFAULT: Final = 50
@@ -61,15 +64,14 @@ def intents_after(*, cursor: str, limit: int = LIMIT_DEFAULT) -> Intents:
     While all outflows are stopped it ends before the first order: nothing new is executed, and
     nothing is skipped.
 
+    From the beginning means: from the oldest item that is kept.
+
     Raises:
         CursorRefused: the cursor is none of ours.
+        CursorGone: items that follow it are older than what is kept.
     """
     place = place_of(cursor)
-    rows = list(
-        OutboxEvent.objects.filter(topic=SweepIntent.topic, sequence__gt=place).order_by(
-            "sequence"
-        )[: limit + 1]
-    )
+    rows = _kept(place, limit=limit)
     shown = rows[:limit]
     if standing_freeze() is not None:
         shown = list(takewhile(lambda row: row.payload["type"] != "ORDER", shown))
@@ -78,3 +80,20 @@ def intents_after(*, cursor: str, limit: int = LIMIT_DEFAULT) -> Intents:
         next_cursor=cursor_at(shown[-1].sequence or 0) if shown else cursor or cursor_at(0),
         has_more=len(rows) > limit and len(shown) == limit,
     )
+
+
+def _kept(place: int, *, limit: int) -> list[OutboxEvent]:
+    days = policies.get(SWEEP_INTENT_KEPT_DAYS)
+    oldest = clock.now() - timedelta(days=days)
+    items = OutboxEvent.objects.filter(topic=SweepIntent.topic, sequence__gt=place)
+    rows = list(items.order_by("sequence")[: limit + 1])
+    if not rows or rows[0].occurred_at >= oldest:
+        return rows
+    if place:
+        raise CursorGone(
+            f"Items after this cursor are more than {days} days old and not kept for pulling. Begin"
+            " anew without a cursor, and compare with /api/v1/sweeps/orders what you may have"
+            " missed.",
+            field="after",
+        )
+    return list(items.filter(occurred_at__gte=oldest).order_by("sequence")[: limit + 1])

@@ -20,6 +20,7 @@ from treasury.engine.positions import (
     Awaited,
     Moved,
     PositionDay,
+    booked_ahead,
     booked_position,
     ladder,
     pending_until,
@@ -54,6 +55,7 @@ class Available:
     source: str
     credit_line_included: Decimal
     booked_since: Decimal
+    booked_ahead: Decimal
     holds: Decimal
     inbound: Decimal
     floor: Decimal
@@ -182,6 +184,7 @@ def _available(
         source=base.source if base else "",
         credit_line_included=line,
         booked_since=since,
+        booked_ahead=booked_ahead(moved, on=on),
         holds=holds,
         inbound=inbound,
         floor=floor,

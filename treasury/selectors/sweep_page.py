@@ -64,6 +64,11 @@ class Preview:
     bars: tuple[Bar, ...]
     costs: tuple[CostLine, ...]
 
+    @property
+    def holds_bills(self) -> bool:
+        """Return whether any rung of the ladder holds something."""
+        return any(one.amount > 0 for one in self.bars)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:

@@ -19,6 +19,7 @@ from treasury import policies as knobs
 from treasury.engine import sweeps as rule
 from treasury.engine.sweep_records import inputs_of
 from treasury.engine.sweep_windows import (
+    ZONE,
     ClosedDays,
     ProductKind,
     ProductTerms,
@@ -96,6 +97,12 @@ def order(order_id: str) -> SweepOrder:
 def products() -> QuerySet[SweepProduct]:
     """Return all products."""
     return SweepProduct.objects.all()
+
+
+def hold_capped_products() -> None:
+    """Let decisions that share a cap be made one after the other; the database counts again."""
+    capped = SweepProduct.objects.filter(cap__isnull=False, is_active=True).order_by("id")
+    list(capped.select_for_update(no_key=True).values_list("pk"))
 
 
 def mandates() -> QuerySet[SweepMandate]:
@@ -230,7 +237,10 @@ def _money(account: BankAccount, window: Window, knob: rule.Policy, *, now: date
         )
         lowest = min((one.closing for one in days), default=None)
     return rule.Money(
-        available=(stated.balance or _ZERO) - stated.credit_line_included + stated.booked_since,
+        available=(stated.balance or _ZERO)
+        - stated.credit_line_included
+        + stated.booked_since
+        + stated.booked_ahead,
         as_of=stated.balance_as_of or NEVER,
         committed=_outflows(account, _COMMITTED, until=until),
         in_flight=_outflows(account, (FlowSource.SWEEP,), until=None),
@@ -253,7 +263,8 @@ def _outflows(account: BankAccount, sources: Iterable[str], *, until: date | Non
 def _risk(account: BankAccount, *, now: datetime) -> rule.Risk:
     age = timedelta(hours=policies.get(knobs.VAR_READING_HOURS_MAX))
     newest = readings.latest_reading(account, now, age)
-    if newest is not None:
+    days_max = policies.get(knobs.VAR_AS_OF_DAYS_MAX)
+    if newest is not None and (now.astimezone(ZONE).date() - newest.as_of).days <= days_max:
         return rule.Risk(
             state=rule.RiskState.FRESH, var_bps=newest.var_bps, observations=newest.observations
         )

@@ -23,6 +23,7 @@ from treasury.models import (
     BookingStatus,
     EntryState,
     Proposal,
+    Purpose,
     Transfer,
     TransferStatus,
 )
@@ -154,7 +155,8 @@ def _transfer_of(status: PaymentStatus, message_id: UUID) -> tuple[Transfer, int
     named = status.original_payment_information_id or status.original_instruction_id or ""
     keys = Q(pk=None)
     if status.scope is StatusScope.BATCH:
-        keys |= Q(end_to_end_id=named.rpartition("-")[0])
+        # The block of a sweep carries the order's own name, every other one names the attempt too.
+        keys |= Q(end_to_end_id=named.rpartition("-")[0]) | Q(end_to_end_id=named)
     if status.original_end_to_end_id:
         keys |= Q(end_to_end_id=status.original_end_to_end_id)
     if status.original_uetr:
@@ -302,6 +304,8 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
     held.refresh_from_db()
     if entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id):
         return
+    if _has_matured(proposal, entry) and flows.match_entry(entry):
+        return
     side = _side(held, proposal, entry)
     if side is None:
         expected = f"{proposal.amount:,.2f} {proposal.currency}"
@@ -313,17 +317,30 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
         return
     setattr(held, side, entry)
     held.save(update_fields=[side])
-    flows.match_entries(entries=[entry])
+    if side != "return_entry" or proposal.purpose != Purpose.SWEEP:
+        flows.match_entries(entries=[entry])
     outcomes.bring_to(held=held, proposal=proposal, evidence="a booked entry")
+
+
+def _has_matured(proposal: Proposal, entry: BankEntry) -> bool:
+    """Say whether an entry may be the money that a sweep brings back."""
+    is_thrown_back = bool(entry.return_reason) or entry.is_reversal
+    return (
+        proposal.purpose == Purpose.SWEEP
+        and entry.account_id == proposal.debit_account_id
+        and entry.amount > 0
+        and not is_thrown_back
+    )
 
 
 def _side(held: Transfer, proposal: Proposal, entry: BankEntry) -> str | None:
     """Return which side of the transfer an entry proves; None when it fits no free one."""
     side = None
     if entry.account_id == proposal.debit_account_id:
-        is_return = entry.amount == proposal.amount or (
-            0 < entry.amount <= proposal.amount and (entry.return_reason or entry.is_reversal)
-        )
+        is_thrown_back = bool(entry.return_reason) or entry.is_reversal
+        # Money of a sweep that comes in without a reason has matured: its payment did not bounce.
+        is_whole = entry.amount == proposal.amount and proposal.purpose != Purpose.SWEEP
+        is_return = is_whole or (0 < entry.amount <= proposal.amount and is_thrown_back)
         if entry.amount == -proposal.amount:
             side = "debit_entry"
         elif is_return:

@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from core import clock
 from core.errors import DomainError, Forbidden, NotFound
+from core.events import present_trace
 from core.identity.models import User
 from core.ids import uuid7
 from integrations import selectors as messages
@@ -398,6 +399,7 @@ def _sheet(run: _Run, page: _Page) -> Sheet:
         account=page.account,
         source=facts.source,
         message_id=page.message_id,
+        trace_id=present_trace(),
         message_sha256=page.message_sha256,
         body_sha256=page.body_sha256,
         received_at=run.now,

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from treasury.models import (
     BankEntry,
@@ -17,6 +17,7 @@ from treasury.models import (
     ExpectedFlow,
     FlowSource,
     FlowState,
+    Transfer,
 )
 
 # Banks on the way may keep a fee: the same reference with a little less is still the payment.
@@ -37,7 +38,7 @@ SELECT e.id FROM treasury_bankentry e
      OR e.amount IN (
              SELECT f.amount FROM treasury_expectedflow f
               WHERE f.account_id = %(account)s AND f.state IN ('EXPECTED', 'STALE')
-                AND f.source = 'PAYOUT'))
+                AND (f.source = 'PAYOUT' OR f.source = 'SWEEP' AND f.amount > 0)))
 """
 
 
@@ -59,24 +60,50 @@ def match_by_reference(
     waiting: dict[str, list[ExpectedFlow]] = defaultdict(list)
     for flow in standing.filter(end_to_end_id__in=named).order_by("value_date", "id"):
         waiting[flow.end_to_end_id].append(flow)
+    paid_by_us = _paid_by_us(waiting)
     found = {}
     for entry in entries:
         for flow in waiting.get(entry.end_to_end_id, ()):
-            if flow.state != FlowState.MATCHED and _about_equal(flow.amount, entry.amount):
+            is_exact = flow.amount < 0 and flow.end_to_end_id in paid_by_us
+            if flow.state != FlowState.MATCHED and _fits(flow, entry, is_exact=is_exact):
                 found[entry.pk] = _matched(flow, entry)
                 break
     return found
 
 
+def _paid_by_us(waiting: dict[str, list[ExpectedFlow]]) -> set[str]:
+    """Return the names of sweeps that our own bank pays: no fee is on the way of their debit."""
+    names = [
+        name
+        for name, flows in waiting.items()
+        if any(flow.source == FlowSource.SWEEP and flow.amount < 0 for flow in flows)
+    ]
+    if not names:
+        return set()
+    found = Transfer.objects.filter(end_to_end_id__in=names)
+    return set(found.values_list("end_to_end_id", flat=True))
+
+
+def _fits(flow: ExpectedFlow, entry: BankEntry, *, is_exact: bool) -> bool:
+    is_thrown_back = bool(entry.return_reason) or entry.is_reversal
+    if flow.source == FlowSource.SWEEP and flow.amount > 0 and is_thrown_back:
+        return False  # a payment that came back is not the money that has matured
+    return flow.amount == entry.amount if is_exact else _about_equal(flow.amount, entry.amount)
+
+
 def match_by_amount(
     standing: QuerySet[ExpectedFlow], entries: Sequence[BankEntry]
 ) -> dict[UUID, ExpectedFlow]:
-    """Return payout flows, by entry, where one flow and one entry alone fit each other."""
+    """Return flows, by entry, where one flow and one entry alone fit each other.
+
+    So are matched payouts, and what comes back of sweeps where the payer names no order of ours.
+    """
     if not entries:
         return {}
     amounts = {entry.amount for entry in entries}
     flows: dict[Decimal, list[ExpectedFlow]] = defaultdict(list)
-    for flow in standing.filter(source=FlowSource.PAYOUT, amount__in=amounts):
+    nameless = Q(source=FlowSource.PAYOUT) | Q(source=FlowSource.SWEEP, amount__gt=0)
+    for flow in standing.filter(nameless, amount__in=amounts):
         flows[flow.amount].append(flow)
     if not flows:
         return {}

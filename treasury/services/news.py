@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from core import clock
-from core.events import publish
+from core.events import publish, traced
 from treasury.events import FundMovementStatus, RiskAlert
 from treasury.models import Proposal, Transfer
 
@@ -11,19 +11,20 @@ from treasury.models import Proposal, Transfer
 def tell_status(*, proposal: Proposal, from_state: str, reason: str = "") -> None:
     """Publish that a proposal or its transfer changed state."""
     transfer = Transfer.objects.filter(proposal=proposal).first()
-    publish(
-        FundMovementStatus(
-            proposal_id=proposal.pk,
-            reference=proposal.reference,
-            from_state=from_state,
-            to_state=proposal.state,
-            reason=reason,
-            rail=proposal.rail,
-            bank_ref=transfer.bank_reference if transfer else "",
-            uetr=transfer.uetr if transfer else "",
-            at=clock.now(),
+    with traced(transfer.trace_id if transfer else None):
+        publish(
+            FundMovementStatus(
+                proposal_id=proposal.pk,
+                reference=proposal.reference,
+                from_state=from_state,
+                to_state=proposal.state,
+                reason=reason,
+                rail=proposal.rail,
+                bank_ref=transfer.bank_reference if transfer else "",
+                uetr=transfer.uetr if transfer else "",
+                at=clock.now(),
+            )
         )
-    )
 
 
 def raise_alert(

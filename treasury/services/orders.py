@@ -4,15 +4,16 @@ from typing import Final
 
 from core import clock
 from core.crypto import blind_index
-from integrations.codecs.instructions import Agent, Party, PaymentInstruction
+from integrations.codecs.instructions import Agent, Party, PaymentInstruction, RegulatoryReport
 from integrations.codecs.orders import Prepared, prepare, write_order
 from integrations.dialects.writing import RailTerms, Writing
 from integrations.selectors import writing_for
 from treasury.engine.numbers import comparable
 from treasury.errors import NumberMismatch, OrderChanged
-from treasury.models import BankAccount, Beneficiary, Proposal, Transfer
+from treasury.models import BankAccount, Beneficiary, Proposal, Purpose, SweepLine, Transfer
 from treasury.selectors.payees import address_of, agent_of
 from treasury.selectors.sealing import order_seal
+from treasury.selectors.sweep_lines import order_ends
 
 # Replaced at sending; shown so that the rest of the message can be checked before.
 UETR_TO_COME: Final = "00000000-0000-4000-8000-000000000000"
@@ -63,6 +64,12 @@ def require_as_approved(body: bytes, *, transfer: Transfer) -> None:
             " profile changed since. Propose it anew.",
             proposal=transfer.proposal.reference,
         )
+    line = sweep_line_of(transfer.proposal)
+    if line is not None and order_ends(body) != line.ends:
+        raise OrderChanged(
+            "Payer or payee are not those that its line was agreed on: agree on the line anew.",
+            proposal=transfer.proposal.reference,
+        )
 
 
 def message_reference(transfer: Transfer) -> str:
@@ -80,9 +87,11 @@ def instruction_for(transfer: Transfer, *, writing: Writing | None = None) -> Pa
     debit = proposal.debit_account
     terms = (writing or writing_of(debit)).terms(proposal.rail)
     reference = message_reference(transfer)
+    line = sweep_line_of(proposal)
     return PaymentInstruction(
         message_id=reference,
-        payment_information_id=reference,
+        # Of a sweep there is one attempt only: its block carries the order's own name.
+        payment_information_id=proposal.reference if is_sweep(proposal) else reference,
         instruction_id=reference,
         end_to_end_id=transfer.end_to_end_id,
         uetr=transfer.uetr,
@@ -102,7 +111,29 @@ def instruction_for(transfer: Transfer, *, writing: Writing | None = None) -> Pa
         category_purpose=None if proposal.beneficiary else terms.own_category or None,
         purpose=_purpose(proposal, terms),
         remittance=f"{transfer.end_to_end_id} {proposal.get_purpose_display()}",
+        regulatory=_reports(line),
+        note_to_bank=line.note_to_bank or None if line else None,
     )
+
+
+def is_sweep(proposal: Proposal) -> bool:
+    """Say whether a proposal pays out a sweep order."""
+    return proposal.purpose == Purpose.SWEEP
+
+
+def sweep_line_of(proposal: Proposal) -> SweepLine | None:
+    """Return the line of the sweep order that a proposal pays out; None of all others."""
+    if not is_sweep(proposal):
+        return None
+    return SweepLine.objects.filter(orders__order_id=proposal.reference).first()
+
+
+def _reports(line: SweepLine | None) -> tuple[RegulatoryReport, ...]:
+    """Return what an order tells the authority; never in the words for the receiver."""
+    if line is None or not (line.report_code or line.report_text):
+        return ()
+    words = (line.report_text,) if line.report_text else ()
+    return (RegulatoryReport(code=line.report_code, information=words),)
 
 
 def _purpose(proposal: Proposal, terms: RailTerms) -> str | None:

@@ -4,10 +4,11 @@ The intent commits here with its identifiers, the integrations room calls the ba
 transaction, the outcome commits here again.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import transaction
@@ -16,6 +17,7 @@ from approvals import selectors as approvals
 from calendars import selectors as calendars
 from core import clock, policies
 from core.errors import DomainError, Forbidden, NotFound
+from core.events import present_trace, traced
 from core.identity.models import User
 from core.ids import uetr
 from core.tenancy import bound
@@ -25,6 +27,7 @@ from treasury.errors import NotRetriable, OutflowsFrozen
 from treasury.models import BeneficiaryState, FlowSource, Proposal, ProposalState, Transfer
 from treasury.policies import RETRY_HOURS_MAX
 from treasury.selectors import controls, freezing, pools, positions
+from treasury.selectors.sweep_lines import sweep_pays
 from treasury.services import flows, orders, tasks
 from treasury.services.controls import require_limits
 from treasury.services.news import raise_alert, tell_status
@@ -37,10 +40,12 @@ _STATE_AND_CLOSING = ["state", "closed_at", "closing_reason"]
 FUNDS_MISSING: Final = "FUNDS"
 COOL_OFF: Final = "COOLOFF"
 BLOCKED: Final = "BLOCKED"
+NOT_COVERED: Final = "MANDATE"
 _OBSTACLES: Final = {
     FUNDS_MISSING: "funds_missing",
     COOL_OFF: "cooling_off",
     BLOCKED: "beneficiary_blocked",
+    NOT_COVERED: "sweep_not_covered",
 }
 
 
@@ -69,6 +74,7 @@ def _made(proposal: Proposal) -> Transfer:
         end_to_end_id=proposal.reference,
         uetr=uetr(),
         created_at=clock.now(),
+        trace_id=present_trace(),
     )
     expect_our_sides(made)
     return made
@@ -278,13 +284,14 @@ def _start_attempt(proposal: Proposal) -> bool:
     held.save()
     tell_status(proposal=proposal, from_state=before)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), traced(held.trace_id):
             message = lines.queue_payment(
                 instruction=orders.instruction_for(held),
                 rail=proposal.rail,
                 connection_code=proposal.debit_account.bank.connection,
                 not_after=proposal.cutoff_at,
                 require=partial(orders.require_as_approved, transfer=held),
+                alone=orders.is_sweep(proposal),
             )
     except DomainError as refusal:
         mark_failed(reference=held.end_to_end_id, reason=refusal.message, reason_code="PREFLIGHT")
@@ -296,6 +303,10 @@ def _start_attempt(proposal: Proposal) -> bool:
 
 def _require_retriable(proposal: Proposal, held: Transfer) -> None:
     now = clock.now()
+    if orders.is_sweep(proposal):
+        raise NotRetriable(
+            "A sweep is not tried again: the next window decides anew.", state=proposal.state
+        )
     if held.disputed_since is not None:
         raise NotRetriable(
             "The bank's answers contradict each other: it may have been paid. Propose it anew once"
@@ -348,6 +359,9 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
             "the account it pays was changed",
             f"It rests until {until:%d %b %H:%M} UTC.",
         )
+    if orders.is_sweep(proposal) and not sweep_pays(proposal.pk):
+        words = "Its mandate, its approval or its line does not let it through any more."
+        return NOT_COVERED, "the sweep is not covered any more", words
     # Its own reservation is already inside what is available; a pool's header keeps more.
     left = positions.available(
         account_id=proposal.debit_account_id, on=proposal.value_date, now=clock.now()
@@ -362,9 +376,14 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
 
 
 def expect_our_sides(made: Transfer) -> None:
-    """Reserve the money on our accounts; what an entry proved already stays as it is."""
+    """Reserve the money on our accounts; what an entry proved already stays as it is.
+
+    What a sweep pays out its order has reserved already.
+    """
     proposal = made.proposal
     sides = [(proposal.debit_account, -proposal.amount, f"to {proposal.payee}")]
+    if orders.is_sweep(proposal):
+        sides = []
     if proposal.credit_account is not None:
         came_from = f"from {proposal.debit_account.label}"
         sides.append((proposal.credit_account, proposal.amount, came_from))
@@ -388,13 +407,17 @@ def _sla_due(proposal: Proposal, sent_at: datetime) -> datetime | None:
     if minutes is None:
         return proposal.cutoff_at
     starts = sent_at
+    if orders.is_sweep(proposal):
+        # A sweep may be ordered the evening before the day on which it is paid.
+        zone = ZoneInfo(proposal.debit_account.timezone)
+        starts = max(sent_at, datetime.combine(proposal.value_date, time(), zone))
     if proposal.rail != BOOK:
         status = calendars.rail_status(
             rail=proposal.rail,
-            now=sent_at,
+            now=starts,
             bank=proposal.debit_account.bank.bic,
             currency=proposal.currency,
         )
-        if not status.is_open and status.opens_at and status.opens_at > sent_at:
+        if not status.is_open and status.opens_at and status.opens_at > starts:
             starts = status.opens_at
     return starts + timedelta(minutes=minutes)

@@ -12,9 +12,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from core import clock
+from core.api.actor import actor
 from core.signing import SignerUnavailable, key_set
+from integrations.downloads import ROLES_FOR_BYTES
 from treasury.selectors import sweep_page
 from treasury.selectors import sweeps as reads
+from treasury.selectors.sweep_way import way_of
 from treasury.services import sweeps
 
 PAGE_ROWS: Final = 50
@@ -44,8 +47,11 @@ def overview(request: HttpRequest) -> HttpResponse:
 def decision_page(request: HttpRequest, decision_id: UUID) -> HttpResponse:
     """Show one decision: every input, the branch, what was passed by; and replay it."""
     held = reads.decision(decision_id)
+    story = sweep_page.story(held)
     context = {
-        "story": sweep_page.story(held),
+        "story": story,
+        "way": way_of(held, story.order),
+        "may_read_bytes": actor(request).has_role(*ROLES_FOR_BYTES),
         "replay": sweeps.replay_decision(decision_id=held.pk),
     }
     return render(request, "treasury/sweep_decision.html", context)

@@ -47,12 +47,14 @@ def test_the_page_says_what_will_move_and_why(sweeping: Sweeping, maker: User) -
     assert "760,000.00 USD go into TBILL_4W" in page
     assert "the risk is within its limit" in page
     assert "Liquidity buffer" in page
-    assert "ladder-picture" in page
+    assert "No bills are held. The ladder has a rung on 24 Nov, 1 Dec, 8 Dec, 15 Dec" in page
+    assert "ladder-picture" not in page
     assert SweepDecision.objects.count() == 0
     order = order_of(sweeping)
     page = signed_in(maker).get("/sweeps").content.decode()
     assert order.order_id in page
     assert 'class="ladder-rung"' in page
+    assert "No bills are held" not in page
 
 
 def test_the_page_of_a_decision_replays_it(sweeping: Sweeping, maker: User) -> None:

@@ -2,7 +2,9 @@
 
 from treasury.services.sweeps.answering import Answer, answer_order
 from treasury.services.sweeps.deciding import Decided, decide_account, decide_sweeps, decide_window
+from treasury.services.sweeps.lines import LineIn, add_line, save_line
 from treasury.services.sweeps.ordering import expire_due, fail_unreleased, release_order
+from treasury.services.sweeps.paying import follow_payments
 from treasury.services.sweeps.replaying import Replay, replay_decision, replay_record
 from treasury.services.sweeps.sending import mark_sent, sign_due
 from treasury.services.sweeps.settling import follow_money
@@ -19,9 +21,11 @@ from treasury.services.sweeps.static import (
 __all__ = [
     "Answer",
     "Decided",
+    "LineIn",
     "MandateIn",
     "ProductIn",
     "Replay",
+    "add_line",
     "add_mandate",
     "add_product",
     "answer_order",
@@ -31,11 +35,13 @@ __all__ = [
     "expire_due",
     "fail_unreleased",
     "follow_money",
+    "follow_payments",
     "mark_sent",
     "release_order",
     "replay_decision",
     "replay_record",
     "save_eligibility",
+    "save_line",
     "save_mandate",
     "save_product",
     "sign_due",

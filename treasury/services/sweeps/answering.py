@@ -10,7 +10,14 @@ from core.errors import Invalid, NotFound
 from treasury.constants import SweepState
 from treasury.engine.sweep_orders import ORDER_ID
 from treasury.errors import SweepConflict, SweepNotSent
-from treasury.models import BankEntry, BookingStatus, EntryState, SweepOrder
+from treasury.models import (
+    BankEntry,
+    BookingStatus,
+    EntryState,
+    ExpectedFlow,
+    FlowState,
+    SweepOrder,
+)
 from treasury.services import tasks
 from treasury.services.flows import match_entries
 from treasury.services.sweeps.announcing import tell_order
@@ -48,13 +55,15 @@ def answer_order(*, order_id: str, answer: Answer) -> SweepOrder:
     Raises:
         Invalid: an ACK without the bank's reference, or a refusal without a reason.
         NotFound: no such order.
-        SweepNotSent: the order was never handed out.
+        SweepNotSent: the order was never handed out, or our own bank pays it.
         SweepConflict: it was answered before, with another word.
     """
     _check(answer)
     if not ORDER_ID.fullmatch(order_id):
         raise NotFound("There is no such order.", field="order_id")
     held = locked(order_id=order_id)
+    if held.line_id is not None:
+        raise SweepNotSent("Our own bank pays this order, and answers for it.", order_id=order_id)
     if held.state == SweepState.NEW:
         if not held.jws:
             raise SweepNotSent("This order has not been handed out.", order_id=order_id)
@@ -62,7 +71,9 @@ def answer_order(*, order_id: str, answer: Answer) -> SweepOrder:
         held.save(update_fields=["state", "sent_at"])
         tell_order(order=held)
     if held.state == SweepState.SENT:
-        return _taken(held, answer) if answer.status == ACK else _refused(held, answer)
+        if answer.status == ACK:
+            return taken(held, bank_ref=answer.bank_ref.strip())
+        return _refused(held, answer)
     return _again(held, answer)
 
 
@@ -79,10 +90,12 @@ def _check(answer: Answer) -> None:
         raise Invalid(f"At most {REASON_CHARS_MAX} characters.", field="reason")
 
 
-def _taken(held: SweepOrder, answer: Answer) -> SweepOrder:
-    held.acknowledge(at=clock.now(), bank_ref=answer.bank_ref.strip())
+def taken(held: SweepOrder, *, bank_ref: str) -> SweepOrder:
+    """Note that the bank has a locked, sent order, and expect its money back."""
+    held.acknowledge(at=clock.now(), bank_ref=bank_ref)
     held.save(update_fields=["state", "acked_at", "bank_ref"])
     expect_return(order=held)
+    _match_booked(held)
     tell_order(order=held)
     tasks.answer_task(kind="sweep_unanswered", key=held.order_id, note="The bank took it.")
     return held
@@ -105,7 +118,7 @@ def _again(held: SweepOrder, answer: Answer) -> SweepOrder:
     elif held.late_ack_at is not None and answer.bank_ref.strip() == held.bank_ref:
         return held
     elif held.late_ack_at is None and held.jws and not held.reason.startswith(REFUSED):
-        return _executed_late(held, answer)
+        return executed_late(held, bank_ref=answer.bank_ref.strip())
     raise SweepConflict(
         "This order was answered before, with another word.",
         order_id=held.order_id,
@@ -115,18 +128,13 @@ def _again(held: SweepOrder, answer: Answer) -> SweepOrder:
     )
 
 
-def _executed_late(held: SweepOrder, answer: Answer) -> SweepOrder:
-    held.late_ack_at, held.bank_ref = clock.now(), answer.bank_ref.strip()
+def executed_late(held: SweepOrder, *, bank_ref: str) -> SweepOrder:
+    """Reserve again what a locked order moved after it had failed here; a person looks into it."""
+    held.late_ack_at, held.bank_ref = clock.now(), bank_ref
     held.save(update_fields=["late_ack_at", "bank_ref"])
     expect_outflow(order=held)
     expect_return(order=held)
-    booked = BankEntry.objects.filter(
-        account=held.account,
-        end_to_end_id=held.order_id,
-        status=BookingStatus.BOOK,
-        state=EntryState.COUNTED,
-    )
-    match_entries(entries=list(booked))
+    _match_booked(held)
     tasks.open_task(
         task=tasks.TaskIn(
             kind=LATE,
@@ -137,3 +145,14 @@ def _executed_late(held: SweepOrder, answer: Answer) -> SweepOrder:
         )
     )
     return held
+
+
+def _match_booked(held: SweepOrder) -> None:
+    """Match what was booked under the order's name before anybody waited for it."""
+    booked = BankEntry.objects.filter(
+        account=held.account,
+        end_to_end_id=held.order_id,
+        status=BookingStatus.BOOK,
+        state=EntryState.COUNTED,
+    ).exclude(pk__in=ExpectedFlow.objects.filter(state=FlowState.MATCHED).values("matched_entry"))
+    match_entries(entries=list(booked))

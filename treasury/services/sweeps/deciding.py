@@ -91,6 +91,7 @@ def decide_account(*, account: BankAccount, window: Window) -> Decided:
     """
     began = time.perf_counter()
     _lock(account, window)
+    reads.hold_capped_products()
     now = clock.now()
     newest = SweepDecision.objects.filter(account=account, cutoff_at=window.cutoff)
     latest = newest.order_by("-sequence").first()

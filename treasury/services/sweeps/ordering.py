@@ -14,6 +14,7 @@ from approvals.errors import NobodyEligible, NotPending
 from core import clock
 from core.errors import Invalid, NotFound
 from core.events.models import OutboxEvent
+from core.ids import uuid7
 from core.money import Money
 from treasury.constants import SWEEP_SUBJECT
 from treasury.engine.sweep_orders import OrderFacts, order_bytes
@@ -28,6 +29,7 @@ from treasury.models import (
     SweepState,
 )
 from treasury.selectors import sweeps as reads
+from treasury.selectors.sweep_lines import line_for, trace_of_balance
 from treasury.services import tasks
 from treasury.services.flows import FlowIn, cancel_flow, put_expected_flow
 from treasury.services.references import next_order_id
@@ -71,6 +73,8 @@ def make_order(
         created_at=now,
         due_at=now,
         release=Release.WAITING if mandate is None else Release.MANDATE,
+        line=line_for(account=decision.account, product=product),
+        trace_id=trace_of_balance(decision) or uuid7(),
     )
     made.payload = order_bytes(_facts(made, inputs))
     made.payload_sha256 = sha256(made.payload.encode()).hexdigest()
@@ -227,6 +231,8 @@ def expire_due(*, now: datetime) -> list[SweepOrder]:
         SweepOrder.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("product", "account")
         .filter(state=SweepState.NEW, cutoff_at__lte=now)
+        # What our own bank pays, its payment tells of: `paying.follow_payments`.
+        .exclude(line__isnull=False, jws__gt="")
     )
     pulled = set(
         OutboxEvent.objects.filter(
@@ -240,17 +246,23 @@ def expire_due(*, now: datetime) -> list[SweepOrder]:
             held.save(update_fields=["state", "sent_at"])
             tell_order(order=held)
     for held in expired:
-        _fail(held, EXPIRED)
-        tasks.open_task(
-            task=tasks.TaskIn(
-                kind="sweep_expired",
-                key=held.order_id,
-                title=f"{held.order_id} did not leave before its window closed",
-                detail=f"{held.amount:,.2f} USD stayed on {held.account.label}.",
-                severity="medium",
-            )
-        )
+        expire_order(order=held)
     return expired
+
+
+def expire_order(*, order: SweepOrder) -> SweepOrder:
+    """Fail a locked order that did not leave in time, and tell a person."""
+    _fail(order, EXPIRED)
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind="sweep_expired",
+            key=order.order_id,
+            title=f"{order.order_id} did not leave before its window closed",
+            detail=f"{order.amount:,.2f} USD stayed on {order.account.label}.",
+            severity="medium",
+        )
+    )
+    return order
 
 
 def fail_order(*, order: SweepOrder, reason: str) -> SweepOrder:
@@ -263,7 +275,7 @@ def _fail(held: SweepOrder, reason: str) -> SweepOrder:
     held.save(update_fields=_FAILED_FIELDS)
     forget_flows(order=held)
     tell_order(order=held)
-    if held.jws:
+    if held.intent_id:
         take_back(order=held)
     return held
 

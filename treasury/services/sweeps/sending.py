@@ -20,6 +20,7 @@ from treasury.selectors.sweeps import mandate_covers
 from treasury.services import tasks
 from treasury.services.sweeps.announcing import hand_out, tell_order
 from treasury.services.sweeps.ordering import fail_order, locked
+from treasury.services.sweeps.paying import pay_order
 
 logger = structlog.get_logger(__name__)
 ACTOR: Final = "system:treasury.sweeps"
@@ -86,8 +87,10 @@ def _hand_out(order_pk: UUID, *, jws: str, key_id: str) -> None:
         return
     held.jws, held.key_id = jws, key_id
     held.attempts += 1
-    held.intent_id = hand_out(order=held)
+    if held.line_id is None:
+        held.intent_id = hand_out(order=held)
     held.save(update_fields=["jws", "key_id", "attempts", "intent_id"])
+    pay_order(order=held)
 
 
 @transaction.atomic

@@ -12,11 +12,17 @@ from django.db import IntegrityError, transaction
 from calendars.selectors import calendar_data
 from core.errors import Invalid
 from treasury.errors import AlreadyKnown
-from treasury.models import SweepEligibility, SweepKind, SweepMandate, SweepProduct
+from treasury.models import (
+    SweepEligibility,
+    SweepKind,
+    SweepLine,
+    SweepMandate,
+    SweepProduct,
+)
 from treasury.selectors import accounts as account_selectors
 
 CENT: Final = Decimal("0.01")
-Row = TypeVar("Row", SweepProduct, SweepMandate, SweepEligibility)
+Row = TypeVar("Row", SweepProduct, SweepMandate, SweepEligibility, SweepLine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,7 @@ def save_product(*, product: SweepProduct) -> SweepProduct:
         raise Invalid("Choose how the product pays back.", field="kind")
     if product.kind == SweepKind.OVERNIGHT and product.is_green:
         raise Invalid("The overnight product is the fallback, not the green one.", field="is_green")
-    return _saved(product, f"There is a product {product.code} already.")
+    return saved(product, f"There is a product {product.code} already.")
 
 
 def _check_numbers(product: SweepProduct) -> None:
@@ -133,7 +139,7 @@ def save_mandate(*, mandate: SweepMandate) -> SweepMandate:
         raise Invalid("A day allows at least one whole order.", field="day_max")
     if mandate.valid_until < mandate.valid_from:
         raise Invalid("It ends before it begins.", field="valid_until")
-    return _saved(mandate, f"There is a mandate named {mandate.name} already.")
+    return saved(mandate, f"There is a mandate named {mandate.name} already.")
 
 
 @transaction.atomic
@@ -143,10 +149,16 @@ def save_eligibility(*, eligibility: SweepEligibility) -> SweepEligibility:
     Raises:
         AlreadyKnown: it may already.
     """
-    return _saved(eligibility, "This company may deal in it already.")
+    return saved(eligibility, "This company may deal in it already.")
 
 
-def _saved(row: Row, taken: str) -> Row:
+def saved(row: Row, taken: str) -> Row:
+    """Store a row.
+
+    Raises:
+        AlreadyKnown: with the words `taken`, where another row has its name.
+        Invalid: the database does not allow it.
+    """
     try:
         with transaction.atomic():
             row.save()

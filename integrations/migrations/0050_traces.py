@@ -1,0 +1,18 @@
+"""The trace that the news of an order belongs to."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('integrations', '0043_fewer_keys'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='message',
+            name='correlation_id',
+            field=models.UUIDField(help_text='What the news of an order belongs to.', null=True),
+        ),
+    ]
