@@ -60,7 +60,7 @@ def owner_conninfo(name: str) -> str:
 
 
 @contextmanager
-def _as_owner(name: str) -> Iterator[None]:
+def as_owner(name: str) -> Iterator[None]:
     """Point Django's connection at database `name` as the owner role, then back."""
     owner = runtime().owner
     before = dict(connection.settings_dict)
@@ -84,7 +84,7 @@ def _make_template() -> None:
         kept = template.load_kept(draft)
         prepare_database(owner_conninfo(draft))
         if not kept:
-            with _as_owner(draft):
+            with as_owner(draft):
                 call_command("migrate", verbosity=0)
             template.keep(draft)
         server.execute(f'ALTER DATABASE "{draft}" RENAME TO "{TEMPLATE}"')
