@@ -4,7 +4,7 @@ Every function names its search path with pg_temp last, so that a temporary tabl
 for a real one. Refusals carry the guard's name as their constraint name.
 """
 
-from approvals.guards.amounts import AMOUNTS, WITHOUT_MONEY
+from approvals.guards.amounts import AMOUNTS
 from approvals.guards.authority import AUTHORITY, AUTHORITY_TRIGGERS
 from approvals.guards.decisions import DECISION_INSERT
 from approvals.guards.escalation import ESCALATION
@@ -27,7 +27,6 @@ __all__ = [
     "REQUEST_INSERT",
     "REQUEST_UPDATE",
     "TRIGGERS",
-    "WITHOUT_MONEY",
 ]
 
 TRIGGERS = """

@@ -1,9 +1,15 @@
-"""What amounts may be: positive, finite, and never worth less than they are."""
+"""What amounts may be: positive, finite, and never worth less than they are.
+
+Money is an amount with its currency, or neither; what is not money is worth nothing.
+"""
 
 AMOUNTS = """
 ALTER TABLE approvals_approvalrequest
     ADD CONSTRAINT approval_request_amount_positive
-        CHECK (amount > 0 AND amount < 'Infinity'),
+        CHECK (CASE WHEN amount IS NULL
+                    THEN currency = '' AND usd_equivalent IS NULL AND usd_rate IS NULL
+                         AND usd_rate_at IS NULL
+                    ELSE amount > 0 AND amount < 'Infinity' AND currency <> '' END),
     ADD CONSTRAINT approval_request_usd_finite
         CHECK (usd_equivalent IS NULL OR (usd_equivalent >= 0 AND usd_equivalent < 'Infinity')),
     ADD CONSTRAINT approval_request_usd_not_understated
@@ -20,15 +26,4 @@ ALTER TABLE approvals_approvalrule
     ADD CONSTRAINT approval_rule_amount_finite
         CHECK (amount_above_usd IS NULL
                OR (amount_above_usd >= 0 AND amount_above_usd < 'Infinity'));
-"""
-
-# Money is an amount with its currency, or neither; what is not money is worth nothing.
-WITHOUT_MONEY = """
-ALTER TABLE approvals_approvalrequest
-    DROP CONSTRAINT approval_request_amount_positive,
-    ADD CONSTRAINT approval_request_amount_positive
-        CHECK (CASE WHEN amount IS NULL
-                    THEN currency = '' AND usd_equivalent IS NULL AND usd_rate IS NULL
-                         AND usd_rate_at IS NULL
-                    ELSE amount > 0 AND amount < 'Infinity' AND currency <> '' END);
 """

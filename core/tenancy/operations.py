@@ -10,6 +10,16 @@ from django.db.migrations.operations.base import Operation
 APP_ROLE = "tms_app"
 NAME_LENGTH_MAX = 63
 _TENANT = "(SELECT NULLIF(current_setting('app.tenant', true), '')::uuid)"
+_NARROW_KEYS = """
+SELECT held_by.relname, narrow.conname
+  FROM pg_constraint narrow JOIN pg_class held_by ON held_by.oid = narrow.conrelid
+ WHERE held_by.relname = ANY (%s) AND narrow.contype = 'f' AND cardinality(narrow.conkey) = 1
+   AND EXISTS (
+       SELECT 1 FROM pg_constraint wider
+        WHERE wider.conrelid = narrow.conrelid AND wider.contype = 'f'
+          AND cardinality(wider.conkey) = 2 AND wider.conkey @> narrow.conkey
+          AND (wider.confrelid = narrow.confrelid OR narrow.confrelid = 'core_tenant'::regclass))
+"""
 
 
 def _constraint_exists(editor: BaseDatabaseSchemaEditor, name: str) -> bool:
@@ -143,3 +153,33 @@ class EnforceTenancyThrough(_Reversible):
 
 def _has_tenant(model: Any) -> bool:
     return any(field.name == "tenant" for field in model._meta.local_fields)
+
+
+class KeysOnce(_Reversible):
+    """Let the foreign keys of busy tables hold once: with the tenant.
+
+    A key of one column goes where another key of the same table contains that column and the
+    tenant, which is part of the referenced row's own key. It says nothing more, and costs a
+    look-up and a lock on the referenced row with every change.
+    """
+
+    def __init__(self, *tables: str) -> None:
+        self.tables = tables
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,
+        to_state: Any,
+    ) -> None:
+        """Drop every key of the named tables that a wider one contains."""
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(_NARROW_KEYS, [list(self.tables)])
+            found = cursor.fetchall()
+        for table, key in found:
+            schema_editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{key}"')
+
+    def describe(self) -> str:
+        """Name the operation for `migrate` and `sqlmigrate`."""
+        return f"Let keys hold once: {', '.join(self.tables)}"

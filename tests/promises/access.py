@@ -186,3 +186,23 @@ def agrees_with_document(section: str, text: str) -> None:
         DOCUMENT.write_text(whole, encoding="utf-8")
         return
     assert text.splitlines() == written.splitlines(), "read the difference, then `make matrix`"
+
+
+def alike_by_document() -> dict[str, list[tuple[str, ...]]]:
+    """Return the reviewed answers of each address: rows with a word for each caller."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        if line.startswith("| `/") and len(cells) == len(CALLERS) + 2:
+            found.setdefault(cells[0].strip("`"), []).append(tuple(cells[2:]))
+    return found
+
+
+def spokesmen(rows: list[tuple[str, ...]]) -> set[str]:
+    """Return one caller for each way in which an address answers; all of them if none is known."""
+    if not rows:
+        return set(CALLERS)
+    first: dict[tuple[str, ...], str] = {}
+    for role, answers in zip(CALLERS, zip(*rows, strict=True), strict=True):
+        first.setdefault(answers, role)
+    return set(first.values())

@@ -269,31 +269,28 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON treasury_transfer
     FOR EACH ROW EXECUTE FUNCTION treasury_guard_transfer();
 """
 
-# The first migration runs today's text before the columns exist that later ones add.
-_BODIES_ARE_CHECKED_LATER = "SET LOCAL check_function_bodies = false;"
-MOVEMENT = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + TRANSFER
-BENEFICIARIES = _BODIES_ARE_CHECKED_LATER + CONTENT + BENEFICIARY + PROPOSAL
-OUTBOUND = _BODIES_ARE_CHECKED_LATER + sealing.OUTBOUND
-SEALING = _BODIES_ARE_CHECKED_LATER + CONTENT + PROPOSAL + OUTBOUND
-STATUS = PROPOSAL
-RECALLS = _BODIES_ARE_CHECKED_LATER + recalls.RECALL
-ASKING = asking.ASKING + RECALLS
-# Executing a trigger's function by itself is nobody's right.
-LINES = (
-    _BODIES_ARE_CHECKED_LATER
-    + sealing.GUARD
+ALL = (
+    # One text calls what another one makes: bodies are checked when they run.
+    "SET LOCAL check_function_bodies = false;"
+    + CONTENT
+    + BENEFICIARY
+    + controls.QUESTIONS
+    + controls.STAMP
+    + controls.FREEZE
+    + PROPOSAL
+    + TRANSFER
+    + sealing.OUTBOUND
     + recalls.RECALL
-    + "REVOKE EXECUTE ON FUNCTION treasury_keep_days() FROM PUBLIC;"
+    + asking.ASKING
+    + periods.QUESTIONS
+    + periods.ACCEPTANCE
+    + days.FUNCTIONS
+    + days.KEEPING
+    + sweeps.SWEEPS
+    + batches.BATCHES
 )
-CONTROLS = controls.QUESTIONS + controls.STAMP + controls.FREEZE + PROPOSAL + TRANSFER
-BATCHES = batches.BATCHES
-QUESTIONS = controls.QUESTIONS
-DAYS = days.FUNCTIONS_BEFORE + days.KEEPING + days.FILL
-PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS_BEFORE
-NEWEST = days.FUNCTIONS + days.NEWEST
-SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
 SWEEP_LINES = (
-    _BODIES_ARE_CHECKED_LATER
+    "SET LOCAL check_function_bodies = false;"
     + sealing.SEAL
     + sealing.GUARD
     + PROPOSAL

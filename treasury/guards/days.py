@@ -55,7 +55,7 @@ _ADD_NEWEST = """
 """
 
 
-_WRITTEN = f"""
+FUNCTIONS = f"""
 CREATE OR REPLACE FUNCTION treasury_move_days(
     tenants uuid[], accounts uuid[], booked date[], valued date[], amounts numeric[],
     counts integer[]) RETURNS void
@@ -99,7 +99,7 @@ BEGIN
     UPDATE treasury_dailybalance d
        SET booked = d.booked + later.amount, balance = d.balance + later.shift
       FROM later WHERE d.id = later.id AND (later.amount <> 0 OR later.shift <> 0);
-<keep newest>END $$;
+{_KEEP_NEWEST}END $$;
 REVOKE EXECUTE ON FUNCTION
     treasury_move_days(uuid[], uuid[], date[], date[], numeric[], integer[]) FROM PUBLIC;
 
@@ -128,6 +128,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+REVOKE EXECUTE ON FUNCTION treasury_keep_days() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION treasury_rebuild_days() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -138,7 +139,7 @@ BEGIN
     LOCK TABLE treasury_bankentry IN SHARE MODE;
     DELETE FROM treasury_daymovement WHERE tenant_id = wall;
     DELETE FROM treasury_dailybalance WHERE tenant_id = wall;
-<forget newest>    INSERT INTO treasury_daymovement
+{_FORGET_NEWEST}    INSERT INTO treasury_daymovement
            (id, tenant_id, account_id, booking_date, value_date, amount, entries_count)
     SELECT gen_random_uuid(), e.tenant_id, e.account_id, e.booking_date, e.value_date,
            sum(e.amount), count(*)
@@ -151,25 +152,14 @@ BEGIN
       FROM treasury_daymovement m WHERE m.tenant_id = wall
      GROUP BY m.tenant_id, m.account_id, m.value_date;
     GET DIAGNOSTICS days = ROW_COUNT;
-<add newest>    RETURN days;
+{_ADD_NEWEST}    RETURN days;
 END $$;
 REVOKE EXECUTE ON FUNCTION treasury_rebuild_days() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION treasury_rebuild_days() TO tms_app;
-REVOKE INSERT, UPDATE, DELETE ON treasury_daymovement, treasury_dailybalance FROM tms_app;
+REVOKE INSERT, UPDATE, DELETE
+    ON treasury_daymovement, treasury_dailybalance, treasury_newestbalance FROM tms_app;
 """
 
-
-def _functions(*, keep: str, forget: str, add: str) -> str:
-    parts = {"<keep newest>": keep, "<forget newest>": forget, "<add newest>": add}
-    written = _WRITTEN
-    for place, part in parts.items():
-        written = written.replace(place, part)
-    return written
-
-
-# What the days were kept by before the newest balance was kept beside them.
-FUNCTIONS_BEFORE = _functions(keep="", forget="", add="")
-FUNCTIONS = _functions(keep=_KEEP_NEWEST, forget=_FORGET_NEWEST, add=_ADD_NEWEST)
 
 KEEPING = """
 CREATE TRIGGER days_added AFTER INSERT ON treasury_bankentry
@@ -181,40 +171,6 @@ CREATE TRIGGER days_changed AFTER UPDATE ON treasury_bankentry
 CREATE TRIGGER days_gone AFTER DELETE ON treasury_bankentry
     REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION treasury_keep_days();
-"""
-
-NEWEST = """
-REVOKE INSERT, UPDATE, DELETE ON treasury_newestbalance FROM tms_app;
-DO $$
-DECLARE
-    one uuid;
-    before text := current_setting('app.tenant', true);
-BEGIN
-    FOR one IN SELECT core_tenant_ids() LOOP
-        PERFORM set_config('app.tenant', one::text, true);
-        INSERT INTO treasury_newestbalance (id, tenant_id, account_id, value_date, balance)
-        SELECT DISTINCT ON (d.account_id)
-               gen_random_uuid(), d.tenant_id, d.account_id, d.value_date, d.balance
-          FROM treasury_dailybalance d WHERE d.tenant_id = one
-         ORDER BY d.account_id, d.value_date DESC;
-    END LOOP;
-    PERFORM set_config('app.tenant', coalesce(before, ''), true);
-END $$;
-"""
-
-# The books of before: every tenant's days from its entries.
-FILL = """
-DO $$
-DECLARE
-    one uuid;
-    before text := current_setting('app.tenant', true);
-BEGIN
-    FOR one IN SELECT core_tenant_ids() LOOP
-        PERFORM set_config('app.tenant', one::text, true);
-        PERFORM treasury_rebuild_days();
-    END LOOP;
-    PERFORM set_config('app.tenant', coalesce(before, ''), true);
-END $$;
 """
 
 TRIGGERS = {

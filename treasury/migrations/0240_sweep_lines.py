@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0110_reset_ends_sessions'),
-        ('treasury', '0210_newest_balance'),
+        ('core', '0002_guards'),
+        ('treasury', '0002_guards'),
     ]
 
     operations = [

@@ -1,16 +1,14 @@
-"""Tenant walls, audit trail, and readings that nobody changes."""
+"""The wall around readings of risk, their trail, and what never changes."""
 
 from django.db import migrations
 
 from core.audit.operations import AppendOnly, Audited
 from core.tenancy.operations import EnforceTenancy
 
-
 class Migration(migrations.Migration):
+    replaces = [("risk", "0002_walls")]
     dependencies = [
-        ("risk", "0001_initial"),
-        ("core", "0002_walls"),
-        ("treasury", "0002_walls"),
+        ("risk", "0001_tables"),
     ]
 
     operations = [

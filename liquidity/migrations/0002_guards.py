@@ -1,4 +1,4 @@
-"""Tenant walls, audit trail, and what the database refuses by itself."""
+"""The wall around plans and forecasts, their trail, and what never changes."""
 
 from django.db import migrations
 
@@ -6,12 +6,10 @@ from core.audit.operations import AppendOnly, Audited
 from core.tenancy.operations import EnforceTenancy
 from liquidity import guards
 
-
 class Migration(migrations.Migration):
+    replaces = [("liquidity", "0002_walls")]
     dependencies = [
-        ("liquidity", "0001_initial"),
-        ("core", "0002_walls"),
-        ("treasury", "0002_walls"),
+        ("liquidity", "0001_tables"),
     ]
 
     operations = [
