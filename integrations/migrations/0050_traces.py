@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0043_fewer_keys'),
+        ('integrations', '0002_guards'),
     ]
 
     operations = [

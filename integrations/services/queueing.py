@@ -63,13 +63,7 @@ def queue_payment(
     live = rows.filter(state__in=LIVE_STATES).first()
     if live is not None:
         return _the_same(live, digest=digest, home=choice.home)
-    group_key = (
-        ""
-        if alone
-        else batching.group_of(
-            body, message_reference=instruction.message_id, rail=rail, writing=writing
-        )
-    )
+    group_key = "" if alone else _group_of(body, instruction, rail=rail, writing=writing)
     latest: int = rows.aggregate(latest=Max("attempt"))["latest"] or 0
     return Message.objects.create(
         direction=Direction.OUT,
@@ -90,6 +84,12 @@ def queue_payment(
         expires_at=not_after,
         group_key=group_key,
         correlation_id=events.present_trace(),
+    )
+
+
+def _group_of(body: bytes, instruction: PaymentInstruction, *, rail: str, writing: Writing) -> str:
+    return batching.group_of(
+        body, message_reference=instruction.message_id, rail=rail, writing=writing
     )
 
 

@@ -18,8 +18,8 @@ from treasury import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0110_reset_ends_sessions'),
-        ('treasury', '0210_newest_balance'),
+        ('core', '0002_guards'),
+        ('treasury', '0002_guards'),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ from core.migrating import InOneStep
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0110_reset_ends_sessions'),
+        ('core', '0002_guards'),
         ('treasury', '0230_pools'),
     ]
 

@@ -304,7 +304,7 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
     held.refresh_from_db()
     if entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id):
         return
-    if _has_matured(proposal, entry) and flows.match_entry(entry):
+    if _has_matured(proposal, entry) and _fulfils(held, entry):
         return
     side = _side(held, proposal, entry)
     if side is None:
@@ -318,8 +318,14 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
     setattr(held, side, entry)
     held.save(update_fields=[side])
     if side != "return_entry" or proposal.purpose != Purpose.SWEEP:
-        flows.match_entries(entries=[entry])
+        _fulfils(held, entry)
     outcomes.bring_to(held=held, proposal=proposal, evidence="a booked entry")
+
+
+def _fulfils(held: Transfer, entry: BankEntry) -> bool:
+    """Match an entry to what was expected of a transfer, by its name or else by its UETR."""
+    named = entry.end_to_end_id or held.end_to_end_id
+    return flows.match_entry(entry) or flows.fulfil(entry=entry, end_to_end_id=named)
 
 
 def _has_matured(proposal: Proposal, entry: BankEntry) -> bool:

@@ -163,6 +163,30 @@ def match_entries(*, entries: Sequence[BankEntry]) -> int:
     return matched
 
 
+@transaction.atomic
+def fulfil(*, entry: BankEntry, end_to_end_id: str) -> bool:
+    """Match a booked entry that names its payment otherwise, as by UETR; say whether one waited.
+
+    Only to the very amount: no reference that a bank repeats to the letter vouches for less.
+    """
+    flow = (
+        ExpectedFlow.objects.select_for_update()
+        .filter(
+            account_id=entry.account_id,
+            end_to_end_id=end_to_end_id,
+            amount=entry.amount,
+            state__in=(FlowState.EXPECTED, FlowState.STALE),
+        )
+        .order_by("value_date", "id")
+        .first()
+    )
+    if flow is None or entry.state != EntryState.COUNTED:
+        return False
+    flow.state, flow.matched_entry = FlowState.MATCHED, entry
+    flow.save(update_fields=["state", "matched_entry"])
+    return True
+
+
 def match_entry(entry: BankEntry) -> bool:
     """Match one booked entry; say whether a flow was waiting for it."""
     return match_entries(entries=[entry]) == 1

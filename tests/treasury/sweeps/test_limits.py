@@ -38,7 +38,6 @@ from treasury.policies import MAX_BALANCE_AGE_MINUTES, VAR_AS_OF_DAYS_MAX
 from treasury.selectors import sweeps as reads
 from treasury.selectors.intents import cursor_at, intents_after
 from treasury.services import static, sweeps
-from treasury.services.sweeps import deciding
 
 D = Decimal
 CAP: Final = D(1_000_000)
@@ -117,7 +116,7 @@ def test_the_database_counts_again(
     two: tuple[Sweeping, BankAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the service's lock the second order is refused, not made."""
-    monkeypatch.setattr(deciding.reads, "hold_capped_products", lambda: None)
+    monkeypatch.setattr(reads, "hold_capped_products", lambda: None)
     _, second = overlapping(two)
     assert "above its cap" in str(second)
     assert held(two[0].tenant) == D(760_000)
@@ -127,7 +126,7 @@ def test_without_lock_and_guard_the_cap_is_passed(
     two: tuple[Sweeping, BankAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: the race exists."""
-    monkeypatch.setattr(deciding.reads, "hold_capped_products", lambda: None)
+    monkeypatch.setattr(reads, "hold_capped_products", lambda: None)
     with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
         name = "treasury_product_over_cap(treasury_sweeporder)"
         row = owner.execute(f"SELECT pg_get_functiondef('{name}'::regprocedure)").fetchone()

@@ -15,7 +15,7 @@ from core.ids import uuid7
 from integrations import services as lines
 from tests.conftest import MakeUser
 from tests.promises.realm import signed_in
-from tests.treasury.bank.paper import E, S, camt
+from tests.treasury.bank.paper import B, E, S, camt
 from tests.treasury.sweeps.conftest import CUTOFF, Sweeping
 from tests.treasury.sweeps.paying import (
     Paying,
@@ -59,6 +59,29 @@ def booked(order: SweepOrder, amount: Decimal, *, number: int = 1, **more: Any) 
         created="2026-11-18T12:00:00Z",
     )  # fmt: skip
     return camt("054", one, message=f"M{number}")
+
+
+def the_day(*entries: E, number: int = 90) -> bytes:
+    """Write the statement of 18 November with these entries."""
+    moved = sum((D(one.amount) for one in entries), D(0))
+    balances = tuple(
+        B(code=code, amount=f"{amount:.2f}", on=NOVEMBER_18, currency="USD")
+        for code, amount in (("OPBD", D(1_000_000)), ("CLBD", D(1_000_000) + moved))
+    )
+    said = S(
+        id=f"D{number}", iban="", number="3000000001", currency="USD", entries=entries,
+        balances=balances, created="2026-11-18T23:30:00Z",
+    )  # fmt: skip
+    return camt("053", said, message=f"D{number}")
+
+
+def of_the_day(order: SweepOrder, amount: Decimal, ref: str, **more: Any) -> E:
+    """Write an entry of 18 November under an order's name."""
+    facts: dict[str, Any] = {"e2e": order.order_id, **more}
+    return E(
+        amount=f"{amount:.2f}", currency="USD", ref=ref, booked=NOVEMBER_18, value=NOVEMBER_18,
+        **facts,
+    )  # fmt: skip
 
 
 def flow(order: SweepOrder, way: str) -> str:
@@ -197,7 +220,37 @@ def test_a_debit_without_a_word_acknowledges_it(paying: Paying) -> None:
         held = follow(order)
         sweeps.follow_money(now=clock.now())
     assert (held.state, held.bank_ref) == ("ACK", "BANK-77")
-    assert fresh(order).settlement == "SETTLED"
+    assert (fresh(order).settlement, flow(order, "out")) == ("PENDING", "MATCHED")
+
+
+def test_the_statement_of_the_day_settles_it(paying: Paying) -> None:
+    """A notification is not the last word: it settles when the day's statement shows it."""
+    order = acknowledged(paying)
+    with clock.frozen(CUTOFF + timedelta(days=2)):
+        hear(booked(order, -order.paid_out, ref="BANK-77"))
+        sweeps.follow_money(now=clock.now())
+        assert fresh(order).settlement == "PENDING"
+        hear(the_day(of_the_day(order, -order.paid_out, "BANK-77")))
+        sweeps.follow_money(now=clock.now())
+        assert fresh(order).settlement == "SETTLED"
+
+
+def test_what_the_statement_of_the_day_does_not_show_is_expected_again(paying: Paying) -> None:
+    order = acknowledged(paying)
+    with clock.frozen(CUTOFF + timedelta(days=2)):
+        hear(booked(order, -order.paid_out, ref="BANK-77"))
+        assert flow(order, "out") == "MATCHED"
+        hear(the_day())
+        sweeps.follow_money(now=clock.now())
+        assert (fresh(order).settlement, flow(order, "out")) == ("PENDING", "EXPECTED")
+        assert "transfer_question" in tasks_of(order)
+
+
+def test_a_debit_that_names_it_by_uetr_alone_is_its_debit(paying: Paying) -> None:
+    order = acknowledged(paying)
+    hear(booked(order, -order.paid_out, e2e="", uetr=transfer_of(order).uetr))
+    assert transfer_of(order).debit_entry_id is not None
+    assert flow(order, "out") == "MATCHED"
 
 
 @pytest.mark.parametrize("off", ["0.01", "-1000.00", "100000.00"])
@@ -212,10 +265,14 @@ def test_another_amount_is_a_persons(paying: Paying, off: str) -> None:
 
 def test_the_money_comes_back_with_its_interest(paying: Paying) -> None:
     order = acknowledged(paying)
-    hear(booked(order, -order.paid_out))
-    hear(booked(order, order.comes_back, number=2))
-    sweeps.follow_money(now=clock.now())
-    sweeps.follow_money(now=clock.now())
+    with clock.frozen(CUTOFF + timedelta(days=2)):
+        hear(
+            the_day(
+                of_the_day(order, -order.paid_out, "R1"), of_the_day(order, order.comes_back, "R2")
+            )
+        )
+        sweeps.follow_money(now=clock.now())
+        sweeps.follow_money(now=clock.now())
     assert fresh(order).settlement == "RETURNED"
     assert payment_of(order).state == "CONFIRMED"
     assert tasks_of(order) == set()
@@ -231,9 +288,7 @@ def test_the_money_comes_back_from_a_payer_who_names_no_order(paying: Paying) ->
         created=f"{order.matures_on}T12:00:00Z",
     )  # fmt: skip
     hear(camt("054", one, message="M9"))
-    sweeps.follow_money(now=clock.now())
-    sweeps.follow_money(now=clock.now())
-    assert fresh(order).settlement == "RETURNED"
+    assert flow(order, "back") == "MATCHED"
 
 
 def test_too_little_that_comes_back_is_a_persons(paying: Paying) -> None:

@@ -180,13 +180,18 @@ def test_from_the_balance_to_the_money_that_is_back(walk: Walk) -> None:
 
     walk.until(datetime.combine(order.settles_on, time(16, 0), NEW_YORK))
     walk.hear()
-    assert walk.order().settlement == "SETTLED"
     assert walk.bank.executed()[order.order_id] == 1
+    assert walk.order().settlement == "PENDING"  # booked, and not on the day's statement yet
+    walk.until(datetime.combine(order.settles_on + timedelta(days=1), time(8, 0), NEW_YORK))
+    walk.hear()
+    assert walk.order().settlement == "SETTLED"
 
     assert bring_back(tenant=walk.tenant, bank=walk.bank) == 0  # not before its day
     walk.until(datetime.combine(order.matures_on, time(9, 30), NEW_YORK))
     assert bring_back(tenant=walk.tenant, bank=walk.bank) == 1
     assert bring_back(tenant=walk.tenant, bank=walk.bank) == 0
+    walk.hear()
+    walk.until(datetime.combine(order.matures_on + timedelta(days=1), time(8, 0), NEW_YORK))
     walk.hear()
     order = walk.order()
     assert (order.state, order.settlement) == ("ACK", "RETURNED")
@@ -244,7 +249,7 @@ def test_an_answer_that_is_lost_is_asked_for_and_nothing_is_sent_twice(walk: Wal
         walk.leave()
         walk.hear()
     assert walk.order().state == "ACK"
-    walk.until(datetime.combine(order.settles_on, time(16, 0), NEW_YORK))
+    walk.until(datetime.combine(order.settles_on + timedelta(days=1), time(8, 0), NEW_YORK))
     walk.hear()
     assert walk.bank.executed() == {order.order_id: 1}
     assert walk.order().settlement == "SETTLED"

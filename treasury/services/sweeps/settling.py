@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from treasury.constants import SweepState
+from treasury.engine.facts import END_OF_DAY
 from treasury.models import ExpectedFlow, FlowSource, FlowState, Settlement, SweepOrder
 from treasury.services import tasks
 
@@ -47,10 +48,12 @@ def _open_orders(*, after: UUID | None) -> list[SweepOrder]:
 
 
 def _followed(orders: list[SweepOrder], now: datetime) -> list[SweepOrder]:
-    matched = _matched(orders)
+    matched, proven = _matched(orders)
     moved = []
     for held in orders:
-        reached = _reached(held, matched)
+        # Of what our own bank pays only the statement of the day is proof: until then a
+        # notification may be taken back.
+        reached = _reached(held, matched if held.line_id is None else proven)
         if reached != held.settlement:
             held.settlement = reached
             held.save(update_fields=["settlement"])
@@ -58,16 +61,17 @@ def _followed(orders: list[SweepOrder], now: datetime) -> list[SweepOrder]:
         if reached == Settlement.RETURNED:
             tasks.answer_task(kind="sweep_return_late", key=held.order_id, note="It came back.")
         else:
-            _tell_overdue(held, now)
+            _tell_overdue(held, now, is_back=f"{held.order_id}:back" in matched)
     return moved
 
 
-def _matched(orders: list[SweepOrder]) -> set[str]:
+def _matched(orders: list[SweepOrder]) -> tuple[set[str], set[str]]:
+    """Return the flows that were booked, and those of them that the statement of a day shows."""
     names = [f"{one.order_id}:{way}" for one in orders for way in ("out", "back")]
     found = ExpectedFlow.objects.filter(
         source=FlowSource.SWEEP, source_ref__in=names, state=FlowState.MATCHED
-    )
-    return set(found.values_list("source_ref", flat=True))
+    ).values_list("source_ref", "matched_entry__best_source")
+    return {name for name, _ in found}, {name for name, shown in found if shown in END_OF_DAY}
 
 
 def _reached(held: SweepOrder, matched: set[str]) -> str:
@@ -80,18 +84,18 @@ def _reached(held: SweepOrder, matched: set[str]) -> str:
     return held.settlement
 
 
-def _tell_overdue(held: SweepOrder, now: datetime) -> None:
+def _tell_overdue(held: SweepOrder, now: datetime, *, is_back: bool) -> None:
     if held.state == SweepState.SENT and now >= held.cutoff_at + ANSWER_AFTER:
         tasks.open_task(
             task=tasks.TaskIn(
                 kind="sweep_unanswered",
                 key=held.order_id,
-                title=f"{held.order_id}: no answer from the connector",
+                title=f"{held.order_id}: no answer from who executes it",
                 detail="It stays sent and its money reserved. Ask whether it was executed.",
             )
         )
     due = datetime.combine(held.matures_on, BACK_BY, ZONE)
-    if (held.state == SweepState.ACK or held.late_ack_at) and now >= due:
+    if (held.state == SweepState.ACK or held.late_ack_at) and now >= due and not is_back:
         tasks.open_task(
             task=tasks.TaskIn(
                 kind="sweep_return_late",
