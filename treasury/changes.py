@@ -233,6 +233,10 @@ def govern_static_data() -> None:
         known_by="name",
         hooks=Hooks(write=write_mandate),
     )
+    _govern_pools()
+
+
+def _govern_pools() -> None:
     govern(
         CashPool,
         fields=_own_fields(CashPool),

@@ -68,9 +68,8 @@ def open_account(
     )
 
 
-def build_pooled(tenant: Tenant, folder: Path) -> Pooled:
-    """Build the group and its pool in the bound tenant, at the frozen clock's present."""
-    house = build_house(folder, years=NEAR_YEARS)
+def build_pooled(house: House) -> Pooled:
+    """Build the group and its pool beside a house, at the frozen clock's present."""
     parent = house.home.entity
     daughter = static.create_entity(
         entity=static.EntityIn(
@@ -117,7 +116,7 @@ def build_pooled(tenant: Tenant, folder: Path) -> Pooled:
             )
         )
     return Pooled(
-        tenant=tenant,
+        tenant=Tenant.objects.get(pk=pool.tenant_id),
         house=house,
         pool=pool,
         header=accounts["Pool header"],
@@ -161,4 +160,4 @@ def pooled(
 ) -> Pooled:
     """The group with its pool, with two checkers around."""
     with clock.frozen(at_noon):
-        return build_pooled(tenant, tmp_path)
+        return build_pooled(build_house(tmp_path, years=NEAR_YEARS))

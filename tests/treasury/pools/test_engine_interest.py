@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -107,7 +108,7 @@ def test_seen_from_the_other_side_everything_is_the_opposite(entries: list[Lent]
         Lent(day=one.day, amount=-one.amount, rate=one.rate, day_count=one.day_count)
         for one in entries
     ]
-    period = {"start": MONDAY, "end": MONDAY + timedelta(days=45), "unit": CENT}
+    period: dict[str, Any] = {"start": MONDAY, "end": MONDAY + timedelta(days=45), "unit": CENT}
     ours, theirs = accrual(entries, **period), accrual(turned, **period)
     assert [(day.balance, day.interest) for day in ours] == [
         (-day.balance, -day.interest) for day in theirs

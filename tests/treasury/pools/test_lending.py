@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -125,7 +126,7 @@ def test_what_came_back_is_reversed_whole_even_when_banks_kept_a_fee(
     assert (undone.lender, undone.borrower) == (loan.borrower, loan.lender)
     (pair,) = lending.balances(until=DAY + timedelta(days=5))
     # Two days' use: 120,000 at 4.25 % on 365 days is 13.97 a day, unrounded.
-    assert (pair.balance, pair.interest) == (0, D("27.95"))
+    assert (pair.balance, pair.interest) == (D(0), D("27.95"))
 
 
 def test_news_of_a_settled_move_again_books_nothing(ran: Pooled, checker: User) -> None:
@@ -141,10 +142,10 @@ def test_balances_and_statement_of_a_pair(ran: Pooled, checker: User) -> None:
     assert (pair.lender, pair.borrower) == (ran.parent, ran.daughter)
     # 120,000 × 0.0425 × 10 / 365 = 139.7260…
     assert (pair.balance, pair.interest, pair.entries_count) == (D(120_000), D("139.73"), 1)
-    asked = {"currency": "GBP", "start": DAY - timedelta(days=3), "until": until}
+    asked: dict[str, Any] = {"currency": "GBP", "start": DAY - timedelta(days=3), "until": until}
     ours = lending.statement(lender_id=ran.parent.pk, borrower_id=ran.daughter.pk, **asked)
     theirs = lending.statement(lender_id=ran.daughter.pk, borrower_id=ran.parent.pk, **asked)
-    assert (ours.opening, ours.closing, ours.interest) == (0, D(120_000), D("139.73"))
+    assert (ours.opening, ours.closing, ours.interest) == (D(0), D(120_000), D("139.73"))
     assert (theirs.closing, theirs.interest) == (D(-120_000), D("-139.73"))
     assert len(ours.days) == 10
     with pytest.raises(NotFound):
