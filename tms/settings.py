@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "approvals.apps.ApprovalsConfig",
     "integrations.apps.IntegrationsConfig",
     "treasury.apps.TreasuryConfig",
+    "fx.apps.FxConfig",
     "liquidity.apps.LiquidityConfig",
     "risk.apps.RiskConfig",
 ]

@@ -1,0 +1,46 @@
+"""What the fx room refuses, with stable codes."""
+
+from core.errors import DomainError, Invalid, NotFound
+
+
+class PairUnknown(Invalid):
+    """Not two different currencies."""
+
+    code = "fx_pair_unknown"
+
+
+class TenorUnknown(Invalid):
+    """Not a tenor that anybody deals in."""
+
+    code = "fx_tenor_unknown"
+
+
+class TenorEmpty(DomainError):
+    """The period has no length on this day: it begins and ends on the same date."""
+
+    code = "fx_tenor_empty"
+
+
+class ValueDateRefused(Invalid):
+    """Nothing can settle on that date."""
+
+    code = "fx_value_date_refused"
+
+
+class QuoteRefused(Invalid):
+    """The quote cannot be right."""
+
+    code = "fx_quote_refused"
+
+
+class RateMissing(NotFound):
+    """No source has a rate for the pair that is fresh enough; nothing is assumed instead."""
+
+    code = "fx_rate_missing"
+    status = 409
+
+
+class SourceUnknown(NotFound):
+    """There is no such source of rates."""
+
+    code = "fx_source_unknown"
