@@ -44,3 +44,9 @@ class SourceUnknown(NotFound):
     """There is no such source of rates."""
 
     code = "fx_source_unknown"
+
+
+class RatesRefused(Invalid):
+    """Rates that came in cannot be right; `findings` names each row and what is wrong with it."""
+
+    code = "fx_rates_refused"

@@ -32,7 +32,7 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
         "calendars.holiday", "calendars.weekendrule", "calendars.bankcutoff",
         "treasury.legalentity", "treasury.bank", "treasury.bankaccount",
         "treasury.sweepproduct", "treasury.sweepeligibility",
-        "integrations.bankconnection",
+        "integrations.bankconnection", "fx.ratesource",
     ),
     TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),
     TENANT_ADMIN: ("core.user",),

@@ -19,7 +19,7 @@ from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
 from risk.services.measuring import measure_risk
-from tms.demo import history, payees, people, plans, statics, sweeping
+from tms.demo import history, payees, people, plans, pricing, statics, sweeping
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
     PEOPLE_FACTS,
@@ -147,7 +147,8 @@ def _begin(number: int, wish: Wish) -> Seeded:
             secret=settings.TMS_BANK_HTTP_SECRET,
         )
         sweeping.make_sweeps(accounts=demo_accounts(number), ids=ids, today=now.date())
-        statics.refresh_rates(now=now)
+        pricing.take_the_past(now=now)
+        pricing.tick(now=now)
         cast = people.create_people(seed=wish.seed)
         payees.make_payees()
         open_tenant(actor=None)
@@ -211,11 +212,11 @@ def _take_in_the_past(
 def keep_fresh(*, tenant: UUID, accounts: list[DemoAccount], seed: int, now: datetime) -> str:
     """Bring rates, plans and forecast of a demo tenant up to date; say what there was to do."""
     with bound(tenant, actor=ACTOR, reason="the demo is kept fresh"):
-        rates = statics.refresh_rates(now=now)
+        rates = pricing.tick(now=now)
         ids = {account.number: account.pk for account in treasury_accounts.accounts()}
         planned = plans.plan_ahead(accounts=accounts, ids=ids, seed=seed, now=now)
-    words = f"{len(rates)} rates, {planned.plans_new} plans, {planned.patterns_new} patterns"
-    if not rates and not planned.plans_new:
+    words = f"{rates} rates, {planned.plans_new} plans, {planned.patterns_new} patterns"
+    if not planned.plans_new:
         return f"nothing to refresh ({words} new)"
     return f"{words}; {forecast(tenant=tenant, now=now)}"
 

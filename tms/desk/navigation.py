@@ -100,6 +100,7 @@ ENTRIES: Final = (
         keys="g s",
     ),
     Entry(heading="Cash", title="Risk", url_name="risk:overview", icon="scale", keys="g i"),
+    Entry(heading="FX", title="Rates", url_name="fx:rates", icon="chart", keys="g z"),
     Entry(
         heading="Payments",
         title="Prefunding",
