@@ -8,10 +8,14 @@ class FxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Demand the guards, and put under four eyes what steers rates and deals."""
+        """Demand the guards, register what is approved, govern what steers rates and deals."""
         from core.checks import required_triggers
-        from fx import changes
+        from fx import (
+            changes,
+            guards,
+            receivers,  # noqa: F401 - importing registers them
+        )
 
         changes.govern_static_data()
         required_triggers.update(changes.GUARDS)
-        required_triggers.update({"fx_rate.append_only", "fx_ratedelivery.append_only"})
+        required_triggers.update(guards.TRIGGERS)

@@ -1,6 +1,6 @@
 """What the fx room refuses, with stable codes."""
 
-from core.errors import DomainError, Invalid, NotFound
+from core.errors import DomainError, Forbidden, Invalid, NotFound
 
 
 class PairUnknown(Invalid):
@@ -50,3 +50,39 @@ class RatesRefused(Invalid):
     """Rates that came in cannot be right; `findings` names each row and what is wrong with it."""
 
     code = "fx_rates_refused"
+
+
+class DealUnknown(NotFound):
+    """There is no such deal."""
+
+    code = "fx_deal_unknown"
+
+
+class CounterpartyUnknown(NotFound):
+    """There is no such counterparty."""
+
+    code = "fx_counterparty_unknown"
+
+
+class DealRefused(Invalid):
+    """The deal breaks at least one rule; `findings` names each."""
+
+    code = "fx_deal_refused"
+
+
+class DealStateRefused(DomainError):
+    """The deal is not in a state that allows the step."""
+
+    code = "fx_deal_state_refused"
+
+
+class DealExpired(DomainError):
+    """The day of the deal is over."""
+
+    code = "fx_deal_expired"
+
+
+class NotTheDealer(Forbidden):
+    """Somebody else's deal."""
+
+    code = "fx_not_the_dealer"

@@ -1,8 +1,10 @@
 """What the fx room tells the house."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import ClassVar
+from uuid import UUID
 
 from core.events import Event
 
@@ -19,3 +21,29 @@ class RatesUpdated(Event):
     def aggregate(self) -> str:
         """Order deliveries per source."""
         return f"rates:{self.source}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealInstruction(Event):
+    """A deal changed its state: operations prepare, the desk shows it anew."""
+
+    topic: ClassVar[str] = "fx.deal.instruction"
+    deal_id: UUID
+    reference: str
+    from_state: str
+    state: str
+    pair: str
+    side: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    sell_amount: Decimal
+    rate: Decimal
+    value_date: date
+    counterparty: str
+    reason: str
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order news per deal."""
+        return f"fx.deal:{self.deal_id}"

@@ -9,6 +9,7 @@ from celery import shared_task
 from core import clock
 from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
+from fx.services.dealing import expire_due
 from fx.services.watching import watch_rates
 
 ACTOR = "system:fx"
@@ -20,6 +21,13 @@ def watch() -> None:
     """Look for stale rates and sources that disagree; beat wakes this every minute."""
     for tenant in tenant_ids():
         _visit(tenant, lambda: watch_rates(now=clock.now()))
+
+
+@shared_task(name="fx.expire", ignore_result=True)
+def expire() -> None:
+    """Expire what was approved and not dealt before its day ended; beat wakes this every minute."""
+    for tenant in tenant_ids():
+        _visit(tenant, lambda: expire_due(now=clock.now()))
 
 
 def _visit(tenant: UUID, work: Callable[[], object]) -> None:

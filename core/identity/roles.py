@@ -32,10 +32,11 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
         "calendars.holiday", "calendars.weekendrule", "calendars.bankcutoff",
         "treasury.legalentity", "treasury.bank", "treasury.bankaccount",
         "treasury.sweepproduct", "treasury.sweepeligibility",
-        "integrations.bankconnection", "fx.ratesource",
+        "integrations.bankconnection", "fx.ratesource", "fx.settlementinstruction",
     ),
     TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),
     TENANT_ADMIN: ("core.user",),
+    RISK_OFFICER: ("fx.counterparty",),
 }  # fmt: skip
 
 # What the admin shows to readers of the trail only; everything else everybody may look at.

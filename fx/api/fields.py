@@ -14,10 +14,10 @@ _PLACES: Final = Decimal("0.0000000001")
 
 
 @extend_schema_field({"type": "string", "pattern": r"^\d{1,7}(\.\d{1,10})?$", "example": "1.0868"})
-class RateField(serializers.Field[Decimal, str, str, Any]):
+class RateField(serializers.Field[Decimal, Any, str, Any]):
     """A decimal string of at most ten places; a number, a sign or an exponent is refused."""
 
-    def to_internal_value(self, data: str) -> Decimal:
+    def to_internal_value(self, data: object) -> Decimal:
         """Read strictly."""
         if not isinstance(data, str) or not _RATE.fullmatch(data):
             raise serializers.ValidationError('Write the rate as a string, like "1.0868".')
@@ -29,10 +29,10 @@ class RateField(serializers.Field[Decimal, str, str, Any]):
 
 
 @extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}/?[A-Z]{3}$", "example": "EUR/USD"})
-class PairField(serializers.Field[Pair, str, str, Any]):
+class PairField(serializers.Field[Pair, Any, str, Any]):
     """A pair like EUR/USD, in the order that the rate is meant in."""
 
-    def to_internal_value(self, data: str) -> Pair:
+    def to_internal_value(self, data: object) -> Pair:
         """Read it, or refuse."""
         if not isinstance(data, str):
             raise serializers.ValidationError("Write a pair like EUR/USD.")

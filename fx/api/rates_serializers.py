@@ -6,7 +6,6 @@ from rest_framework import serializers
 
 from core.api.fields import AmountField
 from fx.api.fields import PairField, RateField
-from fx.constants import ROWS_MAX
 from fx.models import Rate
 
 
@@ -39,7 +38,7 @@ class RateOut(serializers.ModelSerializer[Rate]):
     """One rate as a source said it, with the delivery that brought it."""
 
     pair = serializers.SerializerMethodField()
-    source = serializers.CharField(source="source.code")
+    source_code = serializers.CharField(source="source.code")
     delivery = serializers.CharField(source="delivery.name")
     delivery_sha256 = serializers.CharField(source="delivery.sha256")
     received_at = serializers.DateTimeField(source="delivery.received_at")
@@ -49,7 +48,7 @@ class RateOut(serializers.ModelSerializer[Rate]):
     class Meta:
         model = Rate
         fields = [
-            "id", "pair", "bid", "ask", "as_of", "source", "delivery", "delivery_sha256",
+            "id", "pair", "bid", "ask", "as_of", "source_code", "delivery", "delivery_sha256",
             "received_at",
         ]  # fmt: skip
 
@@ -71,7 +70,7 @@ class RatesIn(serializers.Serializer[Any]):
     """A push of rates: all are recorded, or none."""
 
     name = serializers.CharField(max_length=120, required=False, default="push")
-    rates = RateIn(many=True, allow_empty=False, max_length=ROWS_MAX)
+    rates = RateIn(many=True, allow_empty=False)
 
 
 class RatesFileIn(serializers.Serializer[Any]):
@@ -91,7 +90,7 @@ class ConversionIn(serializers.Serializer[Any]):
     """What is to be converted."""
 
     amount = AmountField()
-    source = serializers.RegexField("^[A-Z]{3}$")
+    currency = serializers.RegexField("^[A-Z]{3}$")
     target = serializers.RegexField("^[A-Z]{3}$")
 
 

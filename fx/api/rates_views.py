@@ -120,7 +120,7 @@ class Converter(APIView):
         asked = wire.ConversionIn(data=request.query_params)
         asked.is_valid(raise_exception=True)
         facts = asked.validated_data
-        money = Money(facts["amount"], facts["source"])
+        money = Money(facts["amount"], facts["currency"])
         if money != money.quantized():
             raise Invalid(f"{money.currency} has fewer decimals.", field="amount")
         found = reads.convert(money, facts["target"], now=clock.now())

@@ -231,10 +231,8 @@ def disagreements(quotes: Iterable[Quote], *, tolerance: Decimal) -> list[tuple[
 
     The quotes are of one pair, the most trusted source first.
     """
-    first, *others = [*quotes] or [None]
-    if first is None:
-        return []
-    return [(first, other) for other in others if apart(other.mid, first.mid) > tolerance]
+    found = [*quotes]
+    return [(found[0], other) for other in found[1:] if apart(other.mid, found[0].mid) > tolerance]
 
 
 def year_days(currency: str) -> int:

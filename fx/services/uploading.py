@@ -71,13 +71,18 @@ def read_rate(number: int, cells: Mapping[str, str]) -> RateIn:
     return RateIn(
         row=number,
         pair=parse_pair(cells.get("pair") or ""),
-        bid=_number("bid", cells.get("bid") or both),
-        ask=_number("ask", cells.get("ask") or both),
+        bid=read_number("bid", cells.get("bid") or both),
+        ask=read_number("ask", cells.get("ask") or both),
         as_of=_instant(cells.get("as_of") or ""),
     )
 
 
-def _number(name: str, text: str) -> Decimal:
+def read_number(name: str, text: str) -> Decimal:
+    """Read a rate strictly: ASCII digits with a point, at most ten places.
+
+    Raises:
+        Invalid: another form; names the field.
+    """
     if not _RATE.fullmatch(text):
         raise Invalid(f"{name}: write a rate like 1.0868, not {text[:20]!r}.", field=name)
     return Decimal(text)

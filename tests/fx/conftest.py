@@ -12,6 +12,7 @@ from core.tenancy import Tenant
 from fx.engine.pairs import parse_pair
 from fx.services.rates import Origin, RateIn, Taken, record_rates
 from fx.services.sources import FEED, install_usual_sources
+from tests.fx.dealing import Desk, build_desk
 
 # Friday 20 November 2026, 10:00 in London, 15:30 in Mumbai.
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -59,3 +60,9 @@ def prices(quoted: Quoted) -> None:
     quoted("GBP/USD", "1.2649", "1.2651")
     quoted("USD/AED", "3.6724", "3.6726")
     quoted("USD/INR", "84.9950", "85.0050")
+
+
+@pytest.fixture
+def desk(house: Tenant, prices: None) -> Desk:
+    """A dealer, a checker, a back office, a bank, accounts, and fresh prices."""
+    return build_desk(house)

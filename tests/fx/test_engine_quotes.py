@@ -86,7 +86,7 @@ def test_quotes_without_a_common_currency_make_no_cross() -> None:
 
 def test_we_buy_at_the_ask_and_sell_at_the_bid() -> None:
     assert (EURUSD.taken(Side.BUY), EURUSD.taken(Side.SELL)) == (D("1.0870"), D("1.0868"))
-    assert (EURUSD.mid, EURUSD.spread_pips) == (D("1.0869"), 2)
+    assert (EURUSD.mid, EURUSD.spread_pips) == (D("1.0869"), D(2))
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_file_over_the_api(user_with: MakeUser) -> None:
     answer = client.post(reverse("fx-rates-file"), {"file": file}, format="multipart")
     assert answer.json() == {"new": 2, "known": 0}
     listed = client.get(reverse("fx-rates-history"), {"base": "USD"}).json()["results"]
-    assert [(one["pair"], one["bid"], one["source"]) for one in listed] == [
+    assert [(one["pair"], one["bid"], one["source_code"]) for one in listed] == [
         ("USD/INR", "84.99", "FILE")
     ]
 
@@ -99,7 +99,7 @@ def test_the_board_and_conversions_over_the_api(user_with: MakeUser) -> None:
     rows = {row["pair"]: row for row in client.get(reverse("fx-rates")).json()}
     assert rows["EUR/USD"]["quote"]["mid"] == "1.087"
     assert rows["EUR/USD"]["quote"]["sources"] == ["FEED"]
-    asked = {"amount": "1000.00", "source": "EUR", "target": "INR"}
+    asked = {"amount": "1000.00", "currency": "EUR", "target": "INR"}
     found = client.get(reverse("fx-convert"), asked).json()
     assert (found["result"], found["result_currency"]) == ("92395.00", "INR")
     assert found["sources"] == ["FEED"]
@@ -107,65 +107,66 @@ def test_the_board_and_conversions_over_the_api(user_with: MakeUser) -> None:
 
 def test_a_conversion_without_a_rate_is_a_refusal(user_with: MakeUser) -> None:
     client = machine(user_with("auditor", name="auditor"))
-    asked = {"amount": "1000.00", "source": "EUR", "target": "INR"}
+    asked = {"amount": "1000.00", "currency": "EUR", "target": "INR"}
     answer = client.get(reverse("fx-convert"), asked)
     assert (answer.status_code, answer.json()["code"]) == (409, "fx_rate_missing")
-    yen = client.get(reverse("fx-convert"), asked | {"source": "JPY", "amount": "1.5"})
+    yen = client.get(reverse("fx-convert"), asked | {"currency": "JPY", "amount": "1.5"})
     assert yen.status_code == 422
 
 
 @pytest.fixture
-def desk(user_with: MakeUser) -> Client:
+def pages(user_with: MakeUser) -> Client:
     return client_of(user_with("risk_officer", name="officer"))
 
 
 @pytest.mark.usefixtures("prices")
-def test_the_board_on_the_desk(desk: Client) -> None:
-    page = desk.get(reverse("fx:rates")).content.decode()
+def test_the_board_on_the_desk(pages: Client) -> None:
+    page = pages.get(reverse("fx:rates")).content.decode()
     assert "1.08690" in page
     assert "EUR/INR" in page
     assert "Missing" not in page
     assert (
-        "<h1>" not in desk.get(reverse("fx:rates"), headers={"HX-Request": "true"}).content.decode()
+        "<h1>"
+        not in pages.get(reverse("fx:rates"), headers={"HX-Request": "true"}).content.decode()
     )
 
 
-def test_a_board_without_rates_says_so(desk: Client) -> None:
-    page = desk.get(reverse("fx:rates")).content.decode()
+def test_a_board_without_rates_says_so(pages: Client) -> None:
+    page = pages.get(reverse("fx:rates")).content.decode()
     assert page.count("Missing") == 8
     assert "Nothing came in yet" in page
-    pair = desk.get(reverse("fx:pair"), {"p": "EURUSD"}).content.decode()
+    pair = pages.get(reverse("fx:pair"), {"p": "EURUSD"}).content.decode()
     assert "No fresh rate" in pair
     assert "No past" in pair
-    assert desk.get(reverse("fx:pair"), {"p": "nonsense"}).status_code in {400, 422}
+    assert pages.get(reverse("fx:pair"), {"p": "nonsense"}).status_code in {400, 422}
 
 
-def test_the_desk_takes_files(desk: Client, user_with: MakeUser) -> None:
+def test_the_desk_takes_files(pages: Client, user_with: MakeUser) -> None:
     form = reverse("fx:upload-rates")
-    wrong = desk.post(form, {"file": SimpleUploadedFile("r.csv", b"pair,rate,as_of\nX,1,2\n")})
+    wrong = pages.post(form, {"file": SimpleUploadedFile("r.csv", b"pair,rate,as_of\nX,1,2\n")})
     assert wrong.status_code == 422
     assert "Write a pair like EUR/USD" in wrong.content.decode()
-    assert desk.post(form).status_code == 422
-    done = desk.post(form, {"file": SimpleUploadedFile("r.csv", CSV)}, follow=True)
+    assert pages.post(form).status_code == 422
+    done = pages.post(form, {"file": SimpleUploadedFile("r.csv", CSV)}, follow=True)
     assert "2 rates are new, 0 were known." in done.content.decode()
     dealer = client_of(user_with("dealer", name="dealer"))
     assert "Not for who deals" in dealer.get(form).content.decode()
     assert dealer.post(form, {"file": SimpleUploadedFile("r.csv", CSV)}).status_code == 403
 
 
-def test_all_rates_are_listed_filtered_and_exported(desk: Client, quoted: Quoted) -> None:
+def test_all_rates_are_listed_filtered_and_exported(pages: Client, quoted: Quoted) -> None:
     quoted("EUR/USD", "1.0868", "1.0870")
     quoted("USD/INR", "85.0000")
     url = reverse("fx:rate-history")
-    assert "1.0868" in desk.get(url).content.decode()
-    only = desk.get(
+    assert "1.0868" in pages.get(url).content.decode()
+    only = pages.get(
         url, {"pair": "INRUSD", "source": "feed", "since": "2026-11-20"}
     ).content.decode()
     assert "USD/INR" in only
     assert "1.0868" not in only
-    assert desk.get(url, {"pair": "what"}).status_code == 422
-    assert "No rate fits" in desk.get(url, {"until": "2026-01-01"}).content.decode()
-    lines = desk.get(url, {"as": "csv"}).content.decode().splitlines()
+    assert pages.get(url, {"pair": "what"}).status_code == 422
+    assert "No rate fits" in pages.get(url, {"until": "2026-01-01"}).content.decode()
+    lines = pages.get(url, {"as": "csv"}).content.decode().splitlines()
     assert lines[0].endswith("received_at,sha256")
     assert len(lines) == 3
 
@@ -185,13 +186,13 @@ def test_sources_in_the_admin(user_with: MakeUser, quoted: Quoted) -> None:
         assert clerk.get(f"/admin/fx/{name}/add/").status_code == 403
 
 
-def test_the_demo_has_a_year_and_ticks(house: Tenant, desk: Client) -> None:
+def test_the_demo_has_a_year_and_ticks(house: Tenant, pages: Client) -> None:
     assert pricing.take_the_past(now=NOW) > 900
     assert pricing.tick(now=NOW) == 4
     assert pricing.tick(now=NOW) == 0
     with clock.frozen(NOW + timedelta(seconds=20)):
         assert pricing.tick(now=clock.now()) == 4
     assert pricing.take_the_past(now=NOW) == 0
-    page = desk.get(reverse("fx:pair"), {"p": "USDINR"}).content.decode()
+    page = pages.get(reverse("fx:pair"), {"p": "USDINR"}).content.decode()
     assert "rate-chart" in page
     assert {"fx.watch", "demo.tick_rates"} <= {one["task"] for one in SCHEDULE.values()}

@@ -19,7 +19,7 @@ from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
 from risk.services.measuring import measure_risk
-from tms.demo import history, payees, people, plans, pricing, statics, sweeping
+from tms.demo import dealing, history, payees, people, plans, pricing, statics, sweeping
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
     PEOPLE_FACTS,
@@ -151,6 +151,8 @@ def _begin(number: int, wish: Wish) -> Seeded:
         pricing.tick(now=now)
         cast = people.create_people(seed=wish.seed)
         payees.make_payees()
+        dealing.make_counterparties()
+        dealing.make_deals()
         open_tenant(actor=None)
     return Seeded(
         slug=slug,
