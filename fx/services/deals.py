@@ -341,6 +341,11 @@ def _fields(draft: DealIn) -> dict[str, Any]:
         "pay_account": _account(draft.pay_account, sold, "pay_account"),
         "receive_account": _account(draft.receive_account, bought, "receive_account"),
         "why": draft.why.strip(),
+        # What it was held against before does not hold for new terms.
+        "usd_equivalent": None,
+        "mid_rate": None,
+        "mid_at": None,
+        "mid_source": "",
         "expires_at": datetime.combine(trade, _DAY_ENDS, _NEW_YORK),
     }
 

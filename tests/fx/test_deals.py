@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django_fsm import TransitionNotAllowed
 
@@ -151,7 +152,7 @@ def test_the_largest_single_deal(desk: Desk, wish: dict[str, Any], allowed: bool
     if allowed:
         assert desk.submitted(**wish).state == "SUBMITTED"
         return
-    with pytest.raises(DealRefused, match="the limit is 5,000,000.00 USD") as caught:
+    with pytest.raises(DealRefused, match=r"the limit is 5,000,000\.00 USD") as caught:
         desk.submitted(**wish)
     assert rules(caught.value) == ["LIMIT_DEAL"]
     assert state_of(Deal.objects.get()) == "DRAFT"
@@ -291,7 +292,7 @@ def test_a_recalled_deal_is_a_new_version_without_approvals(desk: Desk) -> None:
 
 
 def test_changes_asked_for_give_it_back_to_its_dealer(desk: Desk) -> None:
-    deal = desk.decide(desk.submitted(), "REQUEST_CHANGES")
+    deal = desk.decide(desk.submitted(), "CHANGES")
     assert (deal.state, deal.version) == ("DRAFT", 2)
 
 
@@ -334,7 +335,7 @@ def test_a_rate_worse_than_approved_is_not_dealt(desk: Desk) -> None:
 def test_the_limit_is_asked_again_when_it_is_dealt(desk: Desk) -> None:
     """Approved at 4,995,600 dollars; at the rate that is dealt it is 5,000,200."""
     deal = desk.approved(pair="EUR/USD", side="BUY", dealt="4600000.00 EUR", rate="1.0860")
-    with pytest.raises(DealRefused, match="5,000,200.00 USD") as caught:
+    with pytest.raises(DealRefused, match=r"5,000,200\.00 USD") as caught:
         desk.execute(deal, "1.0870")
     assert rules(caught.value) == ["LIMIT_DEAL"]
     assert state_of(deal) == "APPROVED"
@@ -421,9 +422,9 @@ def test_who_dealt_does_not_confirm(desk: Desk) -> None:
     deal = desk.executed()
     with pytest.raises(Forbidden, match="role back_office"):
         dealing.confirm_deal(deal_id=deal.pk, stated=desk.stated(deal), actor=desk.dealer)
-    same = make_user("same", "back_office", person_number=desk.dealer.person_number)
+    desk.dealer.groups.set([Group.objects.get(name="back_office")])  # moved to another chair
     with pytest.raises(Forbidden, match="did not deal it"):
-        dealing.confirm_deal(deal_id=deal.pk, stated=desk.stated(deal), actor=same)
+        dealing.confirm_deal(deal_id=deal.pk, stated=desk.stated(deal), actor=desk.dealer)
 
 
 def test_a_failed_deal_is_taken_up_again(desk: Desk) -> None:
@@ -541,6 +542,7 @@ def test_headroom_says_what_a_deal_would_leave(desk: Desk, quoted: Quoted) -> No
     desk.submitted()
     made = desk.captured(dealt="2500000.00 USD")
     terms = reads.terms_of(made, rate=made.limit_rate, spot_trade=NOW)
+    desk.bank.refresh_from_db()
     found = reads.headroom(desk.bank, terms, reads.market_for(terms.pair, now=NOW))
     assert (found.worth, found.deal_left) == (D("2500000.00"), D("2500000.00"))
     assert (found.day_left, found.settlement_left) == (D("-500000.00"), None)
