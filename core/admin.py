@@ -36,7 +36,9 @@ from core.identity.services import revoke_tokens
 from core.policies.models import PolicyVersion
 from core.tenancy import Tenant
 
-ROOMS = ("core", "calendars", "approvals", "integrations", "treasury", "liquidity", "risk")
+ROOMS = (
+    "core", "calendars", "approvals", "integrations", "treasury", "fx", "liquidity", "risk",
+)  # fmt: skip
 
 admin.site.unregister(Group)
 # Nobody looks at another person's second factor.

@@ -20,7 +20,9 @@ from tms.ops.backup.errors import BackupFailed
 from tms.run.config import runtime
 
 ROOT: Final = Path(__file__).parents[1]
-ROOMS: Final = ("core", "calendars", "approvals", "integrations", "treasury", "liquidity", "risk")
+ROOMS: Final = (
+    "core", "calendars", "approvals", "integrations", "treasury", "fx", "liquidity", "risk",
+)  # fmt: skip
 FOLDER: Final = Path(sys.prefix) / "tms-test-templates"
 KEPT_MAX: Final = 12
 

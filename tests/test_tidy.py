@@ -15,10 +15,12 @@ from django_fsm import FSMField
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGES: Final = (
-    "core", "calendars", "approvals", "integrations", "treasury", "liquidity", "risk", "tms",
-    "tests", "benchmarks", "bin",
+    "core", "calendars", "approvals", "integrations", "treasury", "fx", "liquidity", "risk",
+    "tms", "tests", "benchmarks", "bin",
 )  # fmt: skip
-ROOMS: Final = ("core", "calendars", "approvals", "integrations", "treasury", "liquidity", "risk")
+ROOMS: Final = (
+    "core", "calendars", "approvals", "integrations", "treasury", "fx", "liquidity", "risk",
+)  # fmt: skip
 FUNCTION_LINES_MAX: Final = 60
 MODULE_LINES_MAX: Final = 600
 # Numerical and tabular code that reads better in one piece, each with the reason.

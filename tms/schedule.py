@@ -35,6 +35,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         # Before the first sweeps of the day, and again when the morning's statements are in.
         "schedule": crontab(hour="5,12", minute="10"),
     },
+    "watch the rates": {"task": "fx.watch", "schedule": 60.0},
+    "expire deals": {"task": "fx.expire", "schedule": 60.0},
+    "tick the demo's rates": {"task": "demo.tick_rates", "schedule": 20.0},
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "execute the demo's sweeps": {"task": "demo.execute_sweeps", "schedule": 15.0},

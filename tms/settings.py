@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "approvals.apps.ApprovalsConfig",
     "integrations.apps.IntegrationsConfig",
     "treasury.apps.TreasuryConfig",
+    "fx.apps.FxConfig",
     "liquidity.apps.LiquidityConfig",
     "risk.apps.RiskConfig",
 ]
@@ -273,6 +274,9 @@ SPECTACULAR_SETTINGS = {
         "LateChangeEnum": "treasury.models.LateChange.choices",
         "LateStateEnum": "treasury.models.LateState.choices",
         "ChangeStateEnum": "core.changes.models.ChangeState.choices",
+        "DealStateEnum": "fx.models.DealState.choices",
+        "DealSideEnum": "fx.models.DealSide.choices",
+        "DealKindEnum": "fx.models.DealKind.choices",
         "RecallReasonEnum": "treasury.models.RecallReason.choices",
         "RecallStateEnum": "treasury.models.RecallState.choices",
     },

@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include("integrations.api.urls")),
     path("api/v1/", include("treasury.api.urls")),
     path("api/v1/", include("liquidity.api.urls")),
+    path("api/v1/", include("fx.api.urls")),
     path("api/v1/", include("risk.api.urls")),
     path("", include("integrations.urls")),
     path("", include("tms.desk.urls")),

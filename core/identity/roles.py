@@ -22,7 +22,9 @@ ALL: Final = (
 # Who reads the trail: on the desk, and everything in the admin that repeats what others did.
 AUDIT_READERS: Final = (AUDITOR, RISK_OFFICER, TENANT_ADMIN, TREASURY_MANAGER)
 
-ROOMS: Final = ("core", "calendars", "approvals", "integrations", "treasury", "liquidity", "risk")
+ROOMS: Final = (
+    "core", "calendars", "approvals", "integrations", "treasury", "fx", "liquidity", "risk",
+)  # fmt: skip
 
 # What each role may add or change in the admin; everything else there is read-only or a button.
 _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
@@ -30,10 +32,11 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
         "calendars.holiday", "calendars.weekendrule", "calendars.bankcutoff",
         "treasury.legalentity", "treasury.bank", "treasury.bankaccount",
         "treasury.sweepproduct", "treasury.sweepeligibility",
-        "integrations.bankconnection",
+        "integrations.bankconnection", "fx.ratesource", "fx.settlementinstruction",
     ),
     TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),
     TENANT_ADMIN: ("core.user",),
+    RISK_OFFICER: ("fx.counterparty",),
 }  # fmt: skip
 
 # What the admin shows to readers of the trail only; everything else everybody may look at.

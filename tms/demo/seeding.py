@@ -19,7 +19,17 @@ from core.errors import Invalid
 from core.tenancy import bound
 from liquidity.services.forecasting import run_daily_forecast
 from risk.services.measuring import measure_risk
-from tms.demo import history, payees, people, plans, pooling, statics, sweeping
+from tms.demo import (
+    dealing,
+    history,
+    payees,
+    people,
+    plans,
+    pooling,
+    pricing,
+    statics,
+    sweeping,
+)
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
     PEOPLE_FACTS,
@@ -148,10 +158,13 @@ def _begin(number: int, wish: Wish) -> Seeded:
         )
         sweeping.make_sweeps(accounts=demo_accounts(number), ids=ids, today=now.date())
         pooling.make_pools(accounts=demo_accounts(number), ids=ids)
-        statics.refresh_rates(now=now)
+        pricing.take_the_past(now=now)
+        pricing.tick(now=now)
         cast = people.create_people(seed=wish.seed)
         payees.make_payees()
         sweeping.make_line(accounts=demo_accounts(number), ids=ids)
+        dealing.make_counterparties()
+        dealing.make_deals()
         open_tenant(actor=None)
     return Seeded(
         slug=slug,
@@ -213,11 +226,11 @@ def _take_in_the_past(
 def keep_fresh(*, tenant: UUID, accounts: list[DemoAccount], seed: int, now: datetime) -> str:
     """Bring rates, plans and forecast of a demo tenant up to date; say what there was to do."""
     with bound(tenant, actor=ACTOR, reason="the demo is kept fresh"):
-        rates = statics.refresh_rates(now=now)
+        rates = pricing.tick(now=now)
         ids = {account.number: account.pk for account in treasury_accounts.accounts()}
         planned = plans.plan_ahead(accounts=accounts, ids=ids, seed=seed, now=now)
-    words = f"{len(rates)} rates, {planned.plans_new} plans, {planned.patterns_new} patterns"
-    if not rates and not planned.plans_new:
+    words = f"{rates} rates, {planned.plans_new} plans, {planned.patterns_new} patterns"
+    if not planned.plans_new:
         return f"nothing to refresh ({words} new)"
     return f"{words}; {forecast(tenant=tenant, now=now)}"
 

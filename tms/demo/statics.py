@@ -1,8 +1,6 @@
 """Static data of a demo tenant: company, banks, accounts, lines, calendars, rules, rates."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -10,25 +8,16 @@ from approvals import services as approvals
 from calendars import services as calendars
 from core import clock
 from core.identity.services import create_tenant
+from fx.services.sources import install_usual_sources
 from integrations import services as lines
 from tms.demo.accounts import FOLDER_LINE, HTTP_LINE, DemoAccount
 from tms.demo.numbers import lei_with_check
 from tms.demo.places import BankPlace
-from treasury.selectors import accounts as reads
-from treasury.services import rates, static
+from treasury.services import static
 
 COMPANY: Final = "Demo Remit Limited"
 LEI_PREFIX: Final = "9999DEMO{number:02d}00REMIT0"
-RATE_SOURCE: Final = "demo"
-RATE_FRESH_FOR: Final = timedelta(hours=12)
 CALENDAR_YEARS_AROUND: Final = 2
-# What one unit was worth in dollars when these were written down; good enough to practise with.
-USD_PER_UNIT: Final = {
-    "GBP": Decimal("1.3120"),
-    "EUR": Decimal("1.1540"),
-    "AED": Decimal("0.2723"),
-    "INR": Decimal("0.011280"),
-}
 
 
 def make_tenant(*, slug: str, number: int) -> UUID:
@@ -45,6 +34,7 @@ def make_static_data(
     years = range(year - CALENDAR_YEARS_AROUND, year + CALENDAR_YEARS_AROUND + 1)
     calendars.install_reference_calendars(years=tuple(years))
     calendars.install_rails()
+    install_usual_sources()
     approvals.install_default_rules()
     _make_lines(place, secret)
     return _open_accounts(accounts, tenant_number)
@@ -107,18 +97,3 @@ def _open_accounts(accounts: Sequence[DemoAccount], tenant_number: int) -> dict[
         )
         opened[one.number] = row.pk
     return opened
-
-
-def refresh_rates(*, now: datetime) -> list[str]:
-    """Record today's rates where the newest one is getting old; return the currencies done."""
-    known = reads.usd_rates(now=now)
-    stale = [
-        currency
-        for currency in USD_PER_UNIT
-        if currency not in known or now - known[currency].as_of > RATE_FRESH_FOR
-    ]
-    for currency in stale:
-        rates.record_usd_rate(
-            currency=currency, usd_per_unit=USD_PER_UNIT[currency], as_of=now, source=RATE_SOURCE
-        )
-    return stale

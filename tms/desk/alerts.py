@@ -47,7 +47,9 @@ class Alert:
 
 def _risk(facts: dict[str, Any]) -> tuple[str, str, str, str]:
     severity = str(facts.get("severity", "medium")).upper()
-    return severity, str(facts.get("title", "")), str(facts.get("detail", "")), "treasury:transfers"
+    pages = {"fx.rate": "fx:rates", "fx.deal": "fx:deals"}
+    page = pages.get(str(facts.get("subject_type")), "treasury:transfers")
+    return severity, str(facts.get("title", "")), str(facts.get("detail", "")), page
 
 
 def _window(facts: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -101,6 +101,8 @@ ENTRIES: Final = (
         keys="g s",
     ),
     Entry(heading="Cash", title="Risk", url_name="risk:overview", icon="scale", keys="g i"),
+    Entry(heading="FX", title="Deals", url_name="fx:deals", icon="list", keys="g 1"),
+    Entry(heading="FX", title="Rates", url_name="fx:rates", icon="chart", keys="g 2"),
     Entry(
         heading="Payments",
         title="Prefunding",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("treasury.urls")),
     path("forecasts/chart", chart_panel.show, name="forecast-chart"),
     path("", include("liquidity.urls")),
+    path("", include("fx.urls")),
     path("", include("risk.urls")),
     path("alerts", alerts.page, name="alerts"),
     path("alerts/panel", alerts.panel, name="alerts-panel"),

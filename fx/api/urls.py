@@ -1,0 +1,20 @@
+"""Addresses of foreign exchange."""
+
+from django.urls import path
+
+from fx.api import deals_views, rates_views
+
+urlpatterns = [
+    path("fx/deals", deals_views.DealList.as_view(), name="fx-deals"),
+    path("fx/deals/<uuid:deal_id>", deals_views.DealDetail.as_view(), name="fx-deal"),
+    path("fx/deals/<uuid:deal_id>/submit", deals_views.DealSubmit.as_view(), name="fx-submit"),
+    path("fx/deals/<uuid:deal_id>/recall", deals_views.DealRecall.as_view(), name="fx-recall"),
+    path("fx/deals/<uuid:deal_id>/cancel", deals_views.DealCancel.as_view(), name="fx-cancel"),
+    path("fx/deals/<uuid:deal_id>/execute", deals_views.DealExecute.as_view(), name="fx-execute"),
+    path("fx/deals/<uuid:deal_id>/confirm", deals_views.DealConfirm.as_view(), name="fx-confirm"),
+    path("fx/deals/<uuid:deal_id>/fail", deals_views.DealFail.as_view(), name="fx-fail"),
+    path("fx/rates", rates_views.RateBoard.as_view(), name="fx-rates"),
+    path("fx/rates/file", rates_views.RateFile.as_view(), name="fx-rates-file"),
+    path("fx/rates/history", rates_views.RateHistory.as_view(), name="fx-rates-history"),
+    path("fx/convert", rates_views.Converter.as_view(), name="fx-convert"),
+]

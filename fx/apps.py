@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+
+
+class FxConfig(AppConfig):
+    """Rates, deals and exposure in foreign exchange."""
+
+    name = "fx"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Demand the guards, register what is approved, govern what steers rates and deals."""
+        from core.checks import required_triggers
+        from fx import (
+            changes,
+            guards,
+            receivers,  # noqa: F401 - importing registers them
+        )
+
+        changes.govern_static_data()
+        required_triggers.update(changes.GUARDS)
+        required_triggers.update(guards.TRIGGERS)

@@ -1,0 +1,88 @@
+"""What the fx room refuses, with stable codes."""
+
+from core.errors import DomainError, Forbidden, Invalid, NotFound
+
+
+class PairUnknown(Invalid):
+    """Not two different currencies."""
+
+    code = "fx_pair_unknown"
+
+
+class TenorUnknown(Invalid):
+    """Not a tenor that anybody deals in."""
+
+    code = "fx_tenor_unknown"
+
+
+class TenorEmpty(DomainError):
+    """The period has no length on this day: it begins and ends on the same date."""
+
+    code = "fx_tenor_empty"
+
+
+class ValueDateRefused(Invalid):
+    """Nothing can settle on that date."""
+
+    code = "fx_value_date_refused"
+
+
+class QuoteRefused(Invalid):
+    """The quote cannot be right."""
+
+    code = "fx_quote_refused"
+
+
+class RateMissing(NotFound):
+    """No source has a rate for the pair that is fresh enough; nothing is assumed instead."""
+
+    code = "fx_rate_missing"
+    status = 409
+
+
+class SourceUnknown(NotFound):
+    """There is no such source of rates."""
+
+    code = "fx_source_unknown"
+
+
+class RatesRefused(Invalid):
+    """Rates that came in cannot be right; `findings` names each row and what is wrong with it."""
+
+    code = "fx_rates_refused"
+
+
+class DealUnknown(NotFound):
+    """There is no such deal."""
+
+    code = "fx_deal_unknown"
+
+
+class CounterpartyUnknown(NotFound):
+    """There is no such counterparty."""
+
+    code = "fx_counterparty_unknown"
+
+
+class DealRefused(Invalid):
+    """The deal breaks at least one rule; `findings` names each."""
+
+    code = "fx_deal_refused"
+
+
+class DealStateRefused(DomainError):
+    """The deal is not in a state that allows the step."""
+
+    code = "fx_deal_state_refused"
+
+
+class DealExpired(DomainError):
+    """The day of the deal is over."""
+
+    code = "fx_deal_expired"
+
+
+class NotTheDealer(Forbidden):
+    """Somebody else's deal."""
+
+    code = "fx_not_the_dealer"

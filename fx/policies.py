@@ -1,0 +1,94 @@
+"""The knobs of foreign exchange."""
+
+from decimal import Decimal
+from typing import Final
+
+from core import policies
+from core.errors import Invalid
+from core.money import minor_units
+from fx.engine.pairs import USD, parse_pair
+
+
+def _currencies(text: str) -> None:
+    codes = text.split(",")
+    for code in codes:
+        minor_units(code)
+    if USD not in codes or len(set(codes)) < len(codes):
+        raise Invalid("Name each currency once, the dollar among them.", field="value")
+
+
+FX_CURRENCIES: Final = policies.define(
+    "FX_CURRENCIES",
+    "USD,EUR,GBP,AED,INR",
+    check=_currencies,
+    help="The currencies that rates are kept for, and that may be dealt in.",
+)
+FX_MOVE_PCT_MAX: Final = policies.define(
+    "FX_MOVE_PCT_MAX",
+    Decimal("0.05"),
+    minimum=Decimal("0.001"),
+    maximum=Decimal(1),
+    help="A rate that lies further than this share from the last one of its source is refused.",
+)
+FX_DISAGREEMENT_PCT: Final = policies.define(
+    "FX_DISAGREEMENT_PCT",
+    Decimal("0.01"),
+    minimum=Decimal("0.0001"),
+    maximum=Decimal(1),
+    help="Fresh sources whose middle rates lie further apart than this share raise an alarm.",
+)
+
+
+def dealt_currencies(value: str) -> tuple[str, ...]:
+    """Return the currencies that a value of FX_CURRENCIES names."""
+    return tuple(value.split(","))
+
+
+def _pairs(text: str) -> None:
+    for one in text.split(","):
+        if one:
+            parse_pair(one)
+
+
+MAX_SINGLE_DEAL_USD: Final = policies.define(
+    "MAX_SINGLE_DEAL_USD",
+    Decimal(5_000_000),
+    minimum=Decimal(1),
+    maximum=Decimal(1_000_000_000),
+    help="The largest single deal in dollars; exactly this much may be dealt.",
+)
+FX_STRUCTURING_PCT: Final = policies.define(
+    "FX_STRUCTURING_PCT",
+    Decimal("0.05"),
+    minimum=Decimal(0),
+    maximum=Decimal(1),
+    help="Two deals of a day that lie this share below the largest one, alike in pair, side and"
+    " counterparty, are shown to the checker as one that may have been split.",
+)
+FX_OFF_MARKET_PCT: Final = policies.define(
+    "FX_OFF_MARKET_PCT",
+    Decimal("0.01"),
+    minimum=Decimal("0.0001"),
+    maximum=Decimal(1),
+    help="How far the rate of a deal may lie from the middle of the market, as a share.",
+)
+FX_FORWARD_PCT_A_YEAR: Final = policies.define(
+    "FX_FORWARD_PCT_A_YEAR",
+    Decimal("0.05"),
+    minimum=Decimal(0),
+    maximum=Decimal(1),
+    help="Added to that for each year beyond spot: what interest may move a forward by.",
+)
+FX_SLIPPAGE_PCT: Final = policies.define(
+    "FX_SLIPPAGE_PCT",
+    Decimal("0.001"),
+    minimum=Decimal(0),
+    maximum=Decimal("0.1"),
+    help="How much worse than the approved rate a deal may be executed, as a share.",
+)
+FX_NDF_PAIRS: Final = policies.define(
+    "FX_NDF_PAIRS",
+    "USD/INR",
+    check=_pairs,
+    help="Pairs that may be dealt as non-deliverable forwards.",
+)

@@ -1,0 +1,38 @@
+"""Celery: visit every tenant, call one service."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+
+from core import clock
+from core.errors import DomainError
+from core.tenancy import bound, tenant_ids
+from fx.services.dealing import expire_due
+from fx.services.watching import watch_rates
+
+ACTOR = "system:fx"
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="fx.watch", ignore_result=True)
+def watch() -> None:
+    """Look for stale rates and sources that disagree; beat wakes this every minute."""
+    for tenant in tenant_ids():
+        _visit(tenant, lambda: watch_rates(now=clock.now()))
+
+
+@shared_task(name="fx.expire", ignore_result=True)
+def expire() -> None:
+    """Expire what was approved and not dealt before its day ended; beat wakes this every minute."""
+    for tenant in tenant_ids():
+        _visit(tenant, lambda: expire_due(now=clock.now()))
+
+
+def _visit(tenant: UUID, work: Callable[[], object]) -> None:
+    try:
+        with bound(tenant, actor=ACTOR):
+            work()
+    except DomainError as refusal:  # one tenant's refusal must not stop the others
+        log.warning("fx_not_done", tenant=str(tenant), code=refusal.code)

@@ -1,0 +1,22 @@
+"""Rates on pages: with the digits of their pair, the last ones that dealers call set apart."""
+
+from decimal import Decimal
+
+from django import template
+
+from fx.engine.pairs import Pair
+from fx.engine.quotes import rounded_rate
+
+register = template.Library()
+
+
+@register.filter
+def rate(value: Decimal | None, pair: Pair) -> str:
+    """Return a rate with the digits of its pair and one more; a dash without one."""
+    return "–" if value is None else f"{rounded_rate(value, pair):f}"
+
+
+@register.filter
+def signed(value: Decimal | None) -> str:
+    """Return a change in percent with its sign; a dash without one."""
+    return "–" if value is None else f"{value:+.2f} %"

@@ -1,0 +1,1 @@
+"""Pages of the fx room, one family per module."""

@@ -1,0 +1,111 @@
+"""A demo's foreign exchange: two banks to deal with, and a few deals of the day.
+
+One deal waits for its checkers, one is a draft: what it takes to deal is left to who practises.
+"""
+
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from core import clock
+from core.identity.models import User
+from core.money import Money
+from core.tenancy import bound, current_tenant_id
+from fx.engine.pairs import parse_pair
+from fx.engine.quotes import Side, rounded_rate
+from fx.selectors import deals as deal_reads
+from fx.selectors import rates as prices
+from fx.services import counterparties, deals
+from tms.demo.payees import KEEPER, VERIFIER
+from treasury.selectors import accounts
+from treasury.services import beneficiaries
+from treasury.services.beneficiaries import BeneficiaryIn
+
+DEALER: Final = "dealer"
+_BANKS: Final = (
+    counterparties.CounterpartyIn(
+        code="EXMARKETS",
+        name="Example Markets Bank",
+        bic="EXMBGB2LXXX",
+        day_usd_max=Decimal(25_000_000),
+        settlement_usd_max=Decimal(20_000_000),
+    ),
+    counterparties.CounterpartyIn(
+        code="SAMPLEFX",
+        name="Sample Foreign Exchange Bank",
+        bic="SFXBAEADXXX",
+        day_usd_max=Decimal(10_000_000),
+        settlement_usd_max=Decimal(10_000_000),
+    ),
+)
+_COUNTRY: Final = {
+    "USD": ("New York", "US"),
+    "EUR": ("Frankfurt", "DE"),
+    "GBP": ("London", "GB"),
+    "AED": ("Dubai", "AE"),
+    "INR": ("Mumbai", "IN"),
+}
+
+
+def make_counterparties() -> None:
+    """Enter the banks, and where they receive each currency; another person verifies."""
+    tenant = current_tenant_id()
+    keeper, verifier = (
+        User.objects.get(username__startswith=f"{name}@") for name in (KEEPER, VERIFIER)
+    )
+    for bank, wish in enumerate(_BANKS):
+        party = counterparties.create_counterparty(wish=wish)
+        for number, (currency, (town, country)) in enumerate(_COUNTRY.items()):
+            with bound(tenant, actor=keeper.pk, reason="a demo tenant"):
+                account = beneficiaries.create_beneficiary(
+                    beneficiary=BeneficiaryIn(
+                        name=wish.name,
+                        currency=currency,
+                        number=f"70{bank}0000{number:03d}",
+                        bank_bic=wish.bic,
+                        bank_name=wish.name,
+                        clearing_code="EXMB0000001",
+                        town=town,
+                        country=country,
+                    ),
+                    actor=keeper,
+                )
+            with bound(tenant, actor=verifier.pk, reason="called back"):
+                beneficiaries.verify_beneficiary(beneficiary_id=account.pk, actor=verifier)
+            counterparties.give_instruction(party=party, currency=currency, beneficiary=account.pk)
+
+
+def make_deals() -> None:
+    """Capture two deals of the day as the dealer: one is submitted, one stays a draft."""
+    dealer = User.objects.get(username__startswith=f"{DEALER}@")
+    first, second = deal_reads.counterparties()[:2]
+    with bound(current_tenant_id(), actor=dealer.pk, reason="a demo tenant"):
+        rupees = deals.capture_deal(
+            draft=_wish("USD/INR", Side.SELL, "2500000.00", first.pk, "Rupees for the payouts"),
+            maker=dealer,
+        )
+        deals.submit_deal(deal_id=rupees.pk, actor=dealer)
+        deals.capture_deal(
+            draft=_wish("GBP/USD", Side.SELL, "750000.00", second.pk, "Pounds that were collected"),
+            maker=dealer,
+        )
+
+
+def _wish(pair: str, side: Side, amount: str, party: UUID, why: str) -> deals.DealIn:
+    found = parse_pair(pair)
+    quote = prices.quote_for(found, now=clock.now())
+    bought, sold = found.currencies if side is Side.BUY else (found.quote, found.base)
+    return deals.DealIn(
+        counterparty=party,
+        pair=found,
+        side=side,
+        dealt=Money(Decimal(amount), found.base),
+        limit_rate=rounded_rate(quote.taken(side), found),
+        pay_account=_account(sold),
+        receive_account=_account(bought),
+        why=why,
+    )
+
+
+def _account(currency: str) -> UUID:
+    return accounts.accounts(currency)[0].pk
