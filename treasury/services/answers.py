@@ -22,6 +22,8 @@ from treasury.models import (
     BankEntry,
     BookingStatus,
     EntryState,
+    ExpectedFlow,
+    FlowState,
     Proposal,
     Purpose,
     Transfer,
@@ -323,7 +325,12 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
 
 
 def _fulfils(held: Transfer, entry: BankEntry) -> bool:
-    """Match an entry to what was expected of a transfer, by its name or else by its UETR."""
+    """Match an entry to what was expected of a transfer, by its name or else by its UETR.
+
+    One that did so when it was first seen still does when the next message shows it again.
+    """
+    if ExpectedFlow.objects.filter(matched_entry=entry, state=FlowState.MATCHED).exists():
+        return True
     named = entry.end_to_end_id or held.end_to_end_id
     return flows.match_entry(entry) or flows.fulfil(entry=entry, end_to_end_id=named)
 

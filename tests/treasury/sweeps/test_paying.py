@@ -291,6 +291,23 @@ def test_the_money_comes_back_from_a_payer_who_names_no_order(paying: Paying) ->
     assert flow(order, "back") == "MATCHED"
 
 
+def test_money_that_is_back_is_seen_twice_and_asked_about_never(paying: Paying) -> None:
+    """First the notification shows it, then the statement of the day."""
+    order = acknowledged(paying)
+    with clock.frozen(CUTOFF + timedelta(days=2)):
+        hear(booked(order, -order.paid_out, number=1))
+        hear(booked(order, order.comes_back, number=2))
+        hear(
+            the_day(
+                of_the_day(order, -order.paid_out, "R1"), of_the_day(order, order.comes_back, "R2")
+            )
+        )
+        sweeps.follow_money(now=clock.now())
+        sweeps.follow_money(now=clock.now())
+    assert fresh(order).settlement == "RETURNED"
+    assert tasks_of(order) == set()
+
+
 def test_too_little_that_comes_back_is_a_persons(paying: Paying) -> None:
     order = acknowledged(paying)
     hear(booked(order, -order.paid_out))

@@ -181,7 +181,6 @@ def test_from_the_balance_to_the_money_that_is_back(walk: Walk) -> None:
     walk.until(datetime.combine(order.settles_on, time(16, 0), NEW_YORK))
     walk.hear()
     assert walk.bank.executed()[order.order_id] == 1
-    assert walk.order().settlement == "PENDING"  # booked, and not on the day's statement yet
     walk.until(datetime.combine(order.settles_on + timedelta(days=1), time(8, 0), NEW_YORK))
     walk.hear()
     assert walk.order().settlement == "SETTLED"
