@@ -27,6 +27,7 @@ from treasury.models import (
     PoolRun,
     Proposal,
     ProposalState,
+    Purpose,
 )
 from treasury.selectors import movement, positions
 from treasury.selectors.positions import AccountPosition
@@ -216,6 +217,8 @@ def floor_above(proposal: Proposal) -> Decimal:
 
     Only a header that funds a member keeps anything; the pool's floor of today counts.
     """
+    if proposal.purpose != Purpose.POOL:
+        return rule.ZERO
     move = PoolMove.objects.filter(proposal=proposal, direction=PoolDirection.DOWN)
     found = move.select_related("run__pool__header").first()
     if found is None:
