@@ -18,7 +18,15 @@ from prometheus_client.registry import Collector
 
 from core import clock
 from core.tenancy import bound, tenant_ids
-from treasury.models import RiskReading, SweepOrder, SweepState, Task
+from treasury.models import (
+    PoolMove,
+    PoolRun,
+    ProposalState,
+    RiskReading,
+    SweepOrder,
+    SweepState,
+    Task,
+)
 from treasury.services.sweeps.deciding import observe
 
 
@@ -114,6 +122,67 @@ def largest_var_bps() -> Decimal | None:
     return max(found, default=None)
 
 
+class Pools(Collector):
+    """What pools moved between own accounts, and what their newest runs could not fund."""
+
+    def describe(self) -> Iterator[Metric]:
+        """Yield the names alone: nothing is read while the process starts."""
+        yield from _pool_families()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures; without a database the other metrics are still told."""
+        moved, short = _pool_families()
+        try:
+            totals, lacking = pooled_by_currency(), short_by_currency()
+        except DatabaseError:
+            return
+        for currency, direction in sorted(totals):
+            moved.add_metric([currency, direction], float(totals[currency, direction]))
+        for currency in sorted(lacking):
+            short.add_metric([currency], float(lacking[currency]))
+        yield moved
+        yield short
+
+
+def pooled_by_currency() -> dict[tuple[str, str], Decimal]:
+    """Return what has settled of pools' moves, by currency and direction."""
+    totals: dict[tuple[str, str], Decimal] = {}
+    for tenant in tenant_ids():
+        with bound(tenant, actor="system:metrics"):
+            rows = PoolMove.objects.filter(proposal__state=ProposalState.SETTLED).order_by()
+            for row in rows.values("proposal__currency", "direction").annotate(total=Sum("amount")):
+                key = row["proposal__currency"], row["direction"]
+                totals[key] = totals.get(key, Decimal(0)) + row["total"]
+    return totals
+
+
+def short_by_currency() -> dict[str, Decimal]:
+    """Return what the newest run of each active pool could not fund, by currency."""
+    lacking: dict[str, Decimal] = {}
+    for tenant in tenant_ids():
+        with bound(tenant, actor="system:metrics"):
+            newest = PoolRun.objects.filter(pool__is_active=True).order_by("pool_id", "-day")
+            rows = newest.distinct("pool_id").values_list("pool__currency", "short")
+            for currency, short in rows:
+                lacking[currency] = lacking.get(currency, Decimal(0)) + short
+    return lacking
+
+
+def _pool_families() -> tuple[CounterMetricFamily, GaugeMetricFamily]:
+    return (
+        CounterMetricFamily(
+            "treasury_pooled",
+            "Money of settled moves of pools, in units of its currency.",
+            labels=["currency", "direction"],
+        ),
+        GaugeMetricFamily(
+            "treasury_pool_short",
+            "What newest runs could not fund, in units of its currency.",
+            labels=["currency"],
+        ),
+    )
+
+
 def _sweep_families() -> tuple[CounterMetricFamily, GaugeMetricFamily]:
     return (
         CounterMetricFamily(
@@ -134,4 +203,5 @@ def register_metrics() -> None:
     """Tell these figures with all others of this process."""
     REGISTRY.register(OpenTasks())
     REGISTRY.register(Sweeps())
+    REGISTRY.register(Pools())
     observe(DECISION_SECONDS.observe)

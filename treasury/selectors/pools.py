@@ -27,6 +27,7 @@ from treasury.models import (
     PoolRun,
     Proposal,
     ProposalState,
+    Purpose,
 )
 from treasury.selectors import movement, positions
 from treasury.selectors.positions import AccountPosition
@@ -130,14 +131,29 @@ def today_of(of: CashPool, *, now: datetime) -> date:
     return now.astimezone(ZoneInfo(header_of(of).timezone)).date()
 
 
-def leg_of(member: CashPoolMember, *, header: BankAccount, now: datetime) -> Leg:
-    """Return the way between a member and its header, with the earlier cut-off of both ways.
+def legs_of(
+    listed: Iterable[CashPoolMember], *, header: BankAccount, now: datetime
+) -> dict[UUID, Leg]:
+    """Return the way between each member and its header, by account.
+
+    Accounts of one bank and zone have one way, looked up once.
 
     Raises:
         Invalid: a currency that we have no rail for.
         CalendarCoverageError: a calendar does not reach far enough.
     """
-    account = member.account
+    ways: dict[tuple[UUID, str], Leg] = {}
+    legs = {}
+    for one in listed:
+        key = one.account.bank_id, one.account.timezone
+        if key not in ways:
+            ways[key] = _leg(one.account, header, now)
+        legs[one.account_id] = ways[key]
+    return legs
+
+
+def _leg(account: BankAccount, header: BankAccount, now: datetime) -> Leg:
+    """Return the way between two accounts, with the earlier cut-off of both directions."""
     day = now.astimezone(ZoneInfo(header.timezone)).date()
     if account.bank_id == header.bank_id:
         cutoff = datetime.combine(day, BOOK_UNTIL, ZoneInfo(header.timezone))
@@ -158,9 +174,9 @@ def first_cutoff(of: CashPool, *, now: datetime) -> datetime | None:
     Raises:
         PoolNotRun: a pool that moves nothing.
     """
-    header = header_of(of)
-    legs = (leg_of(one, header=header, now=now) for one in members(of) if one.is_poolable)
-    return min((leg.cutoff_at for leg in legs if leg.is_open), default=None)
+    listed = members(of).filter(is_poolable=True)
+    legs = legs_of(listed, header=header_of(of), now=now)
+    return min((leg.cutoff_at for leg in legs.values() if leg.is_open), default=None)
 
 
 def is_business_day(of: CashPool, day: date) -> bool:
@@ -201,6 +217,8 @@ def floor_above(proposal: Proposal) -> Decimal:
 
     Only a header that funds a member keeps anything; the pool's floor of today counts.
     """
+    if proposal.purpose != Purpose.POOL:
+        return rule.ZERO
     move = PoolMove.objects.filter(proposal=proposal, direction=PoolDirection.DOWN)
     found = move.select_related("run__pool__header").first()
     if found is None:
@@ -230,6 +248,7 @@ def inputs_for(of: CashPool, *, now: datetime) -> rule.Inputs:
             f"{header.label}: {_WORDS[problem]}; nothing is decided on it.", field="header"
         )
     moved = _moved_today(header, accounts[1:], day=day)
+    legs = legs_of(listed, header=header, now=now)
     return rule.Inputs(
         pool=str(of.pk),
         day=day,
@@ -247,7 +266,7 @@ def inputs_for(of: CashPool, *, now: datetime) -> rule.Inputs:
                 found[one.account_id],
                 held=held.get(one.account_id, rule.ZERO),
                 moved=moved.get(one.account_id, rule.ZERO),
-                leg=leg_of(one, header=header, now=now),
+                leg=legs[one.account_id],
             )
             for one in listed
         ),

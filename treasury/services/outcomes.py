@@ -185,7 +185,7 @@ def _settle(held: Transfer, proposal: Proposal) -> None:
     proposal.save(update_fields=_CLOSED)
     held.settled_at = now
     held.save(update_fields=["settled_at"])
-    book_loan(held=held)
+    book_loan(held=held, proposal=proposal)
     tell_status(proposal=proposal, from_state=_S.CONFIRMED)
 
 
@@ -204,7 +204,7 @@ def _bounce(held: Transfer, proposal: Proposal) -> None:
     proposal.bounce(at=clock.now(), reason=reason)
     proposal.save(update_fields=_CLOSED)
     transfers.cancel_flows(proposal)
-    reverse_loan(held=held)
+    reverse_loan(held=held, proposal=proposal)
     tell_status(proposal=proposal, from_state=before, reason=reason)
     tasks.open_task(
         task=tasks.TaskIn(

@@ -11,6 +11,7 @@ import pytest
 import schwifty
 from django.core.management import CommandError, call_command
 
+from core import clock
 from core.events.models import Delivery, DeliveryState
 from core.identity.models import User
 from core.tenancy import bound
@@ -20,7 +21,7 @@ from tms.demo.numbers import lei_with_check
 from tms.demo.places import PEOPLE_FACTS, PEOPLE_TEXT, TENANTS_MAX
 from tms.ops.tenants import all_tenants, chosen_tenants
 from treasury.models import BankAccount, BankEntry, PrefundingRequest, UsdRate
-from treasury.selectors import positions, sweeps
+from treasury.selectors import pool_page, positions, sweeps
 from treasury.selectors.invariants import invariants
 from treasury.selectors.readiness import CHECK, FIX, READY, readiness
 
@@ -67,14 +68,16 @@ def test_a_demo_can_be_worked_with_at_once(committed_db: None, demo_home: Path) 
         assert swept.label == "USD Operating"
         assert sweeps.present_inputs(account=swept).money.available == shown[swept.number_hint]
         assert {one.code for one in sweeps.products()} == {"FED_RRP", "TBILL_4W", "CARBON_NOTE"}
+        views = {one.pool.code: one for one in pool_page.views(now=clock.now())}
+        assert views.keys() == {"GBP-TARGET", "EUR-SUM"}
+        assert views["EUR-SUM"].benefit is not None
+        assert views["EUR-SUM"].benefit.advantage > 0
     assert shown == _balances_at_the_bank(demo_home / "bank")
     for name in (PEOPLE_TEXT, PEOPLE_FACTS):
         assert (demo_home / name).stat().st_mode & 0o077 == 0
 
 
 def _today() -> Any:
-    from core import clock
-
     return clock.now().date()
 
 

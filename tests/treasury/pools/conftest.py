@@ -116,7 +116,7 @@ def build_pooled(house: House) -> Pooled:
             )
         )
     return Pooled(
-        tenant=Tenant.objects.get(pk=pool.tenant_id),
+        tenant=pool.tenant,
         house=house,
         pool=pool,
         header=accounts["Pool header"],

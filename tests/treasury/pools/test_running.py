@@ -215,3 +215,14 @@ def test_a_move_that_cannot_be_proposed_says_why(pooled: Pooled) -> None:
 def test_a_run_replays_to_the_same_bytes(pooled: Pooled) -> None:
     run = pooled.run()
     assert pools.replay_run(run_id=run.pk).is_identical
+
+
+def test_a_notional_pool_is_not_run(pooled: Pooled) -> None:
+    made = pools.add_pool(
+        pool=pools.PoolIn(code="SUM", name="Sum", kind="NOTIONAL", currency="GBP")
+    )
+    with pytest.raises(PoolNotRun, match="SUM is notional: nothing moves"):
+        pools.run_pool(pool_id=made.pk)
+    cutoff = reads.first_cutoff(pooled.pool, now=clock.now())
+    assert cutoff is not None
+    assert reads.due_pools(now=cutoff - timedelta(minutes=1)) == [pooled.pool]

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from django.contrib.admin.sites import site
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from core import clock
 from core.identity.models import User
 from core.tenancy import bound
 from tests.promises.realm import signed_in
-from tests.treasury.pools.conftest import Pooled
+from tests.treasury.pools.conftest import Pooled, open_account
 from tests.treasury.pools.test_lending import settled
+from treasury import metrics
 from treasury.models import (
     CashPool,
     CashPoolMember,
@@ -238,6 +241,30 @@ def test_the_command_says_why_not(pooled: Pooled) -> None:
     CashPool.objects.update(is_active=False)
     with pytest.raises(CommandError, match="switched off"):
         call_command("run_pools", pool="GBP-ZBA", stdout=StringIO())
+
+
+def test_the_figures_of_pools_are_told(pooled: Pooled, checker: User) -> None:
+    pooled.pool.header_floor = D(2_400_000)
+    pools.save_pool(pool=pooled.pool)
+    pooled.run()
+    assert metrics.pooled_by_currency() == {}
+    settled(pooled, pooled.trading, checker)
+    assert metrics.pooled_by_currency() == {("GBP", "UP"): D(350_000)}
+    assert metrics.short_by_currency() == {"GBP": D(80_000)}
+    names = {sample.name for family in metrics.Pools().collect() for sample in family.samples}
+    assert names == {"treasury_pooled_total", "treasury_pool_short"}
+
+
+def test_a_further_account_at_a_known_bank_costs_no_query(pooled: Pooled) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            reads.inputs_for(pooled.pool, now=clock.now())
+        return len(captured)
+
+    before = queries()
+    more = open_account("More", entity=pooled.parent, bank=pooled.shop.bank, number="20000002")
+    pools.add_member(member=MemberIn(pool="GBP-ZBA", account=more.pk))
+    assert queries() == before
 
 
 def test_every_reason_has_words() -> None:

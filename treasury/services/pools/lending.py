@@ -5,27 +5,36 @@ from datetime import date
 from django.db import transaction
 
 from core import clock
-from treasury.models import IntercompanyEntry, LoanKind, PoolMove, PoolPair, Transfer
+from treasury.models import (
+    IntercompanyEntry,
+    LoanKind,
+    PoolMove,
+    PoolPair,
+    Proposal,
+    Purpose,
+    Transfer,
+)
 
 
 @transaction.atomic
-def book_loan(*, held: Transfer) -> IntercompanyEntry | None:
+def book_loan(*, held: Transfer, proposal: Proposal) -> IntercompanyEntry | None:
     """Book the loan of a settled move of a pool between two companies; of any other, nothing.
 
     The lender is who paid, from the day that the bank gives the debit as its value date.
     """
-    move = PoolMove.objects.select_related("run").filter(proposal_id=held.proposal_id).first()
-    debit, credit = held.proposal.debit_account, held.proposal.credit_account
-    entry = held.debit_entry
-    if move is None or credit is None or entry is None or debit.entity_id == credit.entity_id:
+    if proposal.purpose != Purpose.POOL or held.debit_entry is None:
+        return None
+    move = PoolMove.objects.select_related("run").filter(proposal=proposal).first()
+    debit, credit = proposal.debit_account, proposal.credit_account
+    if move is None or credit is None or debit.entity_id == credit.entity_id:
         return None
     return IntercompanyEntry.objects.create(
         kind=LoanKind.LOAN,
         lender_id=debit.entity_id,
         borrower_id=credit.entity_id,
         currency=debit.currency,
-        amount=held.proposal.amount,
-        value_date=entry.value_date,
+        amount=proposal.amount,
+        value_date=held.debit_entry.value_date,
         rate=move.run.rate,
         day_count=move.run.day_count,
         transfer=held,
@@ -34,15 +43,15 @@ def book_loan(*, held: Transfer) -> IntercompanyEntry | None:
 
 
 @transaction.atomic
-def reverse_loan(*, held: Transfer) -> IntercompanyEntry | None:
+def reverse_loan(*, held: Transfer, proposal: Proposal) -> IntercompanyEntry | None:
     """Undo the loan of a move that came back, whole, from the day that it was back.
 
     What banks kept on the way is a charge of who paid, and no loan.
     """
-    lent = IntercompanyEntry.objects.filter(transfer=held, kind=LoanKind.LOAN).first()
-    if lent is None or held.return_entry is None:
+    if proposal.purpose != Purpose.POOL or held.return_entry is None:
         return None
-    return _reversed(lent, on=held.return_entry.value_date)
+    lent = IntercompanyEntry.objects.filter(transfer=held, kind=LoanKind.LOAN).first()
+    return _reversed(lent, on=held.return_entry.value_date) if lent is not None else None
 
 
 @transaction.atomic

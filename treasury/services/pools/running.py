@@ -6,6 +6,7 @@ without them, and nothing at all where the bank sweeps by itself.
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +32,15 @@ AGENT: Final = "system:treasury.pools"
 UNDECIDED: Final = "pool_not_run"
 SHORT: Final = "pool_short"
 NOT_PROPOSED: Final = "pool_move_not_proposed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """The pool's accounts by their id as text, and how each is connected with the header."""
+
+    header: BankAccount
+    accounts: dict[str, BankAccount]
+    legs: dict[UUID, reads.Leg]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +90,10 @@ def run_pool(*, pool_id: UUID) -> Ran:
     inputs = reads.inputs_for(pool, now=now)
     outcome = pool_moves(inputs)
     run = _keep(pool, inputs, outcome)
-    accounts = {str(one.account_id): one.account for one in reads.members(pool)}
+    book = _book_of(pool, now)
     # What goes up is proposed first: what comes down is paid out of it.
     for line in sorted(outcome.lines, key=lambda one: one.direction is Direction.DOWN):
-        _act(run, line, accounts[line.account])
+        _act(run, line, book)
     _tell_short(run, outcome)
     tasks.answer_task(kind=UNDECIDED, key=f"{pool.code} {day}", note="It was decided.")
     logger.info(
@@ -108,6 +118,15 @@ def _locked(pool_id: UUID) -> CashPool:
     return pool
 
 
+def _book_of(pool: CashPool, now: datetime) -> _Book:
+    header, listed = reads.header_of(pool), list(reads.members(pool))
+    return _Book(
+        header=header,
+        accounts={str(one.account_id): one.account for one in listed},
+        legs=reads.legs_of(listed, header=header, now=now),
+    )
+
+
 def _keep(pool: CashPool, inputs: Inputs, outcome: Outcome) -> PoolRun:
     record = record_of(inputs, outcome)
     return PoolRun.objects.create(
@@ -126,12 +145,13 @@ def _keep(pool: CashPool, inputs: Inputs, outcome: Outcome) -> PoolRun:
     )
 
 
-def _act(run: PoolRun, line: Line, account: BankAccount) -> None:
+def _act(run: PoolRun, line: Line, book: _Book) -> None:
+    account = book.accounts[line.account]
     proposal, problem = None, ""
     if line.amount > 0:
         try:
             with transaction.atomic():
-                proposal = _proposed(run, line, account)
+                proposal = _proposed(run, line, book)
         except DomainError as refusal:
             problem = refusal.message
             _tell_problem(run, line, account, problem)
@@ -150,21 +170,19 @@ def _act(run: PoolRun, line: Line, account: BankAccount) -> None:
     )
 
 
-def _proposed(run: PoolRun, line: Line, account: BankAccount) -> Proposal:
-    header = reads.header_of(run.pool)
+def _proposed(run: PoolRun, line: Line, book: _Book) -> Proposal:
+    account = book.accounts[line.account]
     is_up = line.direction is Direction.UP
-    payer, payee = (account, header) if is_up else (header, account)
-    member = next(one for one in reads.members(run.pool) if one.account_id == account.pk)
-    leg = reads.leg_of(member, header=header, now=clock.now())
+    payer, payee = (account, book.header) if is_up else (book.header, account)
     made = create_proposal(
         draft=ProposalIn(
             debit_account=payer.pk,
             credit_account=payee.pk,
             amount=line.amount,
-            why=_why(run, line, account, rail=leg.rail),
+            why=_why(run, line, book),
             purpose=Purpose.POOL,
             value_date=run.day,
-            send_by=leg.cutoff_at,
+            send_by=book.legs[account.pk].cutoff_at,
         ),
         maker=None,
         maker_label=AGENT,
@@ -172,11 +190,12 @@ def _proposed(run: PoolRun, line: Line, account: BankAccount) -> Proposal:
     return submit_proposal(proposal_id=made.pk, actor=None)
 
 
-def _why(run: PoolRun, line: Line, account: BankAccount, *, rail: str) -> str:
-    header = reads.header_of(run.pool)
+def _why(run: PoolRun, line: Line, book: _Book) -> str:
+    account, header = book.accounts[line.account], book.header
+    rail = book.legs[account.pk].rail
 
-    def money(amount: object) -> str:
-        return str(Money(amount, run.pool.currency))  # type: ignore[arg-type]
+    def money(amount: Decimal) -> str:
+        return str(Money(amount, run.pool.currency))
 
     way = f"up to {header.label}" if line.direction is Direction.UP else f"down from {header.label}"
     words = (
