@@ -155,7 +155,7 @@ def give_instruction(
     bank: Counterparty, currency: str, number: str, clerk: User, other: User
 ) -> SettlementInstruction:
     """Write down where the bank receives a currency, verified by another person."""
-    with bound(clerk.tenant_id, actor=clerk.pk):
+    with bound(bank.tenant_id, actor=clerk.pk):
         listed = beneficiaries.create_beneficiary(
             beneficiary=BeneficiaryIn(
                 name=bank.name,
@@ -169,7 +169,7 @@ def give_instruction(
             ),
             actor=clerk,
         )
-    with bound(clerk.tenant_id, actor=other.pk):
+    with bound(bank.tenant_id, actor=other.pk):
         beneficiaries.verify_beneficiary(beneficiary_id=listed.pk, actor=other)
     return SettlementInstruction.objects.create(
         counterparty=bank, currency=currency, beneficiary=listed

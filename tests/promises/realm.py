@@ -39,6 +39,7 @@ from risk.models import AccountRisk
 from risk.services import measuring
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
+from tests.promises.realm_fx import make_deals
 from tests.treasury.bank import paper
 from treasury.models import (
     BankAccount,
@@ -582,13 +583,13 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     with _at_work(tenant):
         objects |= _forecasts(mark, accounts)
         objects |= _sweeps(mark, digit, accounts)
+    objects |= make_deals(tenant, mark, people, accounts)
     objects |= _changes(tenant, mark, people["static_data"])
     drain(tenant=tenant)
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}
     numbers = tuple(account.number for account in accounts.values())
-    objects |= _identity(tenant, people)
-    objects |= _authority(tenant, mark, people)
+    objects |= _identity(tenant, people) | _authority(tenant, mark, people)
     return Realm(
         tenant=tenant,
         mark=mark,

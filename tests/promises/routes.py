@@ -37,6 +37,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "late_id": "late",
         "decision_id": "decision",
         "order_id": "sweep",
+        "deal_id": "deal",
     },
     "api/v1/approvals/": {"request_id": "approval"},
     "approvals/": {"request_id": "approval"},

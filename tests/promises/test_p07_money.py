@@ -289,6 +289,8 @@ SIGNED: Final = {
     "risk_accountrisk.base_amount": "an account may be overdrawn",
     "treasury_sweepproduct.rate": "money may cost something to keep",
     "treasury_newestbalance.balance": "an account may be overdrawn",
+    "fx_exposurealarm.prefunded": "accounts may be overdrawn",
+    "fx_exposurealarm.hedged": "more may have been sold than bought",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.
