@@ -20,7 +20,7 @@ class ExposureOut(serializers.Serializer[Any]):
     currency = serializers.CharField()
     day = serializers.DateField(source="cap.day")
     until = serializers.DateField(source="cap.until")
-    required = AmountField(source="exposure.required")
+    required = AmountField(source="exposure.required")  # type: ignore[assignment]
     prefunded = AmountField(source="exposure.prefunded")
     hedged = AmountField(source="exposure.hedged")
     open = AmountField(source="exposure.open")

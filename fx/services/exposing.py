@@ -8,12 +8,13 @@ from django.db import transaction
 
 from core.errors import DomainError
 from core.events import publish
+from fx.engine.pairs import USD
 from fx.engine.quotes import PERCENT
 from fx.events import ExposureBreached
 from fx.models import ExposureAlarm, ExposureAlarmKind
 from fx.selectors import exposure as reads
 from fx.selectors import rates
-from fx.selectors.exposure import USD, Board
+from fx.selectors.exposure import Board
 from treasury.services.news import raise_alert
 
 logger = structlog.get_logger(__name__)
