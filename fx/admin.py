@@ -9,6 +9,7 @@ from fx.models import (
     Counterparty,
     Deal,
     DealConfirmation,
+    ExposureAlarm,
     Rate,
     RateAlarm,
     RateDelivery,
@@ -108,3 +109,11 @@ class DealConfirmationAdmin(ReadOnlyAdmin):
     list_display = ("deal", "matches", "rate", "value_date", "entered_by", "entered_at")
     list_filter = ("matches",)
     list_select_related = ("deal", "entered_by")
+
+
+@admin.register(ExposureAlarm)
+class ExposureAlarmAdmin(ReadOnlyAdmin):
+    """When exposures were out of bounds."""
+
+    list_display = ("day", "currency", "kind", "open_amount", "share", "limit_share", "raised_at")
+    list_filter = ("kind", "currency")

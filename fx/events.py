@@ -47,3 +47,24 @@ class DealInstruction(Event):
     def aggregate(self) -> str:
         """Order news per deal."""
         return f"fx.deal:{self.deal_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureBreached(Event):
+    """Too much of a currency is open after its cap was armed."""
+
+    topic: ClassVar[str] = "fx.exposure.breach"
+    currency: str
+    day: date
+    required: Decimal
+    prefunded: Decimal
+    hedged: Decimal
+    open: Decimal
+    pct: Decimal
+    limit_pct: Decimal
+    cap_time_utc: datetime
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order news per currency."""
+        return f"exposure:{self.currency}"

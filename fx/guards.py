@@ -144,6 +144,7 @@ TRIGGERS = frozenset(
     {
         "fx_deal.guard",
         "fx_dealconfirmation.append_only",
+        "fx_exposurealarm.append_only",
         "fx_rate.append_only",
         "fx_ratedelivery.append_only",
     }

@@ -92,3 +92,24 @@ FX_NDF_PAIRS: Final = policies.define(
     check=_pairs,
     help="Pairs that may be dealt as non-deliverable forwards.",
 )
+MAX_OPEN_EXPOSURE_PCT: Final = policies.define(
+    "MAX_OPEN_EXPOSURE_PCT",
+    Decimal("0.30"),
+    minimum=Decimal(0),
+    maximum=Decimal(1),
+    help="After 14:00 in a currency's own centre no larger share of its need may be open; exactly"
+    " this much may.",
+)
+OVERHEDGED_PCT: Final = policies.define(
+    "OVERHEDGED_PCT",
+    Decimal("0.10"),
+    minimum=Decimal(0),
+    maximum=Decimal(10),
+    help="More than needed was bought, by more than this share of the need: an alarm.",
+)
+EXPOSURE_DENOMINATOR: Final = policies.define(
+    "EXPOSURE_DENOMINATOR",
+    "net_required",
+    choices=("net_required", "gross_required"),
+    help="What the open amount is a share of: the need less what is there, or the whole need.",
+)

@@ -56,7 +56,8 @@ def _describe(subject_id: UUID) -> approvals.SubjectDescription:
 
 
 def _amount(deal: Deal, currency: str) -> Decimal:
-    return deal.base_amount if currency == deal.base else deal.quote_amount
+    found: Decimal = deal.base_amount if currency == deal.base else deal.quote_amount
+    return found
 
 
 def _requote(amount: Decimal, currency: str) -> approvals.UsdQuote | None:

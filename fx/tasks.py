@@ -10,6 +10,7 @@ from core import clock
 from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
 from fx.services.dealing import expire_due
+from fx.services.exposing import watch_exposure
 from fx.services.watching import watch_rates
 
 ACTOR = "system:fx"
@@ -18,9 +19,10 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="fx.watch", ignore_result=True)
 def watch() -> None:
-    """Look for stale rates and sources that disagree; beat wakes this every minute."""
+    """Look at rates and exposure of every tenant; beat wakes this every minute."""
     for tenant in tenant_ids():
         _visit(tenant, lambda: watch_rates(now=clock.now()))
+        _visit(tenant, lambda: watch_exposure(now=clock.now()))
 
 
 @shared_task(name="fx.expire", ignore_result=True)

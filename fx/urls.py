@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, rates
+from fx.views import deals, exposure, rates
 
 app_name = "fx"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("fx/deals/<uuid:deal_id>/change", deals.change_deal, name="change-deal"),
     path("fx/deals/<uuid:deal_id>/step", deals.act, name="deal-step"),
     path("fx/deals/<uuid:deal_id>/confirm", deals.confirm, name="confirm-deal"),
+    path("fx/exposure", exposure.board, name="exposure"),
     path("fx/rates", rates.board, name="rates"),
     path("fx/rates/pair", rates.pair, name="pair"),
     path("fx/rates/upload", rates.upload, name="upload-rates"),

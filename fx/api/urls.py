@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from fx.api import deals_views, rates_views
+from fx.api import deals_views, exposure_views, rates_views
 
 urlpatterns = [
+    path("exposure", exposure_views.ExposureBoard.as_view(), name="exposure"),
     path("fx/deals", deals_views.DealList.as_view(), name="fx-deals"),
     path("fx/deals/<uuid:deal_id>", deals_views.DealDetail.as_view(), name="fx-deal"),
     path("fx/deals/<uuid:deal_id>/submit", deals_views.DealSubmit.as_view(), name="fx-submit"),

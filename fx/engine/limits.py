@@ -33,6 +33,7 @@ class Rule(StrEnum):
     SSI = "SSI"
     VALUE_DATE = "VALUE_DATE"
     SLIPPAGE = "SLIPPAGE"
+    UNHEDGING = "UNHEDGING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from fx.models.deals import (
     DealState,
     SettlementInstruction,
 )
+from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
 
 __all__ = [
     "DEALT", "AlarmKind", "Counterparty", "Deal", "DealConfirmation", "DealKind", "DealPeriod",
-    "DealSide", "DealState", "Rate", "RateAlarm", "RateDelivery", "RateSource",
-    "SettlementInstruction", "SourceKind",
+    "DealSide", "DealState", "ExposureAlarm", "ExposureAlarmKind", "Rate", "RateAlarm",
+    "RateDelivery", "RateSource", "SettlementInstruction", "SourceKind",
 ]  # fmt: skip

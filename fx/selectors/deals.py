@@ -135,7 +135,9 @@ def allowed_for(party: Counterparty) -> Allowed:
 
 def standing_with(party: Counterparty, terms: Terms, *, besides: UUID | None) -> Standing:
     """Return what else counts against the limits of a counterparty, one deal left out."""
-    others = Deal.objects.filter(counterparty=party, state__in=COUNTED).exclude(pk=besides)
+    others = Deal.objects.filter(counterparty=party, state__in=COUNTED)
+    if besides is not None:
+        others = others.exclude(pk=besides)
     today = others.filter(trade_date=terms.trade)
     settling = others.filter(value_date=terms.value)
     return Standing(day_usd=_sum(today), settlement_usd=_sum(settling))

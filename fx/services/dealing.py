@@ -24,13 +24,12 @@ from fx.services.deals import (
     SUBJECT,
     close_deal,
     locked,
-    refuse,
-    require_allowed,
     require_dealer,
     require_state,
     require_time,
     tell,
 )
+from fx.services.rules import refuse, require_allowed
 from treasury.services.news import raise_alert
 
 logger = structlog.get_logger(__name__)
@@ -69,7 +68,7 @@ def execute_deal(*, deal_id: UUID, rate: Decimal, counterparty_reference: str, a
     deal.rate, deal.counterparty_reference, deal.executed_by = rate, reference, actor
     deal.execute(at=now)
     deal.save()
-    tell(deal, before)
+    tell(deal, before=before)
     return deal
 
 
@@ -136,7 +135,7 @@ def confirm_deal(*, deal_id: UUID, stated: Stated, actor: User) -> DealConfirmat
     deal.confirmed_by = actor
     deal.confirm(at=now)
     deal.save()
-    tell(deal, before)
+    tell(deal, before=before)
     return kept
 
 
@@ -198,7 +197,7 @@ def fail_deal(*, deal_id: UUID, reason: str, actor: User) -> Deal:
     before = deal.state
     deal.fail(at=clock.now(), reason=reason.strip())
     deal.save()
-    tell(deal, before, reason=reason)
+    tell(deal, before=before, reason=reason)
     return deal
 
 

@@ -48,7 +48,7 @@ def read_rates(data: bytes) -> list[RateIn]:
     wrong: list[dict[str, object]] = []
     for number, cells in _rows(_text(data)):
         try:
-            found.append(read_rate(number, cells))
+            found.append(_read_rate(number, cells))
         except DomainError as refusal:
             wrong.append({"row": number, "code": refusal.code, "message": refusal.message})
     if wrong:
@@ -61,7 +61,7 @@ def read_rates(data: bytes) -> list[RateIn]:
     return found
 
 
-def read_rate(number: int, cells: Mapping[str, str]) -> RateIn:
+def _read_rate(number: int, cells: Mapping[str, str]) -> RateIn:
     """Read one rate from text: bid and ask, or a rate that is both.
 
     Raises:
@@ -71,13 +71,13 @@ def read_rate(number: int, cells: Mapping[str, str]) -> RateIn:
     return RateIn(
         row=number,
         pair=parse_pair(cells.get("pair") or ""),
-        bid=read_number("bid", cells.get("bid") or both),
-        ask=read_number("ask", cells.get("ask") or both),
+        bid=read_number(name="bid", text=cells.get("bid") or both),
+        ask=read_number(name="ask", text=cells.get("ask") or both),
         as_of=_instant(cells.get("as_of") or ""),
     )
 
 
-def read_number(name: str, text: str) -> Decimal:
+def read_number(*, name: str, text: str) -> Decimal:
     """Read a rate strictly: ASCII digits with a point, at most ten places.
 
     Raises:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from django import template
 
 from fx.engine.pairs import Pair
-from fx.engine.quotes import rounded_rate
+from fx.engine.quotes import PERCENT, rounded_rate
 
 register = template.Library()
 
@@ -14,6 +14,12 @@ register = template.Library()
 def rate(value: Decimal | None, pair: Pair) -> str:
     """Return a rate with the digits of its pair and one more; a dash without one."""
     return "–" if value is None else f"{rounded_rate(value, pair):f}"
+
+
+@register.filter
+def percent(value: Decimal) -> str:
+    """Return a share in percent."""
+    return f"{value * PERCENT:.2f} %"
 
 
 @register.filter

@@ -162,7 +162,7 @@ def _captured(request: HttpRequest, found: Deal | None) -> HttpResponse:
     person = actor(request)
     deals.require_dealer(person)
     if found is not None:
-        deals.require_own(found, person)
+        deals.require_own(found, actor=person)
         deals.require_state(found, DealState.DRAFT)
     errors: dict[str, str] = {}
     given: Any = request.POST if request.method == "POST" else _given_by(found)
@@ -237,7 +237,7 @@ def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
         ),
         "execute": lambda: dealing.execute_deal(
             deal_id=deal_id,
-            rate=read_number("rate", request.POST.get("rate", "")),
+            rate=read_number(name="rate", text=request.POST.get("rate", "")),
             counterparty_reference=request.POST.get("counterparty_reference", ""),
             actor=person,
         ),
@@ -284,7 +284,7 @@ def _stated(request: HttpRequest, found: Deal) -> dealing.Stated:
         side=given.get("side", ""),
         base_amount=parse_amount(given.get("base_amount", ""), found.base, field="base_amount"),
         quote_amount=parse_amount(given.get("quote_amount", ""), found.quote, field="quote_amount"),
-        rate=read_number("rate", given.get("rate", "")),
+        rate=read_number(name="rate", text=given.get("rate", "")),
         value_date=_day(given.get("value_date", "")) or date.min,
         counterparty_reference=given.get("counterparty_reference", "").strip(),
     )
@@ -322,7 +322,7 @@ def _side(text: str) -> Side:
 
 
 def _rate(text: str) -> Decimal:
-    return read_number("limit_rate", text.strip())
+    return read_number(name="limit_rate", text=text.strip())
 
 
 def _id(name: str, text: str) -> UUID:

@@ -8,7 +8,7 @@ from approvals import selectors as approval_reads
 from approvals import services as approvals
 from core.identity.models import User
 from core.money import Money
-from core.tenancy import Tenant, bound
+from core.tenancy import Tenant, bound, current_tenant_id
 from fx.engine.pairs import parse_pair
 from fx.engine.quotes import Side
 from fx.models import Counterparty, Deal, SettlementInstruction
@@ -155,7 +155,7 @@ def give_instruction(
     bank: Counterparty, currency: str, number: str, clerk: User, other: User
 ) -> SettlementInstruction:
     """Write down where the bank receives a currency, verified by another person."""
-    with bound(clerk.tenant_id, actor=clerk.pk):
+    with bound(current_tenant_id(), actor=clerk.pk):
         listed = beneficiaries.create_beneficiary(
             beneficiary=BeneficiaryIn(
                 name=bank.name,
@@ -169,7 +169,7 @@ def give_instruction(
             ),
             actor=clerk,
         )
-    with bound(clerk.tenant_id, actor=other.pk):
+    with bound(current_tenant_id(), actor=other.pk):
         beneficiaries.verify_beneficiary(beneficiary_id=listed.pk, actor=other)
     return SettlementInstruction.objects.create(
         counterparty=bank, currency=currency, beneficiary=listed

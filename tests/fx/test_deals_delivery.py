@@ -7,6 +7,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from core.api.authentication import access_token
+from core.errors import Invalid
 from core.identity.models import User
 from fx import tasks
 from fx.models import Counterparty, Deal, SettlementInstruction
@@ -208,7 +209,7 @@ def test_a_new_instruction_takes_the_place_of_the_old_one(desk: Desk) -> None:
     account = Beneficiary.objects.get(currency="USD")
     made = counterparties.give_instruction(party=desk.bank, currency="USD", beneficiary=account.pk)
     assert SettlementInstruction.objects.get(currency="USD", is_active=True) == made
-    with pytest.raises(counterparties.Invalid, match="receives USD there, not EUR"):
+    with pytest.raises(Invalid, match="receives USD there, not EUR"):
         counterparties.give_instruction(party=desk.bank, currency="EUR", beneficiary=account.pk)
     another = counterparties.create_counterparty(
         wish=counterparties.CounterpartyIn(code="B2", name="Second Bank", bic="SCNDGB2LXXX")

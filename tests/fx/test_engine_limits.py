@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def market(deal: Terms, mid: str = "", usd: str | None = None) -> Market:
     return Market(quote=quote, usd_per_base=D(usd) if usd else D(1))
 
 
-def rules(deal: Terms, found: Market | None = None, **allowed: object) -> list[Rule]:
+def rules(deal: Terms, found: Market | None = None, **allowed: Any) -> list[Rule]:
     limits = replace(ALLOWED, **allowed)
     return [one.rule for one in breaches(deal, found or market(deal), NOTHING, limits)]
 

@@ -39,7 +39,8 @@ from risk.models import AccountRisk
 from risk.services import measuring
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
-from tests.promises.pooling import make_pools
+from tests.promises.realm_pools import make_pools
+from tests.promises.realm_fx import make_deals
 from tests.treasury.bank import paper
 from treasury.models import (
     BankAccount,
@@ -583,13 +584,13 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         objects |= _forecasts(mark, accounts)
         objects |= _sweeps(mark, digit, accounts)
         objects |= make_pools(mark, digit, accounts, day=TUESDAY.date())
+    objects |= make_deals(tenant, mark, people, accounts)
     objects |= _changes(tenant, mark, people["static_data"])
     drain(tenant=tenant)
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}
     numbers = tuple(account.number for account in accounts.values())
-    objects |= _identity(tenant, people)
-    objects |= _authority(tenant, mark, people)
+    objects |= _identity(tenant, people) | _authority(tenant, mark, people)
     return Realm(
         tenant=tenant,
         mark=mark,

@@ -41,6 +41,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "run_id": "pool_run",
         "lender_id": "lender",
         "borrower_id": "borrower",
+        "deal_id": "deal",
     },
     "pools/<uuid:pool_id>/notional": {"pool_id": "notional_pool"},
     "api/v1/pools/<uuid:pool_id>/notional": {"pool_id": "notional_pool"},

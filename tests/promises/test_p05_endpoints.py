@@ -21,12 +21,14 @@ from core.identity.roles import (
     ALL,
     AUDIT_READERS,
     AUDITOR,
+    DEALER,
     INTEGRATION,
     RISK_OFFICER,
     TENANT_ADMIN,
     TREASURY_MAKER,
 )
 from core.tenancy import bound
+from fx.services.deals import MAKERS as DEALERS
 from integrations.downloads import ROLES_FOR_BYTES
 from integrations.services.mapping import ROLES_FOR_MAPPING
 from tests.promises.access import alike_by_document, spokesmen
@@ -80,6 +82,8 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "proposals/new": MAKERS,
     "proposals/uploads": MAKERS,
     "proposals/<uuid:proposal_id>/amend": (TREASURY_MAKER,),
+    "fx/deals/new": DEALERS,
+    "fx/deals/<uuid:deal_id>/change": (DEALER,),
     "beneficiaries/new": KEEPERS,
     "beneficiaries/<uuid:beneficiary_id>/change": KEEPERS,
     "authority": AUTHORITY_READERS,
@@ -103,6 +107,17 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "cancel": {"reason": "mistake"},
     "close": {"findings": "it was needed", "note": "looked into"},
     "rearm": {"reason": "more was needed"},
+    "execute": {"rate": "85", "counterparty_reference": "theirs"},
+    "fail": {"reason": "no money came"},
+    "confirm": {
+        "pair": "USD/INR",
+        "side": "SELL",
+        "base_amount": "1.00",
+        "quote_amount": "85.00",
+        "rate": "85",
+        "value_date": "2026-11-19",
+        "counterparty_reference": "theirs",
+    },
     "ack": {"status": "ACK", "bank_ref": "a reference"},
 }
 ROUTES: Final = [

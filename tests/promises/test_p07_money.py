@@ -302,6 +302,8 @@ SIGNED: Final = {
     "treasury_poolpair.rate": "money may cost something to keep",
     "treasury_intercompanyentry.rate": "money may cost something to keep",
     "treasury_newestbalance.balance": "an account may be overdrawn",
+    "fx_exposurealarm.prefunded": "accounts may be overdrawn",
+    "fx_exposurealarm.hedged": "more may have been sold than bought",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.

@@ -47,7 +47,7 @@ class Alert:
 
 def _risk(facts: dict[str, Any]) -> tuple[str, str, str, str]:
     severity = str(facts.get("severity", "medium")).upper()
-    pages = {"fx.rate": "fx:rates", "fx.deal": "fx:deals"}
+    pages = {"fx.rate": "fx:rates", "fx.deal": "fx:deals", "fx.exposure": "fx:exposure"}
     page = pages.get(str(facts.get("subject_type")), "treasury:transfers")
     return severity, str(facts.get("title", "")), str(facts.get("detail", "")), page
 

@@ -101,6 +101,7 @@ ENTRIES: Final = (
         keys="g s",
     ),
     Entry(heading="Cash", title="Risk", url_name="risk:overview", icon="scale", keys="g i"),
+    Entry(heading="FX", title="Exposure", url_name="fx:exposure", icon="scale", keys="g 3"),
     Entry(heading="FX", title="Deals", url_name="fx:deals", icon="list", keys="g 1"),
     Entry(heading="FX", title="Rates", url_name="fx:rates", icon="chart", keys="g 2"),
     Entry(

@@ -1,0 +1,62 @@
+"""Foreign exchange of a realm: a source, a rate, a bank to deal with, and a deal."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from core import clock
+from core.identity.models import User
+from core.money import Money
+from core.tenancy import bound
+from fx.engine.pairs import parse_pair
+from fx.engine.quotes import Side
+from fx.services import counterparties, deals, sources
+from fx.services import rates as fx_rates
+from treasury.models import BankAccount
+from treasury.services import beneficiaries
+
+
+def make_deals(
+    tenant: UUID, mark: str, people: dict[str, User], accounts: dict[str, BankAccount]
+) -> dict[str, str]:
+    """Let rates come in, and a dealer write a deal with a bank of theirs down."""
+    keeper, back_office = people["static_data"], people["back_office"]
+    with bound(tenant, actor=keeper.pk):
+        sources.install_usual_sources()
+        rate = fx_rates.RateIn(
+            row=1,
+            pair=parse_pair("USD/INR"),
+            bid=Decimal("84.99"),
+            ask=Decimal("85.01"),
+            as_of=clock.now() - timedelta(minutes=1),
+        )
+        origin = fx_rates.Origin(
+            source=sources.FEED, name=f"{mark} feed", data=b"1", received_from=mark
+        )
+        fx_rates.record_rates(origin=origin, rates=[rate])
+        party = counterparties.create_counterparty(
+            wish=counterparties.CounterpartyIn(code=mark, name=f"{mark} Bank", bic="DEALGB2LXXX")
+        )
+        paid = beneficiaries.BeneficiaryIn(
+            name=f"{mark} Bank", currency="USD", number="5020000017", bank_bic="DEALGB2LXXX",
+            bank_name=f"{mark} Bank", clearing_code="021000021", town=mark, country="GB",
+        )  # fmt: skip
+        account = beneficiaries.create_beneficiary(beneficiary=paid, actor=keeper)
+    with bound(tenant, actor=back_office.pk):
+        beneficiaries.verify_beneficiary(beneficiary_id=account.pk, actor=back_office)
+    with bound(tenant, actor=people["dealer"].pk):
+        counterparties.give_instruction(party=party, currency="USD", beneficiary=account.pk)
+        made = deals.capture_deal(
+            draft=deals.DealIn(
+                counterparty=party.pk,
+                pair=parse_pair("USD/INR"),
+                side=Side.SELL,
+                dealt=Money(Decimal("1000.00"), "USD"),
+                limit_rate=Decimal("85.0000"),
+                pay_account=accounts["dollars"].pk,
+                receive_account=accounts["payout"].pk,
+                why=f"{mark} rupees",
+            ),
+            maker=people["dealer"],
+        )
+    return {"deal": str(made.pk)}
