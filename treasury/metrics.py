@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from core import clock
 from core.tenancy import bound, tenant_ids
 from treasury.models import RiskReading, SweepOrder, SweepState, Task
-from treasury.services.sweeps.deciding import observe
+from treasury.services.sweeps.watching import observe
 
 
 class OpenTasks(Collector):

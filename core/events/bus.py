@@ -74,6 +74,11 @@ def handler_for(topic: str, consumer: str) -> Handler | None:
     return _handlers.get(topic, {}).get(consumer)
 
 
+def consumers_of(topic: str) -> tuple[str, ...]:
+    """Return who has subscribed to `topic`, for writers of whole sets of events."""
+    return tuple(_handlers.get(topic, {}))
+
+
 def jsonable(value: Any) -> Any:
     """Return `value` as JSON can carry it: decimals, ids and times as text."""
     plain: Any

@@ -11,7 +11,9 @@ from treasury.guards import (
     days,
     periods,
     recalls,
+    reported_batches,
     sealing,
+    sweep_batches,
     sweeps,
 )
 
@@ -287,6 +289,7 @@ DAYS = days.FUNCTIONS_BEFORE + days.KEEPING + days.FILL
 PERIODS = periods.QUESTIONS + periods.ACCEPTANCE + days.FUNCTIONS_BEFORE
 NEWEST = days.FUNCTIONS + days.NEWEST
 SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
+SWEEP_BATCHES = _BODIES_ARE_CHECKED_LATER + reported_batches.ARRIVING + sweep_batches.SWEEP_BATCHES
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
