@@ -115,7 +115,6 @@ def publish(event: Event) -> UUID:
     cause = _cause.get()
     event_id = uuid7()
     moment = clock.now()
-    tenant = current_tenant_id()
     row = OutboxEvent.objects.create(
         id=event_id,
         topic=event.topic,
@@ -133,10 +132,15 @@ def publish(event: Event) -> UUID:
     ]
     if waiting:
         Delivery.objects.bulk_create(waiting)
+    wake_relay()
+    return event_id
+
+
+def wake_relay() -> None:
+    """Have the commit tell the relay that there are events; once for a transaction."""
     if _is_first_of_its_transaction():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
-    return event_id
+            cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(current_tenant_id())])
 
 
 def _is_first_of_its_transaction() -> bool:

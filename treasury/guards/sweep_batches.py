@@ -9,6 +9,8 @@ the statement that uses it proves that its ground has not changed since.
 """
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
+# One plan for one account or five hundred: planning anew costs more than deciding.
+_PLANNED = f"{_PATH} SET plan_cache_mode = force_generic_plan"
 
 # Which versions of policies, products and calendar days a plan was made from. A row that is written
 # again has another xmin, so what was changed and changed back is another ground too.
@@ -184,7 +186,7 @@ CREATE OR REPLACE FUNCTION treasury_decide_sweeps(
 RETURNS TABLE (
     account uuid, what text, why text, decision uuid, order_id text, result text, branch text,
     reason text, product text, amount numeric)
-LANGUAGE plpgsql {_PATH} AS $$
+LANGUAGE plpgsql {_PLANNED} AS $$
 #variable_conflict use_variable
 DECLARE
     wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;

@@ -323,8 +323,8 @@ def _plain(row: dict[str, Any]) -> str:
 
 def by_batch(accounts: Sequence[UUID], sweeping: Sweeping) -> Batch:
     """Decide in one statement, then let the services decide what was handed over."""
-    window = sweeping.window()
-    batch = sweeps.decide_many(accounts=accounts, window=window, now=clock.now())
+    batch = sweeps.decide_many(accounts=accounts, now=clock.now())
+    assert batch.window == sweeping.window()
     by_services([one.account for one in batch.handed_over], sweeping)
     return batch
 
@@ -382,5 +382,5 @@ def test_a_batch_writes_the_rows_of_the_services(
         ]
         if world.earlier:
             by_services(swept[:2], sweeping)
-        batching.forget_plans()
+        batching.forget_plan()
         both_ways(swept, sweeping)

@@ -3,26 +3,26 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from core.events.bus import wake_relay
 from core.ids import uuid7_texts
 from core.tenancy.context import current_tenant_id
-from treasury.engine.sweep_windows import Window
+from treasury.engine.sweep_windows import SAFETY, Window
+from treasury.selectors import sweeps as reads
 from treasury.selectors.sweep_plans import Plan, make_plan
 from treasury.services.sweeps import watching
 
 # Whatever has arrived, but never more than this in one commit.
 BATCH_MAX: Final = 500
 _IDS_EACH: Final = 4
-_PLANS_MAX: Final = 100
+_TRIES_MAX: Final = 2
 _DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[])"
-# Plans of one process; the statement that uses one proves that its ground is still the same.
-_plans: dict[tuple[UUID, datetime], Plan] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,58 +51,78 @@ class HandedOver:
 class Batch:
     """What came of a batch, the accounts in the order in which they were decided."""
 
+    window: Window
     settled: tuple[Settled, ...] = ()
     handed_over: tuple[HandedOver, ...] = ()
 
 
-def plan_for(window: Window) -> Plan:
-    """Return the window's plan, made when it is first asked for."""
-    key = (current_tenant_id(), window.cutoff)
-    found = _plans.get(key)
-    if found is None or found.window != window:
-        found = make_plan(window=window)
-        while len(_plans) >= _PLANS_MAX:
-            _plans.pop(next(iter(_plans)))
-        if not found.refusal:
-            _plans[key] = found
-    return found
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A plan of this process, and since when its window has been the next one."""
+
+    since: datetime
+    plan: Plan
 
 
-def forget_plans() -> None:
-    """Let every plan be made again, as in a process that has just begun."""
-    _plans.clear()
+# The statement that uses a kept plan proves that the ground it was made from is still the same.
+_kept: dict[UUID, _Kept] = {}
 
 
-def forget_plan(window: Window) -> None:
-    """Let the window's plan be made again."""
-    _plans.pop((current_tenant_id(), window.cutoff), None)
+def next_plan(*, now: datetime) -> Plan:
+    """Return the plan of the window that is decided next; kept while that is the next one."""
+    tenant = current_tenant_id()
+    kept = _kept.get(tenant)
+    if kept is None or not kept.since <= now < kept.plan.window.cutoff - SAFETY:
+        kept = _Kept(now, make_plan(window=reads.next_window(now=now)))
+        if not kept.plan.refusal:
+            _kept[tenant] = kept
+    return kept.plan
+
+
+def forget_plan() -> None:
+    """Let the bound tenant's plan be made again, as in a process that has just begun."""
+    _kept.pop(current_tenant_id(), None)
 
 
 @transaction.atomic
-def decide_many(*, accounts: Sequence[UUID], window: Window, now: datetime) -> Batch:
-    """Decide accounts for a window, at most `BATCH_MAX`; name those that the services decide.
+def decide_many(
+    *, accounts: Sequence[UUID], now: datetime, within: timedelta | None = None
+) -> Batch:
+    """Decide accounts for the next window, at most `BATCH_MAX`; name what services must decide.
 
-    Accounts that no mandate in force lets sweep are left out.
+    Accounts that no mandate in force lets sweep are left out. With `within`, nothing is decided
+    before the window is as near as that.
+
+    Raises:
+        CalendarUnknown: the calendar of dollars is not installed.
+        CalendarCoverageError: it does not reach that day.
     """
     began = time.perf_counter()
     listed = list(dict.fromkeys(accounts))
-    for _ in range(2):
-        plan = plan_for(window)
+    for _ in range(_TRIES_MAX):
+        plan = next_plan(now=now)
+        if not listed or (within is not None and plan.window.cutoff - now > within):
+            return Batch(window=plan.window)
         if plan.refusal:
-            return Batch(
-                handed_over=tuple(HandedOver(account=one, why=plan.refusal) for one in listed)
-            )
+            return _all_handed_over(listed, plan.window, plan.refusal)
         ids = uuid7_texts(_IDS_EACH * len(listed))
         with connection.cursor() as cursor:
             cursor.execute(_DECIDE, [plan.text, listed, now, ids])
             rows = cursor.fetchall()
         if not rows or rows[0][1] != "OLD_PLAN":
-            return _told(rows, seconds=time.perf_counter() - began)
-        forget_plan(window)
-    return Batch(handed_over=tuple(HandedOver(account=one, why="CHANGING") for one in listed))
+            if any(row[4] for row in rows):
+                wake_relay()
+            return _told(rows, plan.window, seconds=time.perf_counter() - began)
+        forget_plan()
+    return _all_handed_over(listed, reads.next_window(now=now), "CHANGING")
 
 
-def _told(rows: Sequence[tuple[UUID, ...]], *, seconds: float) -> Batch:
+def _all_handed_over(accounts: Sequence[UUID], window: Window, why: str) -> Batch:
+    listed = tuple(HandedOver(account=one, why=why) for one in accounts)
+    return Batch(window=window, handed_over=listed)
+
+
+def _told(rows: Sequence[tuple[Any, ...]], window: Window, *, seconds: float) -> Batch:
     """Say in the log, and to who watches, what was decided."""
     settled, handed_over = [], []
     for account, what, why, decision, *facts in rows:
@@ -123,4 +143,4 @@ def _told(rows: Sequence[tuple[UUID, ...]], *, seconds: float) -> Batch:
         settled.append(one)
         if decision is not None:
             watching.tell_decided(one, seconds=seconds)
-    return Batch(settled=tuple(settled), handed_over=tuple(handed_over))
+    return Batch(window=window, settled=tuple(settled), handed_over=tuple(handed_over))

@@ -48,23 +48,25 @@ def decide_window(*, tenant: UUID, one_by_one: bool = False) -> list[Decided]:
         return decide_alone(tenant=tenant, accounts=accounts, window=window)
     found = []
     for start in range(0, len(accounts), BATCH_MAX):
-        some = accounts[start : start + BATCH_MAX]
-        batch = decide_together(tenant=tenant, accounts=some, window=window)
-        found.extend(_decided(tenant, batch, window))
+        batch = decide_together(tenant=tenant, accounts=accounts[start : start + BATCH_MAX])
+        found.extend(_decided(tenant, batch))
         handed = [one.account for one in batch.handed_over]
-        found.extend(decide_alone(tenant=tenant, accounts=handed, window=window))
+        found.extend(decide_alone(tenant=tenant, accounts=handed, window=batch.window))
     return found
 
 
-def decide_together(*, tenant: UUID, accounts: Sequence[UUID], window: Window) -> Batch:
+def decide_together(*, tenant: UUID, accounts: Sequence[UUID]) -> Batch:
     """Decide up to `BATCH_MAX` accounts in one commit; what the database refuses is handed over."""
     try:
         with bound(tenant, actor=ACTOR):
-            return decide_many(accounts=accounts, window=window, now=clock.now())
+            return decide_many(accounts=accounts, now=clock.now())
     except DatabaseError as refusal:
         code = type(refusal).__name__
         logger.warning("sweep_batch_refused", accounts=len(accounts), code=code)
-        return Batch(handed_over=tuple(HandedOver(account=one, why=code) for one in accounts))
+        with bound(tenant, actor=ACTOR):
+            window = reads.next_window(now=clock.now())
+        handed = tuple(HandedOver(account=one, why=code) for one in accounts)
+        return Batch(window=window, handed_over=handed)
 
 
 def decide_alone(*, tenant: UUID, accounts: Sequence[UUID], window: Window) -> list[Decided]:
@@ -83,19 +85,19 @@ def decide_alone(*, tenant: UUID, accounts: Sequence[UUID], window: Window) -> l
     return found
 
 
-def _decided(tenant: UUID, batch: Batch, window: Window) -> list[Decided]:
+def _decided(tenant: UUID, batch: Batch) -> list[Decided]:
     """Return what a batch decided as the services would."""
     if not batch.settled:
         return []
     accounts = [one.account for one in batch.settled]
     new = {one.decision for one in batch.settled if one.decision is not None}
     with bound(tenant, actor=ACTOR):
-        newest = SweepDecision.objects.filter(account__in=accounts, cutoff_at=window.cutoff)
+        newest = SweepDecision.objects.filter(account__in=accounts, cutoff_at=batch.window.cutoff)
         decisions = {
             row.account_id: row
             for row in newest.select_related("account").order_by("account_id", "sequence")
         }
-        standing = SweepOrder.objects.filter(account__in=accounts, cutoff_at=window.cutoff)
+        standing = SweepOrder.objects.filter(account__in=accounts, cutoff_at=batch.window.cutoff)
         orders = {
             row.account_id: row
             for row in standing.exclude(state=SweepState.FAILED)
