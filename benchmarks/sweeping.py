@@ -97,7 +97,7 @@ class _Bench:
                     report = self._event(place)
                     recorded = reported.record_balance(balance=report)
                     account = BankAccount.objects.select_related("entity", "bank").get(
-                        pk=recorded.statement.account_id
+                        pk=recorded.account_id
                     )
                     window = reads.next_window(now=clock.now())
                     sweeps.decide_account(account=account, window=window)

@@ -1,5 +1,5 @@
 """Events: written to an outbox with the change that caused them, handled once per consumer."""
 
-from core.events.bus import Envelope, Event, publish, subscribe
+from core.events.bus import Envelope, Event, publish, subscribe, subscribe_many
 
-__all__ = ["Envelope", "Event", "publish", "subscribe"]
+__all__ = ["Envelope", "Event", "publish", "subscribe", "subscribe_many"]

@@ -1,6 +1,6 @@
 """Publish and subscribe. Publishing writes rows; nothing leaves the process before the commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -54,8 +54,10 @@ class Envelope:
 
 
 Handler = Callable[[Envelope], None]
+ManyHandler = Callable[[Sequence[Envelope]], None]
 
 _handlers: dict[str, dict[str, Handler]] = {}
+_many: dict[str, dict[str, ManyHandler]] = {}
 _cause: ContextVar[Envelope | None] = ContextVar("event_cause", default=None)
 
 
@@ -67,6 +69,29 @@ def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+def subscribe_many(topic: str, *, consumer: str) -> Callable[[ManyHandler], ManyHandler]:
+    """Register a handler that takes whatever has arrived of `topic`, oldest first, in one commit.
+
+    At most one event of an aggregate is among them. When it fails, each is tried by itself.
+    """
+
+    def register(handler: ManyHandler) -> ManyHandler:
+        _many.setdefault(topic, {})[consumer] = handler
+        subscribe(topic, consumer=consumer)(lambda envelope: handler([envelope]))
+        return handler
+
+    return register
+
+
+def many_consumers() -> list[tuple[str, str, ManyHandler]]:
+    """Return topic, consumer and handler of everyone who takes many events at once."""
+    return [
+        (topic, consumer, handler)
+        for topic, found in _many.items()
+        for consumer, handler in found.items()
+    ]
 
 
 def handler_for(topic: str, consumer: str) -> Handler | None:

@@ -9,11 +9,12 @@ the statement that uses it proves that its ground has not changed since.
 """
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
-# One plan for one account or five hundred: planning anew costs more than deciding.
-_PLANNED = f"{_PATH} SET plan_cache_mode = force_generic_plan"
+# One plan for one account or five hundred: planning anew costs more than deciding. It is made for
+# tables that grow: what was small when a connection planned is not read from end to end later.
+_PLANNED = f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
 
 # Which versions of policies, products and calendar days a plan was made from. A row that is written
-# again has another xmin, so what was changed and changed back is another ground too.
+# again has another xmin or ctid, so what was changed and changed back is another ground too.
 GROUND = f"""
 CREATE OR REPLACE FUNCTION treasury_sweep_ground(
     keys text[], codes text[], first_day date, last_day date) RETURNS text
@@ -23,15 +24,16 @@ LANGUAGE sql STABLE {_PATH} AS $$
            FROM unnest(keys) k(key) LEFT JOIN LATERAL (
                 SELECT p.version FROM core_policyversion p WHERE p.key = k.key
                  ORDER BY p.version DESC LIMIT 1) v ON true),
-        (SELECT string_agg(p.id || ':' || p.xmin, ',' ORDER BY p.id) FROM treasury_sweepproduct p),
-        (SELECT string_agg(e.id || ':' || e.xmin, ',' ORDER BY e.id)
+        (SELECT string_agg(p.id || ':' || p.xmin || p.ctid, ',' ORDER BY p.id)
+           FROM treasury_sweepproduct p),
+        (SELECT string_agg(e.id || ':' || e.xmin || e.ctid, ',' ORDER BY e.id)
            FROM treasury_sweepeligibility e),
-        (SELECT string_agg(c.id || ':' || c.xmin, ',' ORDER BY c.id)
+        (SELECT string_agg(c.id || ':' || c.xmin || c.ctid, ',' ORDER BY c.id)
            FROM calendars_calendar c WHERE c.code = ANY(codes)),
-        (SELECT string_agg(w.id || ':' || w.xmin, ',' ORDER BY w.id)
+        (SELECT string_agg(w.id || ':' || w.xmin || w.ctid, ',' ORDER BY w.id)
            FROM calendars_weekendrule w JOIN calendars_calendar c ON c.id = w.calendar_id
           WHERE c.code = ANY(codes)),
-        (SELECT string_agg(h.id || ':' || h.xmin, ',' ORDER BY h.id)
+        (SELECT string_agg(h.id || ':' || h.xmin || h.ctid, ',' ORDER BY h.id)
            FROM calendars_holiday h JOIN calendars_calendar c ON c.id = h.calendar_id
           WHERE c.code = ANY(codes) AND h.date BETWEEN first_day AND last_day)))
 $$;

@@ -1,7 +1,7 @@
 """Reads of sweeps: what a decision rests on, and what was decided and ordered."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -125,6 +125,13 @@ def swept_accounts(*, on: date) -> QuerySet[BankAccount]:
         )
         .order_by("label")
     )
+
+
+def with_mandate(accounts: Sequence[UUID]) -> list[UUID]:
+    """Return those of the accounts that any active mandate names, in the order given."""
+    active = SweepMandate.objects.filter(account__in=set(accounts), is_active=True)
+    named = set(active.values_list("account", flat=True))
+    return [one for one in dict.fromkeys(accounts) if one in named]
 
 
 def mandate_used(*, mandate: SweepMandate, on: date) -> Decimal:

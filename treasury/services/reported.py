@@ -57,7 +57,8 @@ class ReportedBalance:
 class Recorded:
     """Where it was recorded, whether it is new, and whether it is the newest we have."""
 
-    statement: Statement
+    statement_id: UUID
+    account_id: UUID
     is_new: bool
     is_newest: bool
 
@@ -99,7 +100,31 @@ def record_balance(*, balance: ReportedBalance) -> Recorded:
     is_newest = newest is not None and newest.statement_id == row.pk
     if known is None and is_newest:
         tell_balance(account)
-    return Recorded(statement=row, is_new=known is None, is_newest=is_newest)
+    return Recorded(
+        statement_id=row.pk,
+        account_id=row.account_id,
+        is_new=known is None,
+        is_newest=is_newest,
+    )
+
+
+def report_balance(*, balance: ReportedBalance) -> Recorded:
+    """Record a reported balance as `record_balance` does, in one statement where it is new.
+
+    Raises:
+        AccountUnknown: no account of ours has this number and currency.
+        Invalid: more decimals than the currency has, or an instant in the future.
+        BalanceConflict: the event id was used for another balance.
+    """
+    (told,) = record_balances(balances=[balance])
+    if told.why or told.statement_id is None or told.account_id is None:
+        return record_balance(balance=balance)
+    return Recorded(
+        statement_id=told.statement_id,
+        account_id=told.account_id,
+        is_new=True,
+        is_newest=told.is_newest,
+    )
 
 
 def _check(balance: ReportedBalance, now: datetime) -> None:

@@ -8,6 +8,7 @@ from treasury.services.sweeps.replaying import Replay, replay_decision, replay_r
 from treasury.services.sweeps.rounds import (
     DECIDE_BEFORE,
     decide_alone,
+    decide_arrived,
     decide_sweeps,
     decide_together,
     decide_window,
@@ -40,6 +41,7 @@ __all__ = [
     "answer_order",
     "decide_account",
     "decide_alone",
+    "decide_arrived",
     "decide_many",
     "decide_sweeps",
     "decide_together",

@@ -49,7 +49,7 @@ class HandedOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What came of a batch, the accounts in the order in which they were decided."""
+    """What came of a batch, in the order in which it was decided: handed over is what is left."""
 
     window: Window
     settled: tuple[Settled, ...] = ()
@@ -99,6 +99,7 @@ def decide_many(
     """
     began = time.perf_counter()
     listed = list(dict.fromkeys(accounts))
+    place = {account: number for number, account in enumerate(listed)}
     for _ in range(_TRIES_MAX):
         plan = next_plan(now=now)
         if not listed or (within is not None and plan.window.cutoff - now > within):
@@ -108,7 +109,7 @@ def decide_many(
         ids = uuid7_texts(_IDS_EACH * len(listed))
         with connection.cursor() as cursor:
             cursor.execute(_DECIDE, [plan.text, listed, now, ids])
-            rows = cursor.fetchall()
+            rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
         if not rows or rows[0][1] != "OLD_PLAN":
             if any(row[4] for row in rows):
                 wake_relay()

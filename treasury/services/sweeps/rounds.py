@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from core import clock
 from core.errors import DomainError
@@ -55,34 +55,67 @@ def decide_window(*, tenant: UUID, one_by_one: bool = False) -> list[Decided]:
     return found
 
 
+@transaction.atomic
+def decide_arrived(*, accounts: Sequence[UUID]) -> Batch | None:
+    """Decide accounts whose balance just arrived, where their window is near; all in one commit.
+
+    What is handed over, or refused by the database as a whole, the services decide one by one.
+
+    Raises:
+        CalendarUnknown: the calendar of dollars is not installed.
+        CalendarCoverageError: it does not reach the window's day.
+    """
+    listed = reads.with_mandate(accounts)
+    if not listed:
+        return None
+    now = clock.now()
+    try:
+        batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE)
+    except DatabaseError as refusal:
+        batch = _refused(listed, refusal)
+    for one in batch.handed_over:
+        _decide_alone(one.account, batch.window)
+    return batch
+
+
 def decide_together(*, tenant: UUID, accounts: Sequence[UUID]) -> Batch:
     """Decide up to `BATCH_MAX` accounts in one commit; what the database refuses is handed over."""
     try:
         with bound(tenant, actor=ACTOR):
             return decide_many(accounts=accounts, now=clock.now())
     except DatabaseError as refusal:
-        code = type(refusal).__name__
-        logger.warning("sweep_batch_refused", accounts=len(accounts), code=code)
         with bound(tenant, actor=ACTOR):
-            window = reads.next_window(now=clock.now())
-        handed = tuple(HandedOver(account=one, why=code) for one in accounts)
-        return Batch(window=window, handed_over=handed)
+            return _refused(accounts, refusal)
+
+
+def _refused(accounts: Sequence[UUID], refusal: DatabaseError) -> Batch:
+    code = type(refusal).__name__
+    logger.warning("sweep_batch_refused", accounts=len(accounts), code=code)
+    handed = tuple(HandedOver(account=one, why=code) for one in accounts)
+    return Batch(window=reads.next_window(now=clock.now()), handed_over=handed)
 
 
 def decide_alone(*, tenant: UUID, accounts: Sequence[UUID], window: Window) -> list[Decided]:
     """Decide accounts by the services, each in its own transaction."""
     found = []
     for pk in accounts:
-        try:
-            with bound(tenant, actor=ACTOR):
-                account = BankAccount.objects.select_related("entity", "bank").get(pk=pk)
-                found.append(decide_account(account=account, window=window))
-        except (DomainError, DatabaseError) as refusal:
-            code = getattr(refusal, "code", type(refusal).__name__)
-            logger.warning("sweep_undecided", account=str(pk), code=code)
-            with bound(tenant, actor=ACTOR):
-                _tell_undecided(pk, window, refusal)
+        with bound(tenant, actor=ACTOR):
+            decided = _decide_alone(pk, window)
+        if decided is not None:
+            found.append(decided)
     return found
+
+
+def _decide_alone(pk: UUID, window: Window) -> Decided | None:
+    """Decide one account; what cannot be decided becomes a task."""
+    account = BankAccount.objects.select_related("entity", "bank").get(pk=pk)
+    try:
+        return decide_account(account=account, window=window)
+    except (DomainError, DatabaseError) as refusal:
+        code = getattr(refusal, "code", type(refusal).__name__)
+        logger.warning("sweep_undecided", account=str(pk), code=code)
+        _tell_undecided(account, window, refusal)
+    return None
 
 
 def _decided(tenant: UUID, batch: Batch) -> list[Decided]:
@@ -114,13 +147,14 @@ def _decided(tenant: UUID, batch: Batch) -> list[Decided]:
     ]
 
 
-def _tell_undecided(account: UUID, window: Window, refusal: DomainError | DatabaseError) -> None:
-    label = BankAccount.objects.get(pk=account).label
+def _tell_undecided(
+    account: BankAccount, window: Window, refusal: DomainError | DatabaseError
+) -> None:
     tasks.open_task(
         task=tasks.TaskIn(
             kind=UNDECIDED,
-            key=f"{account} {_minute(window.cutoff)}",
-            title=f"{label}: the sweep could not be decided",
+            key=f"{account.pk} {_minute(window.cutoff)}",
+            title=f"{account.label}: the sweep could not be decided",
             detail=getattr(refusal, "message", "The database refused the decision or its order."),
         )
     )
