@@ -1,7 +1,8 @@
 """A feed of balances in a process of its own: what is due by now is recorded in one commit.
 
-Arguments: a JSON object with `tenant`, `rate` (events a second), `seconds`, `start` (Unix time of
-the first one), `sweeping` and `quiet` (how many accounts of each kind) and `offset` (clock file).
+Argument: a JSON object with `tenant`, `rate` (events a second), `seconds`, `sweeping` and `quiet`
+(how many accounts of each kind; one more warms the connection) and `offset` (clock file). It says
+`ready`, and begins when a line comes in.
 The balance's own instant is when it was due, so that whoever decides on it can tell how long that
 took, waiting included: an open loop.
 """
@@ -9,7 +10,7 @@ took, waiting included: an open loop.
 import json
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 BATCH_MAX = 500
 SWEEPING_EACH = 10
+WARMING = 8
 
 
 def main(wish: dict[str, Any]) -> None:
@@ -31,8 +33,28 @@ def main(wish: dict[str, Any]) -> None:
     from treasury.services import reported
 
     clock.configure(Path(wish["offset"]))
-    shift = timedelta(seconds=json.loads(Path(wish["offset"]).read_text())["offset_seconds"])
-    start = datetime.fromtimestamp(wish["start"], UTC) + shift
+
+    def send(reports: list[reported.ReportedBalance]) -> None:
+        with bound(wish["tenant"], actor="system:feed"):
+            told = reported.record_balances(balances=reports)
+        assert not [one.why for one in told if one.why]
+
+    def event(number: int, account: int, amount: Decimal, at: datetime) -> Any:
+        return reported.ReportedBalance(
+            event_id=f"feed-{number}",
+            account=number_of(account),
+            currency="USD",
+            balance_type="ITAV",
+            amount=amount,
+            as_of=at,
+        )
+
+    for warming in range(WARMING):
+        spare = wish["sweeping"] + wish["quiet"]
+        send([event(-warming, spare, Decimal(warming), clock.now())])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start = clock.now() + timedelta(seconds=0.1)
     total, sent = int(wish["rate"] * wish["seconds"]), 0
     while sent < total:
         due = int((clock.now() - start).total_seconds() * wish["rate"]) + 1
@@ -49,19 +71,9 @@ def main(wish: dict[str, Any]) -> None:
             else:
                 account = wish["sweeping"] + (number - turn) % wish["quiet"]
                 amount = Decimal(4_000_000 + number % 900_000) / 100
-            reports.append(
-                reported.ReportedBalance(
-                    event_id=f"feed-{wish['start']:.0f}-{number}",
-                    account=number_of(account),
-                    currency="USD",
-                    balance_type="ITAV",
-                    amount=amount,
-                    as_of=start + timedelta(seconds=number / wish["rate"]),
-                )
-            )
-        with bound(wish["tenant"], actor="system:feed"):
-            told = reported.record_balances(balances=reports)
-        assert not [one.why for one in told if one.why]
+            at = start + timedelta(seconds=number / wish["rate"])
+            reports.append(event(number + 1, account, amount, at))
+        send(reports)
         sent = until
 
 

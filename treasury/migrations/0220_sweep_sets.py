@@ -65,5 +65,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(DROP, migrations.RunSQL.noop),
+        # The guards of decisions and orders refuse what they refused, and read a record once.
+        migrations.RunSQL(guards.SWEEPS, migrations.RunSQL.noop),
         migrations.RunSQL(guards.SWEEP_BATCHES, migrations.RunSQL.noop),
     ]

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from core import clock
 from core.crypto import blind_index
@@ -116,7 +116,11 @@ def report_balance(*, balance: ReportedBalance) -> Recorded:
         Invalid: more decimals than the currency has, or an instant in the future.
         BalanceConflict: the event id was used for another balance.
     """
-    (told,) = record_balances(balances=[balance])
+    try:
+        (told,) = record_balances(balances=[balance])
+    except IntegrityError:
+        # The same name arrived for another account at the same instant: the service says so.
+        return record_balance(balance=balance)
     if told.why or told.statement_id is None or told.account_id is None:
         return record_balance(balance=balance)
     return Recorded(
