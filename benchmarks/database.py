@@ -70,6 +70,13 @@ def prepare() -> dict[str, str]:
         }
 
 
+def connect() -> None:
+    """Connect a further process to the database that another one has prepared."""
+    django.setup()
+    connection.settings_dict.update(NAME=NAME)
+    settings.DATABASES["default"]["NAME"] = NAME
+
+
 def _conninfo(base: str, name: str = NAME) -> str:
     return make_conninfo(base, dbname=name)
 

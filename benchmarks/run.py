@@ -15,7 +15,10 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.measure import Report, as_json, as_text, machine  # noqa: E402
 
-NAMES = ("parsing", "ingesting", "positions", "pages", "movement", "decisions", "audit", "var")
+NAMES = (
+    "parsing", "ingesting", "positions", "pages", "movement", "decisions", "audit", "var",
+    "sweeping", "sweep_latency",
+)  # fmt: skip
 _WITHOUT_DATABASE = {"parsing", "var"}
 
 
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     wanted = parser.parse_args(arguments)
     names = wanted.only or NAMES
-    facts = machine(None if _WITHOUT_DATABASE.issuperset(names) else _prepare())
+    facts = machine(None if _WITHOUT_DATABASE.issuperset(names) else prepare())
     if not wanted.json:
         print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
     reports: list[Report] = []
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _prepare() -> dict[str, str]:
+def prepare() -> dict[str, str]:
     """Start servers unless somebody did, make a database, and return what it runs on."""
     from tms.run.ephemeral import servers_for_tests
 

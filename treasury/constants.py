@@ -53,3 +53,8 @@ class SweepState(models.TextChoices):
     SENT = "SENT", "sent"
     ACK = "ACK", "acknowledged"
     FAILED = "FAILED", "failed"
+
+
+# What a person looks into while a balance is too old to decide on, and what closes it.
+SWEEP_STALE_TASK: Final = "sweep_balance_stale"
+SWEEP_STALE_ANSWERED: Final = "A fresh balance came."

@@ -27,7 +27,7 @@ from treasury.models import (
     SweepState,
     Task,
 )
-from treasury.services.sweeps.deciding import observe
+from treasury.services.sweeps.watching import observe
 
 
 class OpenTasks(Collector):

@@ -1,5 +1,21 @@
 """Events: written to an outbox with the change that caused them, handled once per consumer."""
 
-from core.events.bus import Envelope, Event, present_trace, publish, subscribe, traced
+from core.events.bus import (
+    Envelope,
+    Event,
+    present_trace,
+    publish,
+    subscribe,
+    subscribe_many,
+    traced,
+)
 
-__all__ = ["Envelope", "Event", "present_trace", "publish", "subscribe", "traced"]
+__all__ = [
+    "Envelope",
+    "Event",
+    "present_trace",
+    "publish",
+    "subscribe",
+    "subscribe_many",
+    "traced",
+]

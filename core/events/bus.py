@@ -1,6 +1,6 @@
 """Publish and subscribe. Publishing writes rows; nothing leaves the process before the commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -55,8 +55,10 @@ class Envelope:
 
 
 Handler = Callable[[Envelope], None]
+ManyHandler = Callable[[Sequence[Envelope]], None]
 
 _handlers: dict[str, dict[str, Handler]] = {}
+_many: dict[str, dict[str, ManyHandler]] = {}
 _cause: ContextVar[Envelope | None] = ContextVar("event_cause", default=None)
 _trace: ContextVar[UUID | None] = ContextVar("event_trace", default=None)
 
@@ -71,9 +73,37 @@ def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def subscribe_many(topic: str, *, consumer: str) -> Callable[[ManyHandler], ManyHandler]:
+    """Register a handler that takes whatever has arrived of `topic`, oldest first, in one commit.
+
+    At most one event of an aggregate is among them. When it fails, each is tried by itself.
+    """
+
+    def register(handler: ManyHandler) -> ManyHandler:
+        _many.setdefault(topic, {})[consumer] = handler
+        subscribe(topic, consumer=consumer)(lambda envelope: handler([envelope]))
+        return handler
+
+    return register
+
+
+def many_consumers() -> list[tuple[str, str, ManyHandler]]:
+    """Return topic, consumer and handler of everyone who takes many events at once."""
+    return [
+        (topic, consumer, handler)
+        for topic, found in _many.items()
+        for consumer, handler in found.items()
+    ]
+
+
 def handler_for(topic: str, consumer: str) -> Handler | None:
     """Return the registered handler, or None when the code no longer knows it."""
     return _handlers.get(topic, {}).get(consumer)
+
+
+def consumers_of(topic: str) -> tuple[str, ...]:
+    """Return who has subscribed to `topic`, for writers of whole sets of events."""
+    return tuple(_handlers.get(topic, {}))
 
 
 def jsonable(value: Any) -> Any:
@@ -136,7 +166,6 @@ def publish(event: Event) -> UUID:
     cause = _cause.get()
     event_id = uuid7()
     moment = clock.now()
-    tenant = current_tenant_id()
     row = OutboxEvent.objects.create(
         id=event_id,
         topic=event.topic,
@@ -154,10 +183,15 @@ def publish(event: Event) -> UUID:
     ]
     if waiting:
         Delivery.objects.bulk_create(waiting)
+    wake_relay()
+    return event_id
+
+
+def wake_relay() -> None:
+    """Have the commit tell the relay that there are events; once for a transaction."""
     if _is_first_of_its_transaction():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(tenant)])
-    return event_id
+            cursor.execute("SELECT pg_notify('tms_outbox', %s)", [str(current_tenant_id())])
 
 
 def _is_first_of_its_transaction() -> bool:

@@ -13,7 +13,7 @@ from core.tenancy.operations import EnforceTenancy
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0110_reset_ends_sessions'),
+        ('core', '0002_guards'),
         ('fx', '0004_deals_guarded'),
     ]
 

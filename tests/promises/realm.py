@@ -39,8 +39,8 @@ from risk.models import AccountRisk
 from risk.services import measuring
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
-from tests.promises.realm_pools import make_pools
 from tests.promises.realm_fx import make_deals
+from tests.promises.realm_pools import make_pools
 from tests.treasury.bank import paper
 from treasury.models import (
     BankAccount,

@@ -107,8 +107,8 @@ class ReportedBalanceIn(serializers.Serializer[Any]):
 class RecordedOut(serializers.Serializer[Any]):
     """What became of a reported balance."""
 
-    statement_id = serializers.UUIDField(source="statement.pk")
-    account_id = serializers.UUIDField(source="statement.account_id")
+    statement_id = serializers.UUIDField()
+    account_id = serializers.UUIDField()
     is_new = serializers.BooleanField()
     is_newest = serializers.BooleanField()
 

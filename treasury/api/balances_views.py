@@ -80,7 +80,7 @@ class BalanceList(APIView):
         given = ReportedBalanceIn(data=request.data)
         given.is_valid(raise_exception=True)
         balance = reported.ReportedBalance(**given.validated_data)
-        recorded = reported.record_balance(balance=balance)
+        recorded = reported.report_balance(balance=balance)
         code = status.HTTP_201_CREATED if recorded.is_new else status.HTTP_200_OK
         return Response(RecordedOut(recorded).data, status=code)
 

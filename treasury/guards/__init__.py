@@ -12,7 +12,9 @@ from treasury.guards import (
     periods,
     pools,
     recalls,
+    reported_batches,
     sealing,
+    sweep_batches,
     sweep_lines,
     sweeps,
 )
@@ -301,6 +303,8 @@ SWEEP_LINES = (
     + sweeps.QUESTIONS
     + sweeps.ORDER
 )
+SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
+SWEEP_BATCHES = _BODIES_ARE_CHECKED_LATER + reported_batches.ARRIVING + sweep_batches.SWEEP_BATCHES
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",

@@ -86,6 +86,11 @@ class Statement(TenantModel):
                 condition=~Q(state="DUPLICATE"),
                 name="statement_version",
             ),
+            models.UniqueConstraint(
+                fields=["tenant", "statement_ref"],
+                condition=Q(source="API") & ~Q(state="DUPLICATE"),
+                name="statement_reported_once",
+            ),
             models.CheckConstraint(
                 name="statement_period_runs_forward",
                 condition=Q(period_start__lte=models.F("period_end")),

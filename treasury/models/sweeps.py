@@ -281,6 +281,14 @@ class SweepOrder(FSMModelMixin, TenantModel):
                 fields=["tenant", "due_at"], condition=Q(state="NEW"), name="sweep_order_due"
             ),
             models.Index(fields=["tenant", "account", "day"], name="sweep_order_of_day"),
+            # What is in a product, or on its way there: every decision writes it down.
+            models.Index(
+                fields=["tenant", "product", "matures_on"],
+                include=["amount"],
+                condition=~Q(settlement="RETURNED")
+                & (~Q(state="FAILED") | Q(late_ack_at__isnull=False)),
+                name="sweep_order_held",
+            ),
         ]
 
     def __str__(self) -> str:

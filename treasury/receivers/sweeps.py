@@ -1,11 +1,19 @@
-"""Sweeps beyond their mandate, as the approvals room decides them."""
+"""Balances that have just arrived, and sweeps beyond their mandate as approvals decides them."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from approvals import registry as approvals
+from core.events import Envelope, subscribe_many
 from treasury.constants import SWEEP_SUBJECT
 from treasury.selectors import sweeps as reads
 from treasury.services import sweeps
+
+
+@subscribe_many("ops.nostro.balance.update", consumer="treasury.sweeps")
+def decide_on_balances(envelopes: Sequence[Envelope]) -> None:
+    """Decide the accounts whose balance arrived while their window is near."""
+    sweeps.decide_arrived(accounts=[UUID(one.payload["account_id"]) for one in envelopes])
 
 
 def _approved(outcome: approvals.SubjectOutcome) -> None:

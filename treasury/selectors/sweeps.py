@@ -1,7 +1,7 @@
 """Reads of sweeps: what a decision rests on, and what was decided and ordered."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -47,8 +47,8 @@ HOUSE_CALENDAR: Final = "FED"
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Overnight money that lands on a long weekend, and a rung that a holiday moves.
 MARGIN_DAYS: Final = 21
-_COMMITTED: Final = (FlowSource.TRANSFER, FlowSource.DEAL)
-_FORECAST: Final = (FlowSource.PAYOUT, FlowSource.PATTERN, FlowSource.FORECAST, FlowSource.MANUAL)
+COMMITTED: Final = (FlowSource.TRANSFER, FlowSource.DEAL)
+FORECAST: Final = (FlowSource.PAYOUT, FlowSource.PATTERN, FlowSource.FORECAST, FlowSource.MANUAL)
 _ZERO: Final = Decimal(0)
 
 
@@ -134,6 +134,13 @@ def swept_accounts(*, on: date) -> QuerySet[BankAccount]:
     )
 
 
+def with_mandate(accounts: Sequence[UUID]) -> list[UUID]:
+    """Return those of the accounts that any active mandate names, in the order given."""
+    active = SweepMandate.objects.filter(account__in=set(accounts), is_active=True)
+    named = set(active.values_list("account", flat=True))
+    return [one for one in dict.fromkeys(accounts) if one in named]
+
+
 def mandate_used(*, mandate: SweepMandate, on: date) -> Decimal:
     """Return what a mandate has let through on a day."""
     nobody = UUID(int=0)
@@ -194,9 +201,8 @@ def inputs_for(
     knob = policy()
     rows = list(SweepProduct.objects.prefetch_related("eligibilities"))
     codes = sorted({HOUSE_CALENDAR, *(row.calendar for row in rows)})
-    tenor = max((row.tenor_days for row in rows), default=0)
-    ahead = max(tenor, knob.ladder_days) + MARGIN_DAYS
-    found = tuple(_closed_days(code, window.day, ahead) for code in codes)
+    ahead = days_ahead(rows, knob)
+    found = tuple(closed_days(code, window.day, ahead) for code in codes)
     return rule.Inputs(
         account=str(account.pk),
         decided_at=now,
@@ -213,7 +219,19 @@ def inputs_for(
     )
 
 
-def _closed_days(code: str, day: date, ahead: int) -> ClosedDays:
+def days_ahead(rows: Iterable[SweepProduct], knob: rule.Policy) -> int:
+    """Return how many days after a window's own a decision has to know."""
+    tenor = max((row.tenor_days for row in rows), default=0)
+    return max(tenor, knob.ladder_days) + MARGIN_DAYS
+
+
+def closed_days(code: str, day: date, ahead: int) -> ClosedDays:
+    """Return a calendar around a window's day, as a record keeps it.
+
+    Raises:
+        CalendarUnknown: it is not installed.
+        CalendarCoverageError: it does not reach far enough.
+    """
     calendar = calendars.calendar_data(code)
     start, end = day - timedelta(days=3), day + timedelta(days=ahead)
     days = (start + timedelta(days=step) for step in range((end - start).days + 1))
@@ -242,10 +260,10 @@ def _money(account: BankAccount, window: Window, knob: rule.Policy, *, now: date
         + stated.booked_since
         + stated.booked_ahead,
         as_of=stated.balance_as_of or NEVER,
-        committed=_outflows(account, _COMMITTED, until=until),
+        committed=_outflows(account, COMMITTED, until=until),
         in_flight=_outflows(account, (FlowSource.SWEEP,), until=None),
         minimum=stated.floor,
-        outflows=_outflows(account, _FORECAST, until=until),
+        outflows=_outflows(account, FORECAST, until=until),
         lowest=lowest,
     )
 
@@ -277,11 +295,17 @@ def _product(
 ) -> rule.Product:
     named = any(one.entity_id == account.entity_id for one in row.eligibilities.all())
     held = _held(on=day, besides=besides).filter(product=row).aggregate(total=Sum("amount"))
+    is_open = row.is_active and (row.for_all_companies or named)
+    return product_facts(row, held=held["total"] or _ZERO, is_open=is_open)
+
+
+def product_facts(row: SweepProduct, *, held: Decimal, is_open: bool) -> rule.Product:
+    """Return a product as the rule takes it."""
     return rule.Product(
         code=row.code,
         kind=ProductKind(row.kind),
         is_green=row.is_green,
-        is_open_to_us=row.is_active and (row.for_all_companies or named),
+        is_open_to_us=is_open,
         terms=ProductTerms(
             kind=ProductKind(row.kind),
             cutoff=row.cutoff_local,
@@ -293,7 +317,7 @@ def _product(
         increment=row.increment,
         minimum=row.minimum,
         cap=row.cap,
-        held=held["total"] or _ZERO,
+        held=held,
         rate=row.rate,
     )
 

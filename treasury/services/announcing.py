@@ -79,7 +79,7 @@ def newest_balance(account: BankAccount, *, before: datetime) -> StatementBalanc
         code__in=HEADLINE_ORDER,
         as_of__lte=before,
     )
-    newest = list(recent.order_by("-as_of")[: len(HEADLINE_ORDER)])
+    newest = list(recent.order_by("-as_of", "-id")[: len(HEADLINE_ORDER)])
     same_time = [one for one in newest if one.as_of == newest[0].as_of]
     return min(same_time, key=lambda one: HEADLINE_ORDER.index(one.code), default=None)
 

@@ -1,19 +1,27 @@
 """Balances that a bank or a feed reports through the API, one at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 
 from core import clock
+from core.crypto import blind_index
 from core.errors import Invalid
+from core.events.bus import consumers_of, wake_relay
+from core.ids import uuid7_texts
 from core.money import parse_amount
 from integrations.codecs.records import AccountRef
+from treasury.engine.numbers import spellings
+from treasury.engine.positions import HEADLINE_ORDER
 from treasury.errors import AccountUnknown, BalanceConflict
+from treasury.events import NostroBalanceUpdate
 from treasury.models import (
     BankAccount,
     Proof,
@@ -27,6 +35,10 @@ from treasury.services.announcing import newest_balance, tell_balance
 
 # The sender's clock may run ahead of ours by this much.
 AHEAD_MAX: Final = timedelta(minutes=5)
+_RECORD: Final = (
+    "SELECT * FROM treasury_record_balances(%s, %s, %s, %s, %s, %s::numeric[], %s, %s, %s, %s, %s,"
+    " %s::uuid[], %s)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +57,20 @@ class ReportedBalance:
 class Recorded:
     """Where it was recorded, whether it is new, and whether it is the newest we have."""
 
-    statement: Statement
+    statement_id: UUID
+    account_id: UUID
     is_new: bool
     is_newest: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSet:
+    """What became of one report of a set; `why` is empty where it is recorded and new."""
+
+    why: str = ""
+    statement_id: UUID | None = None
+    account_id: UUID | None = None
+    is_newest: bool = False
 
 
 @transaction.atomic
@@ -60,9 +83,7 @@ def record_balance(*, balance: ReportedBalance) -> Recorded:
         BalanceConflict: the event id was used for another balance.
     """
     now = clock.now()
-    if balance.as_of > now + AHEAD_MAX:
-        raise Invalid("as_of lies in the future.", field="as_of")
-    parse_amount(f"{balance.amount:f}", balance.currency)
+    _check(balance, now)
     ref = AccountRef(iban=balance.account, currency=balance.currency)
     found = accounts.find_account(ref)
     if found is None:
@@ -79,7 +100,102 @@ def record_balance(*, balance: ReportedBalance) -> Recorded:
     is_newest = newest is not None and newest.statement_id == row.pk
     if known is None and is_newest:
         tell_balance(account)
-    return Recorded(statement=row, is_new=known is None, is_newest=is_newest)
+    return Recorded(
+        statement_id=row.pk,
+        account_id=row.account_id,
+        is_new=known is None,
+        is_newest=is_newest,
+    )
+
+
+def report_balance(*, balance: ReportedBalance) -> Recorded:
+    """Record a reported balance as `record_balance` does, in one statement where it is new.
+
+    Raises:
+        AccountUnknown: no account of ours has this number and currency.
+        Invalid: more decimals than the currency has, or an instant in the future.
+        BalanceConflict: the event id was used for another balance.
+    """
+    try:
+        (told,) = record_balances(balances=[balance])
+    except IntegrityError:
+        # The same name arrived for another account at the same instant: the service says so.
+        return record_balance(balance=balance)
+    if told.why or told.statement_id is None or told.account_id is None:
+        return record_balance(balance=balance)
+    return Recorded(
+        statement_id=told.statement_id,
+        account_id=told.account_id,
+        is_new=True,
+        is_newest=told.is_newest,
+    )
+
+
+def _check(balance: ReportedBalance, now: datetime) -> None:
+    if balance.as_of > now + AHEAD_MAX:
+        raise Invalid("as_of lies in the future.", field="as_of")
+    parse_amount(f"{balance.amount:f}", balance.currency)
+
+
+@transaction.atomic
+def record_balances(*, balances: Sequence[ReportedBalance]) -> list[RecordedSet]:
+    """Record reports in the order given, in one statement; name what the service must look at.
+
+    The rows are those that `record_balance` writes for one after the other. What is not new, what
+    cannot be recorded and what the sender's clock puts ahead of ours is left to it (`why`): it
+    answers, or refuses, by name.
+    """
+    now = clock.now()
+    ready, left = [], {}
+    for place, balance in enumerate(balances):
+        try:
+            _check(balance, now)
+        except Invalid:
+            left[place] = "INVALID"
+            continue
+        if balance.as_of > now:
+            left[place] = "AHEAD"
+        else:
+            ready.append((place, balance))
+    found = {place: RecordedSet(why=why) for place, why in left.items()}
+    rows = _recorded([balance for _, balance in ready], now) if ready else []
+    for number, what, statement_id, account_id, is_newest in rows:
+        found[ready[number - 1][0]] = RecordedSet(
+            why="" if what == "NEW" else what,
+            statement_id=statement_id,
+            account_id=account_id,
+            is_newest=is_newest,
+        )
+    return [found[place] for place in range(len(balances))]
+
+
+def _recorded(
+    balances: Sequence[ReportedBalance], now: datetime
+) -> list[tuple[int, str, UUID | None, UUID | None, bool]]:
+    indexes = [[blind_index(each) for each in spellings(one.account)] for one in balances]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD,
+            [
+                [one.event_id for one in balances],
+                [each[0] for each in indexes],
+                [each[-1] for each in indexes],
+                [one.currency for one in balances],
+                [one.balance_type for one in balances],
+                [one.amount for one in balances],
+                [one.as_of for one in balances],
+                [_digest(one) for one in balances],
+                list(HEADLINE_ORDER),
+                now,
+                now + AHEAD_MAX,
+                uuid7_texts(3 * len(balances)),
+                list(consumers_of(NostroBalanceUpdate.topic)),
+            ],
+        )
+        told = cursor.fetchall()
+        if any(row[4] for row in told):
+            wake_relay()
+    return told
 
 
 def _digest(balance: ReportedBalance) -> str:

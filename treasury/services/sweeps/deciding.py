@@ -1,18 +1,13 @@
 """Decide: gather, apply the rule, keep the record, and make the order; once per window."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
-from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from core import clock, policies
-from core.errors import DomainError
-from core.tenancy import bound
+from treasury.constants import SWEEP_STALE_ANSWERED, SWEEP_STALE_TASK
 from treasury.engine.sweep_records import digest, facts_digest, record_of
 from treasury.engine.sweep_windows import Window
 from treasury.engine.sweeps import Inputs, Outcome, Result, decide
@@ -20,15 +15,9 @@ from treasury.models import BankAccount, Release, SweepDecision, SweepOrder, Swe
 from treasury.policies import ALLOW_INCREMENTAL
 from treasury.selectors import sweeps as reads
 from treasury.services import tasks
-from treasury.services.sweeps import ordering
+from treasury.services.sweeps import ordering, watching
 
 logger = structlog.get_logger(__name__)
-DECIDE_BEFORE: Final = timedelta(minutes=15)
-ACTOR: Final = "system:treasury.sweeps"
-STALE: Final = "sweep_balance_stale"
-UNDECIDED: Final = "sweep_undecided"
-Observer = Callable[[float], None]
-_observers: list[Observer] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,44 +27,6 @@ class Decided:
     decision: SweepDecision
     order: SweepOrder | None
     is_new: bool
-
-
-def observe(observer: Observer) -> Observer:
-    """Have every decision's seconds told to `observer`."""
-    _observers.append(observer)
-    return observer
-
-
-def decide_sweeps(*, tenant: UUID) -> list[Decided]:
-    """Decide the next window of a tenant when it is near; return what was decided."""
-    with bound(tenant, actor=ACTOR):
-        now = clock.now()
-        window = reads.next_window(now=now)
-        if window.cutoff - now > DECIDE_BEFORE or not reads.swept_accounts(on=window.day).exists():
-            return []
-    return decide_window(tenant=tenant)
-
-
-def decide_window(*, tenant: UUID) -> list[Decided]:
-    """Decide the next window of a tenant now, each account in its own transaction.
-
-    An account that cannot be decided becomes a task; the others go on.
-    """
-    with bound(tenant, actor=ACTOR):
-        now = clock.now()
-        window = reads.next_window(now=now)
-        accounts = list(reads.swept_accounts(on=window.day))
-    found = []
-    for account in accounts:
-        try:
-            with bound(tenant, actor=ACTOR):
-                found.append(decide_account(account=account, window=window))
-        except (DomainError, DatabaseError) as refusal:
-            code = getattr(refusal, "code", type(refusal).__name__)
-            logger.warning("sweep_undecided", account=str(account.pk), code=code)
-            with bound(tenant, actor=ACTOR):
-                _tell_undecided(account, window, refusal)
-    return found
 
 
 @transaction.atomic
@@ -115,8 +66,7 @@ def decide_account(*, account: BankAccount, window: Window) -> Decided:
     kept = _keep(account, inputs, outcome, facts=facts, sequence=sequence)
     part = standing.part + (replaced is None) if standing is not None else 1
     made = _act(kept, inputs, outcome, part=part)
-    for observer in _observers:
-        observer(time.perf_counter() - began)
+    watching.observed(seconds=time.perf_counter() - began)
     return Decided(decision=kept, order=made or (None if replaced else standing), is_new=True)
 
 
@@ -135,7 +85,7 @@ def _act(kept: SweepDecision, inputs: Inputs, outcome: Outcome, *, part: int) ->
     if outcome.result is Result.NO_DECISION:
         tasks.open_task(
             task=tasks.TaskIn(
-                kind=STALE,
+                kind=SWEEP_STALE_TASK,
                 key=str(kept.account_id),
                 title=f"{kept.account.label}: no sweep is decided on an old balance",
                 detail=f"The newest balance is of {inputs.money.as_of:%Y-%m-%d %H:%M} UTC; the"
@@ -143,7 +93,9 @@ def _act(kept: SweepDecision, inputs: Inputs, outcome: Outcome, *, part: int) ->
             )
         )
     else:
-        tasks.answer_task(kind=STALE, key=str(kept.account_id), note="A fresh balance came.")
+        tasks.answer_task(
+            kind=SWEEP_STALE_TASK, key=str(kept.account_id), note=SWEEP_STALE_ANSWERED
+        )
     return None
 
 
@@ -209,20 +161,3 @@ def _lock(account: BankAccount, window: Window) -> None:
     key = f"sweep {account.pk} {window.cutoff.isoformat()}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 12))", [key])
-
-
-def _tell_undecided(
-    account: BankAccount, window: Window, refusal: DomainError | DatabaseError
-) -> None:
-    tasks.open_task(
-        task=tasks.TaskIn(
-            kind=UNDECIDED,
-            key=f"{account.pk} {_minute(window.cutoff)}",
-            title=f"{account.label}: the sweep could not be decided",
-            detail=getattr(refusal, "message", "The database refused the decision or its order."),
-        )
-    )
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%MZ}"

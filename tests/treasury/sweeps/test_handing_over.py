@@ -1,0 +1,225 @@
+"""What a batch leaves to the services, and what happens when something changes beside it."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from core import clock
+from core.events.drain import drain
+from tests.treasury.movement.conftest import put_balance
+from tests.treasury.sweeps.conftest import (
+    QUARTER_PAST,
+    Sweeping,
+    make_mandate,
+    read_risk,
+    set_policy,
+)
+from treasury import policies as knobs
+from treasury.models import SweepDecision, SweepMandate, SweepOrder, SweepProduct, Task
+from treasury.services import reported, sweeps
+from treasury.services.sweeps import batching
+
+D = Decimal
+
+
+def decide(sweeping: Sweeping, *more: UUID) -> sweeps.Batch:
+    """Decide the account, and more of them, in one statement."""
+    return sweeps.decide_many(accounts=[sweeping.account.pk, *more], now=clock.now())
+
+
+def why_handed_over(batch: sweeps.Batch) -> list[str]:
+    return [one.why for one in batch.handed_over]
+
+
+def _unsigned(sweeping: Sweeping) -> None:
+    sweeping.decide()
+    put_balance(sweeping.account, "900000.00", at=QUARTER_PAST + timedelta(microseconds=2))
+
+
+def _stale(sweeping: Sweeping) -> None:
+    set_policy(knobs.MAX_BALANCE_AGE_MINUTES, 1)
+
+
+def _beyond(sweeping: Sweeping) -> None:
+    SweepMandate.objects.filter(pk=sweeping.mandate.pk).update(order_max=D(100))
+
+
+def _large(sweeping: Sweeping) -> None:
+    put_balance(sweeping.account, "1000000000000.00", at=clock.now())
+
+
+def _fractions(sweeping: Sweeping) -> None:
+    SweepProduct.objects.filter(pk=sweeping.overnight.pk).update(increment=D("0.0007"))
+    read_risk(sweeping.account, "11")
+
+
+def _negative(sweeping: Sweeping) -> None:
+    SweepProduct.objects.filter(pk=sweeping.note.pk).update(rate=D("-0.01"))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "why"),
+    [
+        (_unsigned, "UNSIGNED_ORDER"),
+        (_beyond, "BEYOND_MANDATE"),
+        (_large, "LARGE_AMOUNT"),
+        (_fractions, "NO_WHOLE_CENTS"),
+        (_negative, "NEGATIVE_RATE"),
+    ],
+)
+def test_what_is_rare_is_handed_over_by_name_and_leaves_no_row(
+    sweeping: Sweeping, prepare: Callable[[Sweeping], None], why: str
+) -> None:
+    prepare(sweeping)
+    before = SweepDecision.objects.count()
+    batch = decide(sweeping)
+    assert (why_handed_over(batch), batch.settled) == ([why], ())
+    assert SweepDecision.objects.count() == before
+
+
+def test_an_old_balance_is_handed_over_and_becomes_a_task(sweeping: Sweeping) -> None:
+    _stale(sweeping)
+    with clock.frozen(clock.now() + timedelta(minutes=2)):
+        assert why_handed_over(decide(sweeping)) == ["STALE_BALANCE"]
+        sweeps.decide_arrived(accounts=[sweeping.account.pk])
+    assert Task.objects.open().filter(kind="sweep_balance_stale").exists()
+    with clock.frozen(clock.now() + timedelta(minutes=3)):
+        put_balance(sweeping.account, "10.00", at=clock.now())
+        assert why_handed_over(decide(sweeping)) == []
+    assert not Task.objects.open().filter(kind="sweep_balance_stale").exists()
+
+
+def test_without_a_mandate_an_account_is_left_out(sweeping: Sweeping) -> None:
+    SweepMandate.objects.update(is_active=False)
+    assert (decide(sweeping).settled, SweepDecision.objects.count()) == ((), 0)
+
+
+def test_the_same_facts_decide_nothing_anew(sweeping: Sweeping) -> None:
+    decide(sweeping)
+    sweeps.sign_due(tenant=sweeping.tenant.id)
+    (again,) = decide(sweeping).settled
+    assert (again.decision, SweepDecision.objects.count()) == (None, 1)
+
+
+def test_a_policy_changed_after_the_plan_was_made_counts(sweeping: Sweeping) -> None:
+    batching.next_plan(now=clock.now())
+    set_policy(knobs.MIN_SWEEP_USD, D(2_000_000))
+    (decided,) = decide(sweeping).settled
+    assert (decided.result, decided.reason) == ("NO_SWEEP", "BELOW_MINIMUM")
+
+
+def test_without_the_ground_an_old_plan_would_be_followed(sweeping: Sweeping) -> None:
+    """The negative control: the statement told that its plan is new follows the old policy."""
+    text = batching.next_plan(now=clock.now()).text
+    set_policy(knobs.MIN_SWEEP_USD, D(2_000_000))
+    facts = [[sweeping.account.pk], clock.now(), [UUID(int=number) for number in range(1, 5)]]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT what FROM treasury_decide_sweeps(%s, %s, %s, %s)", [text, *facts])
+        assert cursor.fetchall() == [("OLD_PLAN",)]
+        cursor.execute(
+            "SELECT treasury_sweep_ground(ARRAY(SELECT jsonb_array_elements_text(p -> 'keys')),"
+            " ARRAY(SELECT jsonb_array_elements_text(p -> 'codes')),"
+            " (p ->> 'ground_from')::date, (p ->> 'ground_until')::date)"
+            " FROM (SELECT %s::jsonb) g(p)",
+            [text],
+        )
+        forged = json.dumps(json.loads(text) | {"ground": cursor.fetchone()[0]})
+        cursor.execute(
+            "SELECT result FROM treasury_decide_sweeps(%s, %s, %s, %s)", [forged, *facts]
+        )
+        assert cursor.fetchall() == [("SWEEP",)]
+
+
+@pytest.mark.parametrize("what", ["product", "holiday"])
+def test_a_product_or_a_holiday_that_changes_makes_the_plan_an_old_one(
+    sweeping: Sweeping, what: str
+) -> None:
+    first = batching.next_plan(now=clock.now())
+    if what == "product":
+        SweepProduct.objects.filter(pk=sweeping.bill.pk).update(rate=D("0.01"))
+        # Changed and changed back is another ground too.
+        SweepProduct.objects.filter(pk=sweeping.bill.pk).update(rate=sweeping.bill.rate)
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE calendars_holiday SET name = name || '.' WHERE date = '2026-11-26'"
+            )
+    decide(sweeping)
+    assert batching.next_plan(now=clock.now()) is not first
+
+
+def test_orders_of_one_statement_share_their_mandate(sweeping: Sweeping) -> None:
+    """The guard counts what the same statement has let through: a batch is no way around it."""
+    order = sweeping.decide().order
+    assert order is not None
+    SweepMandate.objects.filter(pk=sweeping.mandate.pk).update(day_max=order.amount * 2)
+    columns = [one.column for one in SweepOrder._meta.local_fields]
+    changed = {
+        "id": "gen_random_uuid()",
+        "part": "part + n",
+        "order_id": "order_id",
+    }
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO treasury_sweeporder ({', '.join(columns)})"
+            f" SELECT {', '.join(changed.get(one, one) for one in columns)}"
+            " FROM treasury_sweeporder, generate_series(1, 2) n"
+        )
+
+
+def test_what_the_database_refuses_is_decided_one_by_one(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that meets a refusal leaves nothing; each account is then decided by itself."""
+    monkeypatch.setattr(batching, "_DECIDE", "SELECT 1 / 0, %s, %s, %s, %s")
+    batch = sweeps.decide_arrived(accounts=[sweeping.account.pk])
+    assert batch is not None
+    assert len(batch.handed_over) == 1
+    assert SweepOrder.objects.get().amount == D(760_000)
+
+
+def report(sweeping: Sweeping, name: str, amount: str, **more: Any) -> reported.ReportedBalance:
+    return reported.ReportedBalance(
+        **{
+            "event_id": name,
+            "account": "3000000001",
+            "currency": "USD",
+            "balance_type": "ITAV",
+            "amount": D(amount),
+            "as_of": clock.now(),
+            **more,
+        }
+    )
+
+
+def test_a_balance_that_arrives_near_its_window_is_decided_by_the_drain(
+    sweeping: Sweeping,
+) -> None:
+    reported.record_balances(balances=[report(sweeping, "ev-1", "900000.00")])
+    assert drain(tenant=sweeping.tenant.id) >= 1
+    order = SweepOrder.objects.get()
+    assert (order.amount, order.release) == (D(660_000), "MANDATE")
+    assert sweeps.replay_decision(decision_id=order.decision_id).is_identical
+
+
+def test_far_from_its_window_a_balance_is_recorded_only(sweeping: Sweeping) -> None:
+    with clock.frozen(QUARTER_PAST - timedelta(hours=2)):
+        told = reported.record_balances(balances=[report(sweeping, "ev-1", "900000.00")])
+        drain(tenant=sweeping.tenant.id)
+    assert (told[0].is_newest, SweepDecision.objects.count()) == (True, 0)
+
+
+def test_the_window_is_decided_both_ways_alike(sweeping: Sweeping) -> None:
+    make_mandate(sweeping.house.usd_far)
+    with transaction.atomic():
+        one_by_one = sweeps.decide_window(tenant=sweeping.tenant.id, one_by_one=True)
+        records = {one.decision.account_id: one.decision.record for one in one_by_one}
+        transaction.set_rollback(True)
+    together = sweeps.decide_window(tenant=sweeping.tenant.id)
+    assert {one.decision.account_id: one.decision.record for one in together} == records

@@ -1,0 +1,506 @@
+"""Sweeps decided for many accounts in one statement.
+
+The rule stands in `treasury.engine.sweeps`, and the services of one account say what is meant.
+These functions write the same rows, byte for byte, and leave aside what is rare: what they do not
+decide they name, and the services decide it. No guard is passed by: the rows meet all triggers.
+
+`plan` is what all accounts of a window share, gathered once by `treasury.selectors.sweep_plans`;
+the statement that uses it proves that its ground has not changed since.
+"""
+
+from treasury.guards.sweep_gathering import GATHER
+
+_PATH = "SET search_path = pg_catalog, public, pg_temp"
+# One plan for one account or five hundred: planning anew costs more than deciding. It is made for
+# tables that grow: what was small when a connection planned is not read from end to end later.
+_PLANNED = f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
+
+# Which versions of policies, products and calendar days a plan was made from. A row that is written
+# again has another xmin or ctid, so what was changed and changed back is another ground too.
+GROUND = f"""
+CREATE OR REPLACE FUNCTION treasury_sweep_ground(
+    keys text[], codes text[], first_day date, last_day date) RETURNS text
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT md5(concat_ws('/',
+        (SELECT string_agg(k.key || ':' || coalesce(v.version, 0), ',' ORDER BY k.key)
+           FROM unnest(keys) k(key) LEFT JOIN LATERAL (
+                SELECT p.version FROM core_policyversion p WHERE p.key = k.key
+                 ORDER BY p.version DESC LIMIT 1) v ON true),
+        (SELECT string_agg(p.id || ':' || p.xmin || p.ctid, ',' ORDER BY p.id)
+           FROM treasury_sweepproduct p),
+        (SELECT string_agg(e.id || ':' || e.xmin || e.ctid, ',' ORDER BY e.id)
+           FROM treasury_sweepeligibility e),
+        (SELECT string_agg(c.id || ':' || c.xmin || c.ctid, ',' ORDER BY c.id)
+           FROM calendars_calendar c WHERE c.code = ANY(codes)),
+        (SELECT string_agg(w.id || ':' || w.xmin || w.ctid, ',' ORDER BY w.id)
+           FROM calendars_weekendrule w JOIN calendars_calendar c ON c.id = w.calendar_id
+          WHERE c.code = ANY(codes)),
+        (SELECT string_agg(h.id || ':' || h.xmin || h.ctid, ',' ORDER BY h.id)
+           FROM calendars_holiday h JOIN calendars_calendar c ON c.id = h.calendar_id
+          WHERE c.code = ANY(codes) AND h.date BETWEEN first_day AND last_day)))
+$$;
+"""
+
+# Half to even, as the rule rounds; exact, because the quotient is never written down as a fraction.
+ROUNDING = f"""
+CREATE OR REPLACE FUNCTION treasury_half_even(above numeric, below numeric, places integer)
+RETURNS numeric LANGUAGE plpgsql IMMUTABLE {_PATH} AS $$
+DECLARE
+    whole numeric := div(above * 10::numeric ^ places, below);
+    twice numeric := 2 * abs(above * 10::numeric ^ places - whole * below);
+BEGIN
+    IF twice > below OR (twice = below AND mod(whole, 2) <> 0) THEN
+        whole := whole + sign(above);
+    END IF;
+    RETURN round(whole / 10::numeric ^ places, places);
+END $$;
+"""
+
+DECIDING = f"""
+CREATE OR REPLACE FUNCTION treasury_decide_sweeps(
+    plan jsonb, accounts uuid[], at timestamptz, ids uuid[])
+RETURNS TABLE (
+    account uuid, what text, why text, decision uuid, order_id text, result text, branch text,
+    reason text, product text, amount numeric)
+LANGUAGE plpgsql {_PLANNED} AS $$
+#variable_conflict use_variable
+DECLARE
+    wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
+    cutoff timestamptz := plan ->> 'cutoff';
+    on_day date := plan ->> 'day';
+    until_day date := plan ->> 'until';
+    last_day date := plan ->> 'last_day';
+    closure boolean := plan ->> 'closure' <> '';
+    keeps_term boolean := plan ->> 'keeps_term_liquidity';
+    headline text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'headline'));
+    booked text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'booked'));
+    available_codes text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'available'));
+    agreed text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'agreed'));
+    forecast text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'forecast'));
+    patience integer := plan ->> 'patience';
+    oldest interval := make_interval(mins => (plan ->> 'balance_age_minutes_max')::integer);
+    freshest interval := make_interval(hours => (plan ->> 'var_reading_hours_max')::integer);
+    buffer_share numeric := plan ->> 'buffer_share';
+    var_limit numeric := plan ->> 'var_limit_bps';
+    minimum_sweep numeric := plan ->> 'minimum_sweep';
+    observations_min integer := plan ->> 'observations_min';
+    prefers_green boolean := plan ->> 'prefers_green';
+    keeps_buffer boolean := plan ->> 'fallback_keeps_buffer';
+    is_incremental boolean := plan ->> 'allow_incremental';
+    large numeric := plan ->> 'amount_max';
+    bill_rate numeric := plan ->> 'bill_rate';
+    text_window text := plan ->> 'text_window';
+    text_policy text := plan ->> 'text_policy';
+    text_calendars text := plan ->> 'text_calendars';
+    text_at text := to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
+    text_cutoff text := to_char(cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
+    products integer := jsonb_array_length(plan -> 'products');
+    p_id uuid[]; p_code text[]; p_kind text[]; p_green boolean[]; p_active boolean[];
+    p_all boolean[]; p_named text[]; p_increment numeric[]; p_minimum numeric[]; p_cap numeric[];
+    p_rate numeric[]; p_one text[]; p_two text[]; p_three text[]; p_settles date[];
+    p_matures date[]; p_rungs text[]; p_held numeric[]; p_open boolean[];
+    g record;
+    seen_entity uuid;
+    is_stale boolean; risk_state text; risk_var numeric; risk_count integer; fallback text;
+    chosen integer; i integer; refused text; text_products text; text_risk text; text_money text;
+    text_costs text; text_inputs text; text_outcome text;
+    excess numeric; kept numeric; swept numeric; before numeric; free numeric; least_swept numeric;
+    rejected text; settles date; matures date; paid numeric; earned numeric; days integer;
+    fraction numeric; outcome text; went text; said text; took text;
+    facts text; facts_sha text; written text; mandate uuid;
+    rung date; rung_days date[]; carried numeric; fewest numeric; earlier date;
+    d_rows treasury_sweepdecision[] := '{{}}'; d_row treasury_sweepdecision;
+    o_rows treasury_sweeporder[] := '{{}}'; o_row treasury_sweeporder;
+    o_codes text[] := '{{}}'; o_seen text[] := '{{}}';
+    quiet text[] := '{{}}'; number bigint;
+    kind text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYYMMDD');
+    order_prefix text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '-';
+    rest uuid[] := '{{}}'; whys text[] := '{{}}';
+    settled uuid[] := '{{}}';
+BEGIN
+    IF treasury_sweep_ground(
+            ARRAY(SELECT jsonb_array_elements_text(plan -> 'keys')),
+            ARRAY(SELECT jsonb_array_elements_text(plan -> 'codes')),
+            (plan ->> 'ground_from')::date, (plan ->> 'ground_until')::date)
+       IS DISTINCT FROM plan ->> 'ground' THEN
+        RETURN QUERY SELECT NULL::uuid, 'OLD_PLAN', '', NULL::uuid, '', '', '', '', '', 0::numeric;
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(
+                hashtextextended('sweep ' || x.id || ' ' || (plan ->> 'cutoff_key'), 12))
+       FROM (SELECT id FROM unnest(accounts) id ORDER BY id) x;
+    SELECT array_agg((p ->> 'id')::uuid ORDER BY n), array_agg(p ->> 'code' ORDER BY n),
+           array_agg(p ->> 'kind' ORDER BY n), array_agg((p ->> 'is_green')::boolean ORDER BY n),
+           array_agg((p ->> 'is_active')::boolean ORDER BY n),
+           array_agg((p ->> 'for_all')::boolean ORDER BY n),
+           array_agg(p ->> 'entities' ORDER BY n),
+           array_agg((p ->> 'increment')::numeric ORDER BY n),
+           array_agg((p ->> 'minimum')::numeric ORDER BY n),
+           array_agg((p ->> 'cap')::numeric ORDER BY n),
+           array_agg((p ->> 'rate')::numeric ORDER BY n),
+           array_agg(p -> 'text' ->> 0 ORDER BY n), array_agg(p -> 'text' ->> 1 ORDER BY n),
+           array_agg(p -> 'text' ->> 2 ORDER BY n),
+           array_agg((p ->> 'settles_on')::date ORDER BY n),
+           array_agg((p ->> 'matures_on')::date ORDER BY n),
+           array_agg(p ->> 'rungs' ORDER BY n),
+           array_agg((SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
+                       WHERE o.product_id = (p ->> 'id')::uuid AND o.matures_on > on_day
+                         AND o.settlement <> 'RETURNED'
+                         AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)) ORDER BY n)
+      INTO p_id, p_code, p_kind, p_green, p_active, p_all, p_named, p_increment, p_minimum, p_cap,
+           p_rate, p_one, p_two, p_three, p_settles, p_matures, p_rungs, p_held
+      FROM jsonb_array_elements(plan -> 'products') WITH ORDINALITY x(p, n);
+
+    FOR g IN {GATHER} LOOP
+        -- What is not decided here: said with its name, decided by the service.
+        is_stale := at - g.as_of > oldest;
+        IF g.part IS NOT NULL AND NOT g.is_seen THEN
+            rest := rest || g.account; whys := whys || 'UNSIGNED_ORDER'::text;
+            CONTINUE;
+        END IF;
+        IF g.sequence IS NOT NULL AND (
+                CASE WHEN g.part IS NULL THEN g.was_refused ELSE NOT is_incremental END) THEN
+            settled := settled || g.account;
+            CONTINUE;
+        END IF;
+        IF is_stale AND NOT closure THEN
+            rest := rest || g.account; whys := whys || 'STALE_BALANCE'::text;
+            CONTINUE;
+        END IF;
+        IF greatest(abs(g.available), g.committed, g.in_flight, g.minimum, g.outflows,
+                    abs(coalesce(g.lowest, 0))) >= large THEN
+            rest := rest || g.account; whys := whys || 'LARGE_AMOUNT'::text;
+            CONTINUE;
+        END IF;
+
+        -- The risk, and which way it goes.
+        risk_var := NULL; risk_count := 0;
+        IF g.observed_at IS NULL THEN
+            risk_state := 'MISSING';
+        ELSIF at - g.observed_at > freshest THEN
+            risk_state := 'STALE';
+        ELSE
+            risk_state := 'FRESH'; risk_var := g.var_bps; risk_count := g.observations;
+        END IF;
+        fallback := CASE
+            WHEN g.available <= 0 THEN 'BASE_NOT_POSITIVE'
+            WHEN risk_state <> 'FRESH' THEN 'VAR_' || risk_state
+            WHEN risk_var IS NULL OR risk_count < observations_min THEN 'VAR_TOO_FEW_OBSERVATIONS'
+            WHEN risk_var > var_limit THEN 'VAR_ABOVE_LIMIT'
+            ELSE '' END;
+
+        -- What the products look like to this account's company.
+        IF seen_entity IS DISTINCT FROM g.entity THEN
+            seen_entity := g.entity;
+            FOR i IN 1 .. products LOOP
+                p_open[i] := p_active[i]
+                    AND (p_all[i] OR strpos(p_named[i], g.entity::text) > 0);
+            END LOOP;
+        END IF;
+        text_products := '';
+        FOR i IN 1 .. products LOOP
+            text_products := text_products || CASE WHEN i > 1 THEN ',' ELSE '' END || p_one[i]
+                || trim_scale(p_held[i]) || p_two[i] || p_open[i]::text || p_three[i];
+        END LOOP;
+        text_risk := '{{"observations":' || risk_count || ',"state":"' || risk_state
+            || '","var_bps":' || coalesce('"' || trim_scale(risk_var) || '"', 'null') || '}}';
+        text_money := '","available":"' || trim_scale(g.available)
+            || '","committed":"' || trim_scale(g.committed)
+            || '","in_flight":"' || trim_scale(g.in_flight)
+            || '","lowest":' || coalesce('"' || trim_scale(g.lowest) || '"', 'null')
+            || ',"minimum":"' || trim_scale(g.minimum)
+            || '","outflows":"' || trim_scale(g.outflows) || '"}},"policy":' || text_policy
+            || ',"products":[' || text_products || '],"risk":' || text_risk
+            || ',"window":' || text_window || '}}';
+        text_inputs := '{{"account":"' || g.account || '","calendars":' || text_calendars
+            || ',"decided_at":"';
+        rejected := '","ladder":[' || g.words || '],"money":{{"as_of":"';
+        facts := '{{"facts":' || text_inputs || text_cutoff || rejected || text_cutoff || text_money
+            || ',"is_stale":' || is_stale::text || '}}';
+        facts_sha := encode(sha256(convert_to(facts, 'UTF8')), 'hex');
+        IF g.facts = facts_sha THEN
+            settled := settled || g.account;
+            CONTINUE;
+        END IF;
+        text_inputs := text_inputs || text_at || rejected
+            || to_char(g.as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+            || text_money;
+
+        -- The rule, one constraint after another.
+        swept := 0; paid := 0; earned := 0; settles := NULL; matures := NULL; took := '';
+        excess := 0; kept := 0; rejected := ''; text_costs := ''; mandate := NULL;
+        IF closure THEN
+            outcome := 'NO_SWEEP'; went := 'NONE'; said := 'CLOSED_DAY';
+        ELSE
+            went := CASE WHEN fallback = '' THEN 'WITHIN_LIMIT' ELSE 'FALLBACK' END;
+            chosen := NULL;
+            IF fallback = '' AND prefers_green THEN
+                FOR i IN 1 .. products LOOP
+                    IF p_open[i] AND p_kind[i] = 'NOTE' AND p_green[i] THEN
+                        chosen := i; EXIT;
+                    END IF;
+                END LOOP;
+            END IF;
+            IF chosen IS NULL THEN
+                FOR i IN 1 .. products LOOP
+                    IF p_open[i] AND p_kind[i] = (
+                            CASE WHEN fallback = '' THEN 'BILL' ELSE 'OVERNIGHT' END) THEN
+                        chosen := i; EXIT;
+                    END IF;
+                END LOOP;
+            END IF;
+            FOR i IN 1 .. products LOOP
+                CONTINUE WHEN i = chosen;
+                refused := CASE
+                    WHEN NOT p_open[i] THEN 'NOT_OPEN_TO_THIS_COMPANY'
+                    WHEN fallback <> '' AND p_kind[i] <> 'OVERNIGHT' THEN fallback
+                    WHEN p_kind[i] = 'OVERNIGHT' AND fallback = '' THEN 'RISK_ALLOWS_LONGER'
+                    WHEN p_green[i] AND NOT p_green[chosen] THEN 'GREEN_NOT_PREFERRED'
+                    ELSE 'ANOTHER_IS_PREFERRED' END;
+                rejected := rejected || CASE WHEN rejected = '' THEN '' ELSE ',' END
+                    || '{{"product":"' || p_code[i] || '","why":"' || refused || '"}}';
+            END LOOP;
+            free := greatest(0, g.available - g.committed - g.in_flight);
+            excess := greatest(0, g.available - g.committed - g.in_flight - g.minimum);
+            kept := CASE WHEN fallback <> '' AND NOT keeps_buffer THEN 0
+                ELSE treasury_half_even(buffer_share * greatest(0, g.outflows), 1, 4) END;
+            IF chosen IS NULL THEN
+                outcome := 'NO_SWEEP'; said := 'NO_PRODUCT';
+            ELSE
+                IF free > excess THEN
+                    text_costs := treasury_sweep_cost(
+                        'MINIMUM_BALANCE', free - excess, p_rate[chosen]);
+                END IF;
+                swept := greatest(0, least(excess, excess - kept));
+                IF excess > swept THEN
+                    text_costs := text_costs
+                        || treasury_sweep_cost('BUFFER', excess - swept, p_rate[chosen]);
+                END IF;
+                IF p_kind[chosen] <> 'OVERNIGHT' AND g.lowest IS NOT NULL THEN
+                    before := swept;
+                    swept := greatest(0, least(before, g.lowest - g.minimum));
+                    IF before > swept THEN
+                        text_costs := text_costs || treasury_sweep_cost(
+                            'TERM_LIQUIDITY', before - swept, p_rate[chosen]);
+                    END IF;
+                END IF;
+                IF p_cap[chosen] IS NOT NULL THEN
+                    before := swept;
+                    swept := greatest(0, least(before, p_cap[chosen] - p_held[chosen]));
+                    IF before > swept THEN
+                        text_costs := text_costs
+                            || treasury_sweep_cost('CAP', before - swept, p_rate[chosen]);
+                    END IF;
+                END IF;
+                before := swept;
+                swept := before - mod(before, p_increment[chosen]);
+                IF before > swept THEN
+                    text_costs := text_costs
+                        || treasury_sweep_cost('INCREMENT', before - swept, p_rate[chosen]);
+                END IF;
+                least_swept := greatest(minimum_sweep, p_minimum[chosen]);
+                IF swept > 0 AND swept >= least_swept THEN
+                    outcome := 'SWEEP'; took := p_code[chosen];
+                    said := CASE WHEN fallback = '' THEN 'WITHIN_LIMIT' ELSE fallback END;
+                ELSE
+                    outcome := 'NO_SWEEP';
+                    said := CASE WHEN swept > 0 THEN 'BELOW_MINIMUM' ELSE 'NO_EXCESS' END;
+                    IF swept > 0 THEN
+                        text_costs := text_costs
+                            || treasury_sweep_cost('MINIMUM_SWEEP', swept, p_rate[chosen]);
+                    END IF;
+                    swept := 0;
+                END IF;
+                IF fallback <> '' AND bill_rate > p_rate[chosen] AND swept > 0 THEN
+                    text_costs := text_costs || treasury_sweep_cost(
+                        'VAR_LIMIT', swept, bill_rate - p_rate[chosen]);
+                END IF;
+            END IF;
+        END IF;
+
+        IF outcome = 'SWEEP' THEN
+            settles := p_settles[chosen]; matures := p_matures[chosen];
+            IF settles IS NOT NULL AND p_kind[chosen] = 'BILL' THEN
+                -- The rung that carries least; between equal ones the latest.
+                rung_days := p_rungs[chosen]::date[];
+                fewest := NULL; earlier := '-infinity';
+                FOREACH rung IN ARRAY rung_days LOOP
+                    SELECT coalesce(sum(h.amount), 0) INTO carried
+                      FROM unnest(g.days, g.amounts) h(day, amount)
+                     WHERE h.day > earlier AND h.day <= rung;
+                    IF fewest IS NULL OR carried <= fewest THEN
+                        fewest := carried; matures := rung;
+                    END IF;
+                    earlier := rung;
+                END LOOP;
+            END IF;
+            IF matures IS NULL OR settles IS NULL THEN
+                rest := rest || g.account; whys := whys || 'DAYS_UNKNOWN'::text;
+                CONTINUE;
+            END IF;
+            days := matures - settles;
+            fraction := swept * p_rate[chosen] * days;
+            IF p_kind[chosen] = 'BILL' THEN
+                paid := div((swept * 360 - fraction) * 100, 360) / 100;
+                earned := swept - paid;
+            ELSE
+                paid := swept;
+                earned := treasury_half_even(fraction, 360, 2);
+            END IF;
+            IF paid <= 0 OR paid <> round(paid, 2) THEN
+                rest := rest || g.account; whys := whys || 'NO_WHOLE_CENTS'::text;
+                CONTINUE;
+            END IF;
+            SELECT m.id INTO mandate FROM treasury_sweepmandate m
+             WHERE m.account_id = g.account AND m.is_active
+               AND on_day BETWEEN m.valid_from AND m.valid_until
+               AND (m.product_id IS NULL OR m.product_id = p_id[chosen])
+               AND swept <= m.order_max AND swept + (
+                   SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
+                    WHERE o.mandate_id = m.id AND o.day = on_day AND o.release = 'MANDATE'
+                      AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)) <= m.day_max
+             ORDER BY m.order_max DESC, m.name LIMIT 1;
+            IF mandate IS NULL THEN
+                rest := rest || g.account; whys := whys || 'BEYOND_MANDATE'::text;
+                CONTINUE;
+            END IF;
+        ELSE
+            quiet := quiet || g.account::text;
+        END IF;
+
+        text_outcome := '{{"amount":"' || trim_scale(swept) || '","branch":"' || went
+            || '","comes_back":"' || trim_scale(paid + earned) || '","costs":['
+            || substr(text_costs, 2) || '],"excess":"' || trim_scale(excess)
+            || '","interest":"' || trim_scale(earned)
+            || '","matures_on":' || coalesce('"' || matures || '"', 'null')
+            || ',"paid_out":"' || trim_scale(paid) || '","product":"' || took
+            || '","reason":"' || said || '","rejected":[' || rejected || '],"result":"' || outcome
+            || '","settles_on":' || coalesce('"' || settles || '"', 'null')
+            || ',"target_float":"' || trim_scale(kept) || '","warnings":[]}}';
+        written := '{{"inputs":' || text_inputs || ',"outcome":' || text_outcome
+            || ',"version":1}}';
+        d_row.id := ids[4 * g.n - 3]; d_row.tenant_id := wall; d_row.account_id := g.account;
+        d_row.cutoff_at := cutoff; d_row.day := on_day;
+        d_row.sequence := coalesce(g.sequence, 0) + 1; d_row.decided_at := at;
+        d_row.result := outcome; d_row.branch := went; d_row.reason := said;
+        d_row.product_code := took; d_row.amount := swept; d_row.record := written;
+        d_row.record_sha256 := encode(sha256(convert_to(written, 'UTF8')), 'hex');
+        d_row.facts_sha256 := facts_sha;
+        d_rows := d_rows || d_row;
+        IF outcome = 'SWEEP' THEN
+            o_row.id := ids[4 * g.n - 2]; o_row.tenant_id := wall; o_row.decision_id := d_row.id;
+            o_row.account_id := g.account; o_row.product_id := p_id[chosen];
+            o_row.mandate_id := mandate; o_row.amount := swept; o_row.cutoff_at := cutoff;
+            o_row.day := on_day; o_row.part := coalesce(g.part, 0) + 1;
+            o_row.settles_on := settles; o_row.matures_on := matures; o_row.paid_out := paid;
+            o_row.comes_back := paid + earned; o_row.created_at := at; o_row.due_at := at;
+            o_row.release := 'MANDATE'; o_row.state := 'NEW'; o_row.reason := '';
+            o_row.jws := ''; o_row.key_id := ''; o_row.attempts := 0; o_row.bank_ref := '';
+            o_row.settlement := 'PENDING'; o_row.payload := ''; o_row.payload_sha256 := '';
+            o_row.order_id := '';
+            o_rows := o_rows || o_row;
+            o_codes := o_codes || p_code[chosen];
+            o_seen := o_seen || coalesce(trim_scale(risk_var)::text, 'null');
+            p_held[chosen] := p_held[chosen] + swept;
+        END IF;
+    END LOOP;
+
+    INSERT INTO treasury_sweepdecision SELECT x.* FROM unnest(d_rows) x;
+    IF cardinality(o_rows) > 0 THEN
+        INSERT INTO treasury_referencecounter AS c (id, tenant_id, kind, last)
+        VALUES (gen_random_uuid(), wall, kind, cardinality(o_rows))
+        ON CONFLICT ON CONSTRAINT counter_kind
+        DO UPDATE SET last = c.last + cardinality(o_rows) RETURNING last INTO number;
+        number := number - cardinality(o_rows);
+        FOR i IN 1 .. cardinality(o_rows) LOOP
+            o_row := o_rows[i];
+            o_row.order_id := order_prefix || CASE WHEN number + i < 10000
+                THEN lpad((number + i)::text, 4, '0') ELSE (number + i)::text END;
+            o_row.payload := '{{"schema_version":"' || (plan ->> 'schema_version')
+                || '","order_id":"' || o_row.order_id || '","source_account":"' || o_row.account_id
+                || '","target_product":"' || o_codes[i] || '","amount_usd":'
+                || CASE WHEN o_row.amount = round(o_row.amount, 2) THEN round(o_row.amount, 2)
+                        ELSE round(o_row.amount, 4) END
+                || ',"cutoff_utc":"' || treasury_sweep_instant(cutoff)
+                || '","settlement_date":"' || o_row.settles_on
+                || '","maturity_date":"' || o_row.matures_on
+                || '","risk_checks":{{"var_limit_bps":' || trim_scale(var_limit)
+                || ',"observed_var_bps":' || o_seen[i]
+                || '}},"created_ts":"' || treasury_sweep_instant(at) || '"}}';
+            o_row.payload_sha256 := encode(sha256(convert_to(o_row.payload, 'UTF8')), 'hex');
+            o_rows[i] := o_row;
+        END LOOP;
+        WITH made AS (
+            INSERT INTO treasury_sweeporder SELECT x.* FROM unnest(o_rows) x RETURNING *
+        ), remembered AS (
+            INSERT INTO treasury_historicalsweeporder
+                (id, tenant_id, decision_id, account_id, product_id, mandate_id, order_id, amount,
+                 cutoff_at, day, part, settles_on, matures_on, paid_out, comes_back, created_at,
+                 payload, payload_sha256, release, state, reason, jws, key_id, intent_id, attempts,
+                 due_at, sent_at, acked_at, bank_ref, failed_at, late_ack_at, settlement,
+                 history_date, history_type)
+            SELECT m.id, m.tenant_id, m.decision_id, m.account_id, m.product_id, m.mandate_id,
+                   m.order_id, m.amount, m.cutoff_at, m.day, m.part, m.settles_on, m.matures_on,
+                   m.paid_out, m.comes_back, m.created_at, m.payload, m.payload_sha256, m.release,
+                   m.state, m.reason, m.jws, m.key_id, m.intent_id, m.attempts, m.due_at, m.sent_at,
+                   m.acked_at, m.bank_ref, m.failed_at, m.late_ack_at, m.settlement,
+                   clock_timestamp(), '+'
+              FROM made m
+        ), reserved AS (
+            INSERT INTO treasury_expectedflow
+                (id, tenant_id, account_id, source, source_ref, amount, value_date, description,
+                 end_to_end_id, state, created_at)
+            SELECT ids[4 * array_position(accounts, m.account_id) - 1], wall, m.account_id, 'SWEEP',
+                   m.order_id || ':out', -m.paid_out, m.settles_on,
+                   left('Sweep into ' || p_code[array_position(p_id, m.product_id)], 140),
+                   m.order_id, 'EXPECTED', at
+              FROM made m
+        ), told AS (
+            INSERT INTO core_outboxevent
+                (id, tenant_id, topic, version, aggregate, payload, occurred_at, correlation_id,
+                 producer)
+            SELECT e.id, wall, 'sweep.order.created', 1, 'sweep:' || m.order_id,
+                   jsonb_build_object(
+                       'order_id', m.order_id, 'account_id', m.account_id,
+                       'product', p_code[array_position(p_id, m.product_id)],
+                       'amount_usd', m.amount::text, 'cutoff_utc', plan ->> 'cutoff_event',
+                       'state', m.state, 'reason', '', 'bank_ref', '',
+                       'at', treasury_instant(at)),
+                   at, e.id, 'treasury'
+              FROM made m
+             CROSS JOIN LATERAL (
+                   SELECT ids[4 * array_position(accounts, m.account_id)] AS id) e
+            RETURNING id, aggregate
+        )
+        INSERT INTO core_delivery
+            (id, tenant_id, event_id, consumer, aggregate, state, attempts, fence, due_at,
+             last_error)
+        SELECT gen_random_uuid(), wall, t.id, c.consumer, t.aggregate, 'WAITING', 0, 0, at, ''
+          FROM told t CROSS JOIN jsonb_array_elements_text(plan -> 'consumers') c(consumer);
+    END IF;
+    IF cardinality(quiet) > 0 THEN
+        UPDATE treasury_task t SET done_at = at, done_by_id = NULL, note = plan ->> 'answered'
+         WHERE t.kind = plan ->> 'stale_task' AND t.key = ANY(quiet) AND t.done_at IS NULL;
+    END IF;
+    RETURN QUERY
+    SELECT d.account_id, 'DECIDED', '', d.id, coalesce(o.order_id, '')::text, d.result::text,
+           d.branch::text, d.reason::text, d.product_code::text, d.amount
+      FROM unnest(d_rows) d LEFT JOIN unnest(o_rows) o ON o.decision_id = d.id
+     UNION ALL
+    SELECT x.id, 'SAME', '', NULL, '', '', '', '', '', 0 FROM unnest(settled) x(id)
+     UNION ALL
+    SELECT x.id, 'HANDED_OVER', x.why, NULL, '', '', '', '', '', 0
+      FROM unnest(rest, whys) x(id, why);
+END $$;
+
+-- One constraint's cost as the record writes it, after a comma.
+CREATE OR REPLACE FUNCTION treasury_sweep_cost(what text, amount numeric, rate numeric)
+RETURNS text LANGUAGE plpgsql IMMUTABLE {_PATH} AS $$
+BEGIN
+    RETURN ',{{"amount":"' || trim_scale(amount) || '","constraint":"' || what || '","per_day":"'
+        || trim_scale(treasury_half_even(amount * rate, 360, 4)) || '","rate":"'
+        || trim_scale(rate) || '"}}';
+END $$;
+"""
+
+SWEEP_BATCHES = GROUND + ROUNDING + DECIDING

@@ -1,0 +1,133 @@
+"""What each account of a batch brings to its decision, read in one query.
+
+The words are those of `treasury_decide_sweeps`, inside of which it stands; what is read is what
+`treasury.selectors.sweeps` and `treasury.selectors.ledger` read for one account.
+"""
+
+# What an account brings along, one row each, in the order given.
+_GATHERED = """
+    SELECT u.n::integer AS n, a.id AS account, a.entity_id AS entity,
+           a.min_balance + a.required_collateral AS minimum,
+           latest.sequence, latest.facts_sha256 AS facts,
+           standing.part, standing.is_seen, refused.was AS was_refused,
+           coalesce(head.amount, 0) - coalesce(head.line, 0) + coalesce(head.moved, 0) AS available,
+           coalesce(head.as_of, '1970-01-01T00:00:00Z') AS as_of,
+           flows.committed, flows.in_flight, flows.outflows,
+           risk.observed_at, risk.var_bps, risk.observations,
+           rungs.words, rungs.days, rungs.amounts,
+           CASE WHEN keeps_term THEN low.lowest END AS lowest
+      FROM unnest(accounts) WITH ORDINALITY AS u(id, n)
+      JOIN treasury_bankaccount a ON a.id = u.id AND a.is_active AND a.currency = 'USD'
+       AND EXISTS (SELECT 1 FROM treasury_sweepmandate m
+                    WHERE m.account_id = a.id AND m.is_active
+                      AND on_day BETWEEN m.valid_from AND m.valid_until)
+      LEFT JOIN LATERAL (
+           SELECT d.sequence, d.facts_sha256 FROM treasury_sweepdecision d
+            WHERE d.account_id = a.id AND d.cutoff_at = cutoff
+            ORDER BY d.sequence DESC LIMIT 1) latest ON true
+      LEFT JOIN LATERAL (
+           SELECT o.part, o.state <> 'NEW' OR o.jws <> '' AS is_seen FROM treasury_sweeporder o
+            WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state <> 'FAILED'
+            ORDER BY o.part DESC LIMIT 1) standing ON true
+      CROSS JOIN LATERAL (
+           SELECT EXISTS (
+                SELECT 1 FROM treasury_sweeporder o
+                 WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state = 'FAILED'
+                   AND o.release = 'WAITING' AND o.reason NOT IN ('SUPERSEDED', 'EXPIRED')
+                ) AS was) refused
+      LEFT JOIN LATERAL (
+           SELECT b.amount, b.credit_line_included AS line, b.as_of, coalesce(m.moved, 0) AS moved
+             FROM ({head}) b CROSS JOIN LATERAL (
+                  SELECT sum(CASE WHEN NOT x.in_base AND x.value_date <= on_day THEN x.amount
+                                  WHEN x.in_base AND x.value_date > on_day
+                                       AND NOT b.code = ANY(available_codes) THEN -x.amount END)
+                         AS moved
+                    FROM ({moved}) x WHERE NOT x.is_pending) m) head ON true
+      CROSS JOIN LATERAL (
+           SELECT coalesce(-sum(f.amount) FILTER (
+                      WHERE f.source = ANY(agreed) AND f.value_date <= until_day), 0) AS committed,
+                  coalesce(-sum(f.amount) FILTER (WHERE f.source = 'SWEEP'), 0) AS in_flight,
+                  coalesce(-sum(f.amount) FILTER (
+                      WHERE f.source = ANY(forecast) AND f.value_date <= until_day), 0) AS outflows
+             FROM treasury_expectedflow f
+            WHERE f.account_id = a.id AND f.state = 'EXPECTED' AND f.amount < 0) flows
+      LEFT JOIN LATERAL (
+           SELECT r.observed_at, r.var_bps, r.observations FROM treasury_riskreading r
+            WHERE r.account_id = a.id AND r.observed_at <= at
+            ORDER BY r.observed_at DESC, r.id DESC LIMIT 1) risk ON true
+      CROSS JOIN LATERAL (
+           SELECT coalesce(string_agg('{{"amount":"' || trim_scale(t.total) || '","matures_on":"'
+                      || t.matures_on || '"}}', ',' ORDER BY t.matures_on), '') AS words,
+                  array_agg(t.matures_on) AS days, array_agg(t.total) AS amounts
+             FROM (SELECT o.matures_on, sum(o.amount) AS total FROM treasury_sweeporder o
+                     JOIN treasury_sweepproduct p ON p.id = o.product_id AND p.kind = 'BILL'
+                    WHERE o.account_id = a.id AND o.matures_on > on_day
+                      AND o.settlement <> 'RETURNED'
+                      AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)
+                    GROUP BY 1) t) rungs
+      LEFT JOIN LATERAL (
+           WITH moved AS MATERIALIZED (
+                SELECT b.amount AS base, x.* FROM (SELECT 1) one LEFT JOIN ({booked}) b ON true
+                  LEFT JOIN LATERAL ({moved}) x ON true
+           ), change AS (
+                SELECT CASE WHEN x.is_pending THEN greatest(x.value_date, on_day)
+                            ELSE x.value_date END AS day, x.amount
+                  FROM moved x WHERE x.is_pending OR x.value_date >= on_day
+                 UNION ALL
+                SELECT greatest(f.value_date, on_day), f.amount FROM treasury_expectedflow f
+                 WHERE f.account_id = a.id AND f.state = 'EXPECTED'
+                   AND (f.expires_on IS NULL OR f.expires_on >= on_day)
+                 UNION ALL
+                SELECT on_day, 0
+           )
+           SELECT (SELECT coalesce(max(m.base), 0) + coalesce(sum(CASE
+                          WHEN m.is_pending THEN 0
+                          WHEN m.in_base AND m.value_date >= on_day THEN -m.amount
+                          WHEN NOT m.in_base AND m.value_date < on_day THEN m.amount END), 0)
+                     FROM moved m) + min(t.running) AS lowest
+             FROM (SELECT sum(sum(c.amount)) OVER (ORDER BY c.day) AS running
+                     FROM change c WHERE c.day <= last_day GROUP BY c.day) t
+      ) low ON keeps_term
+     ORDER BY u.n
+"""
+# The newest posted balance of some codes, the best of several at one instant.
+_BASE = """
+    SELECT f.* FROM unnest({codes}) WITH ORDINALITY c(code, preference)
+     CROSS JOIN LATERAL (
+           SELECT b.code, b.amount, b.credit_line_included, b.on_date, b.as_of, b.statement_id,
+                  c.preference
+             FROM treasury_statementbalance b
+             JOIN treasury_statement s ON s.id = b.statement_id AND s.state = 'POSTED'
+            WHERE b.account_id = a.id AND b.code = c.code AND b.as_of <= at
+            ORDER BY b.as_of DESC, b.id DESC LIMIT 1) f
+     ORDER BY f.as_of DESC, f.preference LIMIT 1
+"""
+# What moved around a stated balance, as `treasury.selectors.ledger` reads it.
+_MOVED = """
+    SELECT d.value_date, false AS is_pending, d.amount,
+           coalesce(b.code LIKE 'CL%' AND d.booking_date <= b.on_date, false) AS in_base
+      FROM treasury_daymovement d
+     WHERE d.account_id = a.id AND d.booking_date >= coalesce(b.on_date, '-infinity')
+       AND (b.code IS NULL OR b.code NOT LIKE 'IT%' OR d.booking_date > b.on_date)
+     UNION ALL
+    SELECT d.value_date, false, d.amount, true
+      FROM treasury_daymovement d
+     WHERE d.account_id = a.id AND d.value_date >= on_day AND d.booking_date < b.on_date
+     UNION ALL
+    SELECT e.value_date, false, e.amount,
+           e.announced_at <= b.as_of
+           OR EXISTS (SELECT 1 FROM treasury_entryobservation o
+                       WHERE o.entry_id = e.id AND o.statement_id = b.statement_id)
+      FROM treasury_bankentry e
+     WHERE b.code LIKE 'IT%' AND e.account_id = a.id AND e.booking_date = b.on_date
+       AND e.state = 'COUNTED' AND e.status = 'BOOK'
+     UNION ALL
+    SELECT e.value_date, true, e.amount, false
+      FROM treasury_bankentry e
+     WHERE e.account_id = a.id AND e.state = 'COUNTED' AND e.status = 'PDNG'
+       AND (e.booking_date >= coalesce(b.on_date, '-infinity') OR e.value_date >= on_day)
+       AND e.value_date >= coalesce(b.on_date, '-infinity'::date) - patience
+"""
+GATHER = _GATHERED.format(
+    head=_BASE.format(codes="headline"), booked=_BASE.format(codes="booked"), moved=_MOVED
+)

@@ -1,0 +1,147 @@
+"""Decide many accounts in one statement; what is rare is handed to the services of one account."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from core.events.bus import wake_relay
+from core.ids import uuid7_texts
+from core.tenancy.context import current_tenant_id
+from treasury.engine.sweep_windows import SAFETY, Window
+from treasury.selectors import sweeps as reads
+from treasury.selectors.sweep_plans import Plan, make_plan
+from treasury.services.sweeps import watching
+
+# Whatever has arrived, but never more than this in one commit.
+BATCH_MAX: Final = 500
+_IDS_EACH: Final = 4
+_TRIES_MAX: Final = 2
+_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[])"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a batch made of one account: decided anew, or the same as before."""
+
+    account: UUID
+    decision: UUID | None
+    order_id: str
+    result: str
+    branch: str
+    reason: str
+    product: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """An account that the services decide, and why the batch did not."""
+
+    account: UUID
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What came of a batch, in the order in which it was decided: handed over is what is left."""
+
+    window: Window
+    settled: tuple[Settled, ...] = ()
+    handed_over: tuple[HandedOver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A plan of this process, and since when its window has been the next one."""
+
+    since: datetime
+    plan: Plan
+
+
+# The statement that uses a kept plan proves that the ground it was made from is still the same.
+_kept: dict[UUID, _Kept] = {}
+
+
+def next_plan(*, now: datetime) -> Plan:
+    """Return the plan of the window that is decided next; kept while that is the next one."""
+    tenant = current_tenant_id()
+    kept = _kept.get(tenant)
+    if kept is None or not kept.since <= now < kept.plan.window.cutoff - SAFETY:
+        kept = _Kept(now, make_plan(window=reads.next_window(now=now)))
+        if not kept.plan.refusal:
+            _kept[tenant] = kept
+    return kept.plan
+
+
+def forget_plan() -> None:
+    """Let the bound tenant's plan be made again, as in a process that has just begun."""
+    _kept.pop(current_tenant_id(), None)
+
+
+@transaction.atomic
+def decide_many(
+    *, accounts: Sequence[UUID], now: datetime, within: timedelta | None = None
+) -> Batch:
+    """Decide accounts for the next window, at most `BATCH_MAX`; name what services must decide.
+
+    Accounts that no mandate in force lets sweep are left out. With `within`, nothing is decided
+    before the window is as near as that.
+
+    Raises:
+        CalendarUnknown: the calendar of dollars is not installed.
+        CalendarCoverageError: it does not reach that day.
+    """
+    began = time.perf_counter()
+    listed = list(dict.fromkeys(accounts))
+    place = {account: number for number, account in enumerate(listed)}
+    for _ in range(_TRIES_MAX):
+        plan = next_plan(now=now)
+        if not listed or (within is not None and plan.window.cutoff - now > within):
+            return Batch(window=plan.window)
+        if plan.refusal:
+            return _all_handed_over(listed, plan.window, plan.refusal)
+        ids = uuid7_texts(_IDS_EACH * len(listed))
+        with connection.cursor() as cursor:
+            cursor.execute(_DECIDE, [plan.text, listed, now, ids])
+            rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
+        if not rows or rows[0][1] != "OLD_PLAN":
+            if any(row[4] for row in rows):
+                wake_relay()
+            return _told(rows, plan.window, seconds=time.perf_counter() - began)
+        forget_plan()
+    return _all_handed_over(listed, reads.next_window(now=now), "CHANGING")
+
+
+def _all_handed_over(accounts: Sequence[UUID], window: Window, why: str) -> Batch:
+    listed = tuple(HandedOver(account=one, why=why) for one in accounts)
+    return Batch(window=window, handed_over=listed)
+
+
+def _told(rows: Sequence[tuple[Any, ...]], window: Window, *, seconds: float) -> Batch:
+    """Say in the log, and to who watches, what was decided."""
+    settled, handed_over = [], []
+    for account, what, why, decision, *facts in rows:
+        if what == "HANDED_OVER":
+            handed_over.append(HandedOver(account=account, why=str(why)))
+            continue
+        order_id, result, branch, reason, product, amount = facts
+        one = Settled(
+            account=account,
+            decision=decision,
+            order_id=str(order_id),
+            result=str(result),
+            branch=str(branch),
+            reason=str(reason),
+            product=str(product),
+            amount=Decimal(str(amount)),
+        )
+        settled.append(one)
+        if decision is not None:
+            watching.tell_decided(one, seconds=seconds)
+    return Batch(window=window, settled=tuple(settled), handed_over=tuple(handed_over))

@@ -1,0 +1,72 @@
+"""Tell who watches what was decided: a line in the log, and the seconds it took."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+logger = structlog.get_logger(__name__)
+Observer = Callable[[float], None]
+_observers: list[Observer] = []
+
+
+class Decision(Protocol):
+    """What the log says of a decision, whoever made it."""
+
+    @property
+    def decision(self) -> UUID | None:
+        """Which one."""
+        ...
+
+    @property
+    def result(self) -> str:
+        """What came of it."""
+        ...
+
+    @property
+    def branch(self) -> str:
+        """Which way the rule went."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        ...
+
+    @property
+    def product(self) -> str:
+        """Into what."""
+        ...
+
+    @property
+    def amount(self) -> Decimal:
+        """How much, in dollars."""
+        ...
+
+
+def observe(observer: Observer) -> Observer:
+    """Have every decision's seconds told to `observer`."""
+    _observers.append(observer)
+    return observer
+
+
+def tell_decided(one: Decision, *, seconds: float) -> None:
+    """Log a decision and tell the observers how long it took."""
+    logger.info(
+        "sweep_decided",
+        decision=str(one.decision),
+        result=one.result,
+        branch=one.branch,
+        reason=one.reason,
+        product=one.product,
+        amount=str(one.amount),
+    )
+    observed(seconds=seconds)
+
+
+def observed(*, seconds: float) -> None:
+    """Tell the observers how long one decision took."""
+    for observer in _observers:
+        observer(seconds)
