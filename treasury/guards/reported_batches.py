@@ -72,9 +72,9 @@ BEGIN
         INSERT INTO treasury_statement
             (id, tenant_id, account_id, source, statement_ref, version, page, message_sha256,
              body_sha256, content_sha256, locator, statement_date, period_start, period_end,
-             bank_created_at, received_at, entries_count, state, proof, flags, reason)
+             bank_created_at, received_at, entries_count, state, proof, flags, reason, trace_id)
         SELECT s.row_id, wall, s.account, 'API', s.event_id, 1, 0, '', '', s.digest, '', s.on_day,
-               s.on_day, s.on_day, s.as_of, at, 0, 'POSTED', 'NO_BALANCES', '{{}}', ''
+               s.on_day, s.on_day, s.as_of, at, 0, 'POSTED', 'NO_BALANCES', '{{}}', '', s.event
           FROM said s WHERE s.what = 'NEW' ORDER BY s.n
     ), balances AS (
         INSERT INTO treasury_statementbalance

@@ -80,6 +80,8 @@ DECLARE
     patience integer := plan ->> 'patience';
     oldest interval := make_interval(mins => (plan ->> 'balance_age_minutes_max')::integer);
     freshest interval := make_interval(hours => (plan ->> 'var_reading_hours_max')::integer);
+    farthest integer := plan ->> 'var_as_of_days_max';
+    today date := (at AT TIME ZONE (plan ->> 'zone'))::date;
     buffer_share numeric := plan ->> 'buffer_share';
     var_limit numeric := plan ->> 'var_limit_bps';
     minimum_sweep numeric := plan ->> 'minimum_sweep';
@@ -129,6 +131,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(
                 hashtextextended('sweep ' || x.id || ' ' || (plan ->> 'cutoff_key'), 12))
        FROM (SELECT id FROM unnest(accounts) id ORDER BY id) x;
+    -- Decisions that share a cap are made one after the other; the guard counts again.
+    PERFORM 1 FROM treasury_sweepproduct p WHERE p.cap IS NOT NULL AND p.is_active
+      ORDER BY p.id FOR NO KEY UPDATE;
     SELECT array_agg((p ->> 'id')::uuid ORDER BY n), array_agg(p ->> 'code' ORDER BY n),
            array_agg(p ->> 'kind' ORDER BY n), array_agg((p ->> 'is_green')::boolean ORDER BY n),
            array_agg((p ->> 'is_active')::boolean ORDER BY n),
@@ -163,7 +168,7 @@ BEGIN
             settled := settled || g.account;
             CONTINUE;
         END IF;
-        IF is_stale AND NOT closure THEN
+        IF is_stale AND (NOT closure OR NOT g.has_balance) THEN
             rest := rest || g.account; whys := whys || 'STALE_BALANCE'::text;
             CONTINUE;
         END IF;
@@ -177,7 +182,7 @@ BEGIN
         risk_var := NULL; risk_count := 0;
         IF g.observed_at IS NULL THEN
             risk_state := 'MISSING';
-        ELSIF at - g.observed_at > freshest THEN
+        ELSIF at - g.observed_at > freshest OR today - g.risk_day > farthest THEN
             risk_state := 'STALE';
         ELSE
             risk_state := 'FRESH'; risk_var := g.var_bps; risk_count := g.observations;
@@ -398,6 +403,10 @@ BEGIN
             o_row.jws := ''; o_row.key_id := ''; o_row.attempts := 0; o_row.bank_ref := '';
             o_row.settlement := 'PENDING'; o_row.payload := ''; o_row.payload_sha256 := '';
             o_row.order_id := '';
+            o_row.line_id := (
+                SELECT l.id FROM treasury_sweepline l
+                 WHERE l.account_id = g.account AND l.product_id = p_id[chosen] AND l.is_active);
+            o_row.trace_id := coalesce(g.trace_id, ids[4 * g.n]);
             o_rows := o_rows || o_row;
             o_codes := o_codes || p_code[chosen];
             o_seen := o_seen || coalesce(trim_scale(risk_var)::text, 'null');
@@ -437,14 +446,14 @@ BEGIN
                 (id, tenant_id, decision_id, account_id, product_id, mandate_id, order_id, amount,
                  cutoff_at, day, part, settles_on, matures_on, paid_out, comes_back, created_at,
                  payload, payload_sha256, release, state, reason, jws, key_id, intent_id, attempts,
-                 due_at, sent_at, acked_at, bank_ref, failed_at, late_ack_at, settlement,
-                 history_date, history_type)
+                 due_at, sent_at, acked_at, bank_ref, failed_at, late_ack_at, settlement, line_id,
+                 trace_id, history_date, history_type)
             SELECT m.id, m.tenant_id, m.decision_id, m.account_id, m.product_id, m.mandate_id,
                    m.order_id, m.amount, m.cutoff_at, m.day, m.part, m.settles_on, m.matures_on,
                    m.paid_out, m.comes_back, m.created_at, m.payload, m.payload_sha256, m.release,
                    m.state, m.reason, m.jws, m.key_id, m.intent_id, m.attempts, m.due_at, m.sent_at,
-                   m.acked_at, m.bank_ref, m.failed_at, m.late_ack_at, m.settlement,
-                   clock_timestamp(), '+'
+                   m.acked_at, m.bank_ref, m.failed_at, m.late_ack_at, m.settlement, m.line_id,
+                   m.trace_id, clock_timestamp(), '+'
               FROM made m
         ), reserved AS (
             INSERT INTO treasury_expectedflow
@@ -466,7 +475,7 @@ BEGIN
                        'amount_usd', m.amount::text, 'cutoff_utc', plan ->> 'cutoff_event',
                        'state', m.state, 'reason', '', 'bank_ref', '',
                        'at', treasury_instant(at)),
-                   at, e.id, 'treasury'
+                   at, m.trace_id, 'treasury'
               FROM made m
              CROSS JOIN LATERAL (
                    SELECT ids[4 * array_position(accounts, m.account_id)] AS id) e

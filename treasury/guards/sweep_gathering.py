@@ -10,10 +10,12 @@ _GATHERED = """
            a.min_balance + a.required_collateral AS minimum,
            latest.sequence, latest.facts_sha256 AS facts,
            standing.part, standing.is_seen, refused.was AS was_refused,
-           coalesce(head.amount, 0) - coalesce(head.line, 0) + coalesce(head.moved, 0) AS available,
+           coalesce(head.amount, 0) - coalesce(head.line, 0) + coalesce(head.moved, 0)
+               + coalesce(head.ahead, 0) AS available,
            coalesce(head.as_of, '1970-01-01T00:00:00Z') AS as_of,
+           head.as_of IS NOT NULL AS has_balance, head.trace_id,
            flows.committed, flows.in_flight, flows.outflows,
-           risk.observed_at, risk.var_bps, risk.observations,
+           risk.observed_at, risk.as_of AS risk_day, risk.var_bps, risk.observations,
            rungs.words, rungs.days, rungs.amounts,
            CASE WHEN keeps_term THEN low.lowest END AS lowest
       FROM unnest(accounts) WITH ORDINALITY AS u(id, n)
@@ -36,13 +38,22 @@ _GATHERED = """
                    AND o.release = 'WAITING' AND o.reason NOT IN ('SUPERSEDED', 'EXPIRED')
                 ) AS was) refused
       LEFT JOIN LATERAL (
-           SELECT b.amount, b.credit_line_included AS line, b.as_of, coalesce(m.moved, 0) AS moved
+           SELECT b.amount, b.credit_line_included AS line, b.as_of, m.moved, m.ahead,
+                  (SELECT s.trace_id FROM treasury_statement s WHERE s.id = b.statement_id)
              FROM ({head}) b CROSS JOIN LATERAL (
-                  SELECT sum(CASE WHEN NOT x.in_base AND x.value_date <= on_day THEN x.amount
-                                  WHEN x.in_base AND x.value_date > on_day
-                                       AND NOT b.code = ANY(available_codes) THEN -x.amount END)
-                         AS moved
-                    FROM ({moved}) x WHERE NOT x.is_pending) m) head ON true
+                  -- What is booked and leaves on a later date is spoken for, net per value date.
+                  SELECT sum(d.moved) AS moved, sum(least(d.ahead, 0)) AS ahead
+                    FROM (SELECT sum(CASE WHEN NOT x.in_base AND x.value_date <= on_day
+                                          THEN x.amount
+                                          WHEN x.in_base AND x.value_date > on_day
+                                               AND NOT b.code = ANY(available_codes)
+                                          THEN -x.amount END) AS moved,
+                                 sum(x.amount) FILTER (
+                                     WHERE x.value_date > on_day
+                                       AND NOT (x.in_base AND b.code = ANY(available_codes)))
+                                     AS ahead
+                            FROM ({moved}) x WHERE NOT x.is_pending
+                           GROUP BY x.value_date) d) m) head ON true
       CROSS JOIN LATERAL (
            SELECT coalesce(-sum(f.amount) FILTER (
                       WHERE f.source = ANY(agreed) AND f.value_date <= until_day), 0) AS committed,
@@ -52,7 +63,7 @@ _GATHERED = """
              FROM treasury_expectedflow f
             WHERE f.account_id = a.id AND f.state = 'EXPECTED' AND f.amount < 0) flows
       LEFT JOIN LATERAL (
-           SELECT r.observed_at, r.var_bps, r.observations FROM treasury_riskreading r
+           SELECT r.observed_at, r.as_of, r.var_bps, r.observations FROM treasury_riskreading r
             WHERE r.account_id = a.id AND r.observed_at <= at
             ORDER BY r.observed_at DESC, r.id DESC LIMIT 1) risk ON true
       CROSS JOIN LATERAL (

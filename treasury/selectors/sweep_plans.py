@@ -24,7 +24,7 @@ from treasury.engine.identity import PENDING_DAYS_MAX
 from treasury.engine.positions import AVAILABLE_CODES, BOOKED_ORDER, HEADLINE_ORDER
 from treasury.engine.sweep_orders import SCHEMA_VERSION
 from treasury.engine.sweep_records import canonical, plain
-from treasury.engine.sweep_windows import ProductKind, Window, days_of, rungs
+from treasury.engine.sweep_windows import ZONE, ProductKind, Window, days_of, rungs
 from treasury.events import SweepOrderCreated
 from treasury.models import SweepProduct
 from treasury.selectors import sweeps as reads
@@ -35,7 +35,7 @@ _KEYS: Final = (
     knobs.LIQ_BUFFER_PCT, knobs.VAR_LIMIT_BPS, knobs.MIN_SWEEP_USD, knobs.MAX_BALANCE_AGE_MINUTES,
     knobs.TARGET_LADDER_DAYS, knobs.VAR_OBSERVATIONS_MIN, knobs.SWEEP_ESG_PREFERENCE,
     knobs.FALLBACK_KEEPS_BUFFER, knobs.TERM_LIQUIDITY, knobs.VAR_READING_HOURS_MAX,
-    knobs.ALLOW_INCREMENTAL, knobs.SWEEP_CUTOFFS_UTC,
+    knobs.VAR_AS_OF_DAYS_MAX, knobs.ALLOW_INCREMENTAL, knobs.SWEEP_CUTOFFS_UTC,
 )  # fmt: skip
 _HELD: Final = "held by a batch"
 _OPEN: Final = "open to a company"
@@ -103,6 +103,8 @@ def _made(window: Window) -> Plan:
         "patience": PENDING_DAYS_MAX,
         "amount_max": AMOUNT_MAX,
         "bill_rate": max(bills, default=None),
+        "zone": ZONE.key,
+        "var_as_of_days_max": policies.get(knobs.VAR_AS_OF_DAYS_MAX),
         "var_reading_hours_max": policies.get(knobs.VAR_READING_HOURS_MAX),
         "allow_incremental": policies.get(knobs.ALLOW_INCREMENTAL),
         "text_window": canonical(plain(window)),

@@ -14,8 +14,9 @@ from django.db import IntegrityError, connection, transaction
 from core import clock
 from core.crypto import blind_index
 from core.errors import Invalid
+from core.events import present_trace, traced
 from core.events.bus import consumers_of, wake_relay
-from core.ids import uuid7_texts
+from core.ids import uuid7, uuid7_texts
 from core.money import parse_amount
 from integrations.codecs.records import AccountRef
 from treasury.engine.numbers import spellings
@@ -99,7 +100,8 @@ def record_balance(*, balance: ReportedBalance) -> Recorded:
     newest = newest_balance(account, before=now + AHEAD_MAX)
     is_newest = newest is not None and newest.statement_id == row.pk
     if known is None and is_newest:
-        tell_balance(account)
+        with traced(row.trace_id):
+            tell_balance(account)
     return Recorded(
         statement_id=row.pk,
         account_id=row.account_id,
@@ -225,6 +227,7 @@ def _store(
         received_at=now,
         state=StatementState.POSTED,
         proof=Proof.NO_BALANCES,
+        trace_id=present_trace() or uuid7(),
     )
     StatementBalance.objects.create(
         statement=row,

@@ -78,12 +78,14 @@ def make_products() -> tuple[SweepProduct, SweepProduct, SweepProduct]:
     )  # fmt: skip
 
 
-def read_risk(account: BankAccount, var_bps: str = "8", observations: int = 250) -> None:
-    """Record a value at risk of an account as measured now."""
+def read_risk(
+    account: BankAccount, var_bps: str = "8", observations: int = 250, *, days_back: int = 1
+) -> None:
+    """Record a value at risk as measured now, over flows up to so many days ago."""
     record_risk_reading(
         reading=ReadingIn(
             account_id=account.pk,
-            as_of=clock.now().date() - timedelta(days=1),
+            as_of=clock.now().date() - timedelta(days=days_back),
             observed_at=clock.now(),
             method="historical",
             confidence=Decimal("0.99"),

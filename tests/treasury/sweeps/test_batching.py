@@ -35,6 +35,7 @@ from treasury.models import (
     Statement,
     SweepDecision,
     SweepEligibility,
+    SweepLine,
     SweepMandate,
     SweepOrder,
     SweepProduct,
@@ -48,7 +49,8 @@ D = Decimal
 NOW = QUARTER_PAST + timedelta(seconds=1)
 # Names that the rows get anew in every run; who they belong to is told by other columns.
 NEW_NAMES = {
-    "id", "decision_id", "history_id", "history_date", "correlation_id", "event_id", "at",
+    "id", "decision_id", "history_id", "history_date", "correlation_id", "trace_id", "event_id",
+    "at",
 }  # fmt: skip
 WRITTEN: tuple[type[models.Model], ...] = (
     SweepDecision,
@@ -80,9 +82,11 @@ class Case:
     var_bps: str | None = "8"
     observations: int = 250
     risk_age_hours: int = 0
+    risk_days_back: int = 1
     order_max: str = "5000000"
     day_max: str = "8000000"
     mandate_of: str = "any"
+    pays_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +123,11 @@ CASES = st.builds(
     var_bps=st.sampled_from([None, "0", "8", "10", "10.0001", "250.5"]),
     observations=st.sampled_from([99, 100, 250]),
     risk_age_hours=st.sampled_from([0, 0, 0, 36, 37]),
+    risk_days_back=st.sampled_from([1, 1, 1, 5, 6, 7]),
     order_max=st.sampled_from(["5000000", "5000000", "300000"]),
     day_max=st.sampled_from(["8000000", "5000000"]),
     mandate_of=st.sampled_from(["any", "any", "TBILL_4W", "FED_RRP", "none"]),
+    pays_itself=st.booleans(),
 )
 KNOBS = st.fixed_dictionaries(
     {},
@@ -273,8 +279,21 @@ def apply_case(sweeping: Sweeping, account: BankAccount, case: Case) -> None:
     flow(account, "FORECAST", f"-{case.overdue}", day - timedelta(days=2))
     if case.var_bps is not None or case.observations != 250:
         with clock.frozen(now - timedelta(hours=case.risk_age_hours)):
-            read_risk(account, case.var_bps or "0", case.observations)
+            read_risk(
+                account,
+                case.var_bps or "0",
+                case.observations,
+                days_back=case.risk_days_back,
+            )
     products = {"TBILL_4W": sweeping.bill, "FED_RRP": sweeping.overnight}
+    if case.pays_itself:
+        SweepLine.objects.create(
+            name=account.label,
+            account=account,
+            product=sweeping.bill,
+            credit_account=sweeping.account,
+            ends="a" * 64,
+        )
     if case.mandate_of != "none":
         product = products.get(case.mandate_of)
         make_mandate(
