@@ -76,7 +76,8 @@ def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
 def subscribe_many(topic: str, *, consumer: str) -> Callable[[ManyHandler], ManyHandler]:
     """Register a handler that takes whatever has arrived of `topic`, oldest first, in one commit.
 
-    At most one event of an aggregate is among them. When it fails, each is tried by itself.
+    At most one event of an aggregate is among them. When it fails, each is tried by itself. What
+    the handler publishes has no single cause: it begins a correlation of its own.
     """
 
     def register(handler: ManyHandler) -> ManyHandler:

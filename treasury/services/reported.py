@@ -194,7 +194,7 @@ def _recorded(
                 list(consumers_of(NostroBalanceUpdate.topic)),
             ],
         )
-        told = cursor.fetchall()
+        told: list[tuple[int, str, UUID | None, UUID | None, bool]] = cursor.fetchall()
         if any(row[4] for row in told):
             wake_relay()
     return told

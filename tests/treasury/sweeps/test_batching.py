@@ -13,7 +13,7 @@ from django.db import connection, models, transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from core import clock
+from core import clock, policies
 from core.audit.models import AuditEntry
 from core.events.models import Delivery, OutboxEvent
 from tests.treasury.movement.conftest import put_balance
@@ -179,7 +179,7 @@ WORLDS = st.builds(
 def apply_world(sweeping: Sweeping, world: World) -> None:
     """Set policies and products as the example wants them."""
     for key, value in world.knobs:
-        set_policy(knobs.policies.named(key), value)
+        set_policy(policies.named(key), value)
     SweepProduct.objects.filter(pk=sweeping.bill.pk).update(**dict(world.bill))
     for row, for_all in (
         (sweeping.note, world.note_for_all),
@@ -321,8 +321,8 @@ def rows_now() -> dict[str, list[Any]]:
         found[model.__name__] = sorted(_plain(row) for row in listed if not _is_asked(row))
     # What is put before checkers names the order by its new key, and only services ask.
     entries = AuditEntry.objects.filter(table_name__startswith="treasury_")
-    listed = entries.values("table_name", "action", "actor", "before", "after")
-    found["AuditEntry"] = sorted(_plain(row) for row in listed)
+    audited = entries.values("table_name", "action", "actor", "before", "after")
+    found["AuditEntry"] = sorted(_plain(dict(row)) for row in audited)
     return found
 
 
@@ -362,7 +362,10 @@ def both_ways(accounts: Sequence[UUID], sweeping: Sweeping) -> Batch:
         mine = rows_now()
         for row in SweepDecision.objects.all():
             assert sweeps.replay_decision(decision_id=row.pk).is_identical
-    order = [one.account for one in (*batch.settled, *batch.handed_over)]
+    order = [
+        *(one.account for one in batch.settled),
+        *(one.account for one in batch.handed_over),
+    ]
     with undone():
         by_services(order, sweeping)
         theirs = rows_now()

@@ -1,7 +1,7 @@
 """What a batch leaves to the services, and what happens when something changes beside it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -118,7 +118,8 @@ def test_without_the_ground_an_old_plan_would_be_followed(sweeping: Sweeping) ->
     """The negative control: the statement told that its plan is new follows the old policy."""
     text = batching.next_plan(now=clock.now()).text
     set_policy(knobs.MIN_SWEEP_USD, D(2_000_000))
-    facts = [[sweeping.account.pk], clock.now(), [UUID(int=number) for number in range(1, 5)]]
+    names = [UUID(int=number) for number in range(1, 5)]
+    facts: list[Any] = [[sweeping.account.pk], clock.now(), names]
     with connection.cursor() as cursor:
         cursor.execute("SELECT what FROM treasury_decide_sweeps(%s, %s, %s, %s)", [text, *facts])
         assert cursor.fetchall() == [("OLD_PLAN",)]
@@ -154,23 +155,46 @@ def test_a_product_or_a_holiday_that_changes_makes_the_plan_an_old_one(
     assert batching.next_plan(now=clock.now()) is not first
 
 
+def order_again(numbers: Sequence[int]) -> None:
+    """Copy the one decision and its order under other names: all orders in one statement."""
+    names = [str(one.column) for one in SweepDecision._meta.local_fields]
+    changed = {"id": "gen_random_uuid()", "sequence": "n"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO treasury_sweepdecision ({', '.join(names)})"
+            f" SELECT {', '.join(changed.get(one, one) for one in names)}"
+            " FROM treasury_sweepdecision, unnest(%s::int[]) n",
+            [list(numbers)],
+        )
+        names = [str(one.column) for one in SweepOrder._meta.local_fields]
+        written = "replace(o.payload, o.order_id, 'SWP-2026-11-17-000' || d.sequence)"
+        changed = {
+            "id": "gen_random_uuid()",
+            "decision_id": "d.id",
+            "part": "d.sequence",
+            "order_id": "'SWP-2026-11-17-000' || d.sequence",
+            "payload": written,
+            "payload_sha256": f"encode(sha256(convert_to({written}, 'UTF8')), 'hex')",
+        }
+        cursor.execute(
+            f"INSERT INTO treasury_sweeporder ({', '.join(names)})"
+            f" SELECT {', '.join(changed.get(one, f'o.{one}') for one in names)}"
+            " FROM treasury_sweeporder o, treasury_sweepdecision d WHERE d.sequence = ANY(%s)",
+            [list(numbers)],
+        )
+
+
 def test_orders_of_one_statement_share_their_mandate(sweeping: Sweeping) -> None:
     """The guard counts what the same statement has let through: a batch is no way around it."""
     order = sweeping.decide().order
     assert order is not None
     SweepMandate.objects.filter(pk=sweeping.mandate.pk).update(day_max=order.amount * 2)
-    columns = [one.column for one in SweepOrder._meta.local_fields]
-    changed = {
-        "id": "gen_random_uuid()",
-        "part": "part + n",
-        "order_id": "order_id",
-    }
-    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO treasury_sweeporder ({', '.join(columns)})"
-            f" SELECT {', '.join(changed.get(one, one) for one in columns)}"
-            " FROM treasury_sweeporder, generate_series(1, 2) n"
-        )
+    with transaction.atomic():
+        order_again([2])
+        assert SweepOrder.objects.count() == 2
+        transaction.set_rollback(True)
+    with pytest.raises(DatabaseError, match="beyond its mandate"), transaction.atomic():
+        order_again([2, 3])
 
 
 def test_what_the_database_refuses_is_decided_one_by_one(
