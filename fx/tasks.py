@@ -11,9 +11,11 @@ from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
 from fx.services.dealing import expire_due
 from fx.services.exposing import watch_exposure
+from fx.services.reference import take_reference_rates
 from fx.services.watching import watch_rates
 
 ACTOR = "system:fx"
+REFERENCE_DAYS = 30
 log = structlog.get_logger(__name__)
 
 
@@ -23,6 +25,13 @@ def watch() -> None:
     for tenant in tenant_ids():
         _visit(tenant, lambda: watch_rates(now=clock.now()))
         _visit(tenant, lambda: watch_exposure(now=clock.now()))
+
+
+@shared_task(name="fx.reference", ignore_result=True)
+def reference() -> None:
+    """Take in the reference rates that a newer package may have brought; beat wakes this daily."""
+    for tenant in tenant_ids():
+        _visit(tenant, lambda: take_reference_rates(days=REFERENCE_DAYS))
 
 
 @shared_task(name="fx.expire", ignore_result=True)

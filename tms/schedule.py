@@ -36,6 +36,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="5,12", minute="10"),
     },
     "watch the rates": {"task": "fx.watch", "schedule": 60.0},
+    "take in reference rates": {
+        "task": "fx.reference",
+        "schedule": crontab(hour="16", minute="30"),
+    },
     "expire deals": {"task": "fx.expire", "schedule": 60.0},
     "tick the demo's rates": {"task": "demo.tick_rates", "schedule": 20.0},
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},

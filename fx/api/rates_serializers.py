@@ -1,11 +1,13 @@
 """Rates on the wire."""
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
 from core.api.fields import AmountField
 from fx.api.fields import PairField, RateField
+from fx.engine.pairs import USD
 from fx.models import Rate
 
 
@@ -87,11 +89,11 @@ class TakenOut(serializers.Serializer[Any]):
 
 
 class ConversionIn(serializers.Serializer[Any]):
-    """What is to be converted."""
+    """What is to be converted; without a word it is a dollar."""
 
-    amount = AmountField()
-    currency = serializers.RegexField("^[A-Z]{3}$")
-    target = serializers.RegexField("^[A-Z]{3}$")
+    amount = AmountField(default=Decimal(1))
+    currency = serializers.RegexField("^[A-Z]{3}$", default=USD)
+    target = serializers.RegexField("^[A-Z]{3}$", default=USD)
 
 
 class ConversionOut(serializers.Serializer[Any]):

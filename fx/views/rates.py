@@ -28,6 +28,7 @@ CROSSES: Final = ("EUR/INR", "GBP/INR", "AED/INR", "EUR/GBP")
 HISTORY_DAYS: Final = 365
 DELIVERIES_SHOWN: Final = 8
 PAIR_CHARS_MAX: Final = 7
+PAIR_SHOWN: Final = "EUR/USD"  # where none is asked for
 
 
 def _crosses() -> list[Pair]:
@@ -56,7 +57,8 @@ def board(request: HttpRequest) -> HttpResponse:
 @login_required
 def pair(request: HttpRequest) -> HttpResponse:
     """Show one pair: its price now, where it comes from, and a year of it."""
-    now, wanted = clock.now(), parse_pair(text_asked(request, "p", chars_max=PAIR_CHARS_MAX))
+    now = clock.now()
+    wanted = parse_pair(text_asked(request, "p", chars_max=PAIR_CHARS_MAX) or PAIR_SHOWN)
     try:
         quote = reads.quote_for(wanted, now=now)
     except RateMissing:

@@ -1,11 +1,12 @@
 """Rates over the API, on the desk and in the admin."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -14,6 +15,7 @@ from core import clock
 from core.api.authentication import access_token
 from core.identity.models import User
 from core.tenancy import Tenant
+from fx import tasks
 from fx.models import Rate, RateDelivery, RateSource
 from tests.conftest import MakeUser
 from tests.fx.conftest import NOW, Quoted
@@ -22,6 +24,7 @@ from tests.tms.desk.conftest import client_of
 from tms.demo import pricing
 from tms.schedule import SCHEDULE
 
+AFTER_THE_PACKAGE = datetime(2026, 10, 31, 12, tzinfo=UTC)
 pytestmark = pytest.mark.usefixtures("house")
 
 
@@ -196,3 +199,20 @@ def test_the_demo_has_a_year_and_ticks(house: Tenant, pages: Client) -> None:
     page = pages.get(reverse("fx:pair"), {"p": "USDINR"}).content.decode()
     assert "rate-chart" in page
     assert {"fx.watch", "demo.tick_rates"} <= {one["task"] for one in SCHEDULE.values()}
+
+
+def test_the_command_makes_a_tenant_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    RateSource.objects.all().delete()
+    with clock.frozen(AFTER_THE_PACKAGE):
+        call_command("fx_rates", "--days", "30")
+        assert "reference rates are new, 0 were known." in capsys.readouterr().out
+        call_command("fx_rates", "--tenant", "north", "--json")
+        (found,) = json.loads(capsys.readouterr().out)["taken"]
+        assert found["tenant"] == "north"
+        tasks.reference()
+    assert RateSource.objects.count() == 4
+    with clock.frozen(AFTER_THE_PACKAGE.replace(year=2031)):
+        call_command("fx_rates", "--days", "5")
+        assert "has no rates for the last 5 days" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no such tenant"):
+        call_command("fx_rates", "--tenant", "elsewhere")
