@@ -55,10 +55,12 @@ _GUARDS = """
 required_triggers: set[str] = {
     "core_auditentry.append_only",
     "core_auditlink.append_only",
+    "core_auditlink.entry_of_own_tenant",
     "core_policyversion.append_only",
     "core_accessreviewitem.review_guard",
     "core_passkey.passkey_guard",
     "core_stepup.stepup_guard",
+    "core_tenant.audited_stays",
     "core_user.duties",
     "core_user_groups.duties",
 }

@@ -144,7 +144,12 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PASSWORD": _database.password,
         "HOST": _database.host,
         "PORT": _database.port,
-        "OPTIONS": {**_database.options, "connect_timeout": 5},
+        "OPTIONS": {
+            "server_side_binding": True,
+            "prepare_threshold": 3,
+            **_database.options,
+            "connect_timeout": 5,
+        },
     }
 }
 if TMS_MODE != "test":

@@ -17,7 +17,7 @@ from core import clock
 from integrations import selectors as bank_lines
 from integrations.codecs.records import PaymentStatus, StatusReport, StatusScope
 from integrations.constants import FILE_PREFIX
-from treasury.engine.statuses import FAILING, meaning_of, reason_in_words
+from treasury.engine.statuses import FAILING, meaning_of, reason_in_words, standing
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -198,12 +198,13 @@ def _attempt_in(reference: str, held: Transfer) -> int:
 def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     """Keep one thing a bank said and bring the transfer to where it stands now."""
     said = _in_its_own_words(said)
-    proposal = transfers.lock(transfer.proposal_id)
+    proposal = transfers.lock_alone(transfer.proposal_id)
     held = Transfer.objects.select_for_update().get(pk=transfer.pk)
-    before = outcomes.standing_of(held=held, proposal=proposal)
-    after = outcomes.standing_of(
-        held=held, proposal=proposal, adding=said.status, reason=said.reason
-    )
+    held.proposal = proposal
+    heard = outcomes.statuses_of(held)
+    facts = outcomes.facts_of(held=held, proposal=proposal, said=heard)
+    before = standing(facts)
+    after = outcomes.standing_with(facts, status=said.status[:4], reason=said.reason[:10])
     attempt = said.attempt or _attempt_meant(said, held)
     moves = (before.outcome, before.status) != (after.outcome, after.status)
     row = TransferStatus.objects.create(
@@ -227,7 +228,12 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     if said.bank_reference[:70] not in ("", held.bank_reference):
         held.bank_reference = said.bank_reference[:70]
         held.save(update_fields=["bank_reference"])
-    outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")
+    outcomes.bring_to(
+        held=held,
+        proposal=proposal,
+        evidence=f"status {said.status}",
+        said=[*heard, (row.status, row.reason_code, row.attempt)],
+    )
     if attempt != (said.attempt or held.attempt):
         words = f"{said.status} without naming the attempt: it is not taken for the present one"
         outcomes.ask_a_person(held, key=f"unnamed:{said.status[:4]}", words=words)
@@ -298,8 +304,9 @@ def question_withdrawn(*, entry_ids: Iterable[UUID]) -> int:
 
 
 def _apply_entry(held: Transfer, entry: BankEntry) -> None:
-    proposal = transfers.lock(held.proposal_id)
+    proposal = transfers.lock_alone(held.proposal_id)
     held.refresh_from_db()
+    held.proposal = proposal
     if entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id):
         return
     side = _side(held, proposal, entry)

@@ -4,6 +4,7 @@ Whatever moves with the outcome moves here: proposal, reservation on both accoun
 for people and the news to the screens.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -41,9 +42,17 @@ REFUSED_BY_LINE: Final = "REFUSED"
 _DERIVED: Final = ("status:", "contradiction", "return", "earlier-attempt")
 
 
-def facts_of(*, held: Transfer, proposal: Proposal) -> Facts:
-    """Return everything known about a transfer."""
-    said = list(held.statuses.values_list("status", "reason_code", "attempt"))
+Status = tuple[str, str, int]  # status, reason, attempt
+
+
+def statuses_of(held: Transfer) -> list[Status]:
+    """Return what the bank said about a transfer so far."""
+    return list(held.statuses.values_list("status", "reason_code", "attempt"))
+
+
+def facts_of(*, held: Transfer, proposal: Proposal, said: Sequence[Status] | None = None) -> Facts:
+    """Return everything known about a transfer; `said` are its statuses, if they were just read."""
+    said = statuses_of(held) if said is None else said
     # Rows of the time before attempts were noted carry 0.
     present = {held.attempt, 0} if held.attempt <= 1 else {held.attempt}
     return Facts(
@@ -63,25 +72,31 @@ def facts_of(*, held: Transfer, proposal: Proposal) -> Facts:
     )
 
 
-def standing_of(
-    *, held: Transfer, proposal: Proposal, adding: str = "", reason: str = ""
+def standing_with(facts: Facts, *, status: str, reason: str) -> Standing:
+    """Return where a transfer would stand with one more status."""
+    return standing(replace(facts, heard=facts.heard | {Heard(status=status, reason=reason)}))
+
+
+def bring_to(
+    *,
+    held: Transfer,
+    proposal: Proposal,
+    evidence: str,
+    said: Sequence[Status] | None = None,
 ) -> Standing:
-    """Return where a transfer stands, with one more status if it is given."""
-    facts = facts_of(held=held, proposal=proposal)
-    more = {Heard(status=adding[:4], reason=reason[:10])} if adding else set()
-    return standing(replace(facts, heard=facts.heard | more))
+    """Bring a locked transfer and its proposal to where the facts put them.
 
-
-def bring_to(*, held: Transfer, proposal: Proposal, evidence: str) -> Standing:
-    """Bring a locked transfer and its proposal to where the facts put them."""
-    found = standing(facts_of(held=held, proposal=proposal))
+    Both are as they were read under the lock; `said` are its statuses, if they were just read.
+    """
+    found = standing(facts_of(held=held, proposal=proposal, said=said))
     if proposal.state == _S.EXECUTING and (found.rank or found.outcome is not Outcome.OPEN):
         bank_has_it(held, evidence=evidence)
         proposal.refresh_from_db()
-    held.refresh_from_db()
+        held.refresh_from_db()
+    open_tasks = list(held.tasks.open().values_list("kind", "key"))
     _note_standing(held, found)
-    _move(held, proposal, found)
-    _ask_people(held, found)
+    _move(held, proposal, found, is_asked=bool(open_tasks))
+    _ask_people(held, found, open_tasks)
     return found
 
 
@@ -117,10 +132,11 @@ def ask_a_person(held: Transfer, *, key: str, words: str) -> None:
     )
 
 
-def _move(held: Transfer, proposal: Proposal, found: Standing) -> None:
+def _move(held: Transfer, proposal: Proposal, found: Standing, *, is_asked: bool) -> None:
     match found.outcome:
         case Outcome.FAILED:
             _fail(held, found)
+            proposal.refresh_from_db()
         case Outcome.CONFIRMED:
             _confirm(held, proposal)
         case Outcome.SETTLED:
@@ -131,9 +147,9 @@ def _move(held: Transfer, proposal: Proposal, found: Standing) -> None:
             _bounce(held, proposal)
         case _:
             return
-    proposal.refresh_from_db()
-    note = f"The bank answered: {proposal.get_state_display()}."
-    tasks.settle_tasks(transfer=held, kinds=(SLA, UNKNOWN), note=note)
+    if is_asked:
+        note = f"The bank answered: {proposal.get_state_display()}."
+        tasks.settle_tasks(transfer=held, kinds=(SLA, UNKNOWN), note=note)
 
 
 def _fail(held: Transfer, found: Standing) -> None:
@@ -164,7 +180,7 @@ def _confirm(held: Transfer, proposal: Proposal) -> None:
     held.save(update_fields=["confirmed_at"])
     if before == _S.FAILED:
         _expect_again(held, proposal)
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=held)
 
 
 def _expect_again(held: Transfer, proposal: Proposal) -> None:
@@ -184,7 +200,7 @@ def _settle(held: Transfer, proposal: Proposal) -> None:
     proposal.save(update_fields=_CLOSED)
     held.settled_at = now
     held.save(update_fields=["settled_at"])
-    tell_status(proposal=proposal, from_state=_S.CONFIRMED)
+    tell_status(proposal=proposal, from_state=_S.CONFIRMED, held=held)
 
 
 def _bounce(held: Transfer, proposal: Proposal) -> None:
@@ -202,7 +218,7 @@ def _bounce(held: Transfer, proposal: Proposal) -> None:
     proposal.bounce(at=clock.now(), reason=reason)
     proposal.save(update_fields=_CLOSED)
     transfers.cancel_flows(proposal)
-    tell_status(proposal=proposal, from_state=before, reason=reason)
+    tell_status(proposal=proposal, from_state=before, reason=reason, held=held)
     tasks.open_task(
         task=tasks.TaskIn(
             kind=RETURNED,
@@ -214,19 +230,21 @@ def _bounce(held: Transfer, proposal: Proposal) -> None:
     )
 
 
-def _ask_people(held: Transfer, found: Standing) -> None:
-    """Keep one open task per question that stands, and close those that an answer settled."""
+def _ask_people(held: Transfer, found: Standing, open_tasks: Sequence[tuple[str, str]]) -> None:
+    """Keep one open task per question that stands, and close those that an answer settled.
+
+    `open_tasks` are kind and key of those that were open before.
+    """
     for question in found.questions:
         key = f"{held.end_to_end_id}:{question.key}"
         known = held.tasks.filter(kind=QUESTION, key=key).exists()
         if not known:
             ask_a_person(held, key=question.key, words=question.words)
+    asked = [key for kind, key in open_tasks if kind == QUESTION]
+    if not asked:
+        return
     standing_keys = {f"{held.end_to_end_id}:{one.key}" for one in found.questions}
-    derived = [
-        key
-        for key in held.tasks.open().filter(kind=QUESTION).values_list("key", flat=True)
-        if not key.partition(":")[2].startswith(_DERIVED)
-    ]
+    derived = [key for key in asked if not key.partition(":")[2].startswith(_DERIVED)]
     tasks.settle_tasks(
         transfer=held,
         kinds=(QUESTION,),

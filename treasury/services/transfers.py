@@ -59,7 +59,7 @@ def release(*, proposal_id: UUID) -> Transfer | None:
     proposal.approve()
     proposal.save(update_fields=["state"])
     made = None if freezing.standing_freeze() else _made(proposal)
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=made)
     return made
 
 
@@ -126,10 +126,11 @@ def execute(*, proposal_id: UUID) -> bool:
         return False
     if freezing.standing_freeze() is not None:
         return False
-    if not Transfer.objects.filter(proposal=proposal).exists():
+    held = Transfer.objects.select_for_update().filter(proposal=proposal).first()
+    if held is None:
         require_limits(proposal)
-        _made(proposal)
-    return _may_leave(proposal) and _start_attempt(proposal)
+        held = _made(proposal)
+    return _may_leave(proposal, held) and _start_attempt(proposal, held)
 
 
 @transaction.atomic
@@ -158,7 +159,7 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
             state=proposal.state,
         )
     expect_our_sides(found)
-    _start_attempt(proposal)
+    _start_attempt(proposal, Transfer.objects.select_for_update().get(pk=found.pk))
     return Transfer.objects.get(pk=transfer_id)
 
 
@@ -174,13 +175,14 @@ def mark_sent(*, reference: str, bank_reference: str) -> None:
     before = proposal.state
     proposal.mark_sent()
     proposal.save(update_fields=["state"])
+    held.proposal = proposal
     held.sent_at = clock.now()
     held.outcome_unknown_since = None
     held.sla_due_at = _sla_due(proposal, held.sent_at)
     held.bank_reference = bank_reference[:70] or held.bank_reference
     held.save()
     _end_waiting(held, note="The bank has it.")
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=held)
 
 
 @transaction.atomic
@@ -221,7 +223,7 @@ def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
     held.save()
     _end_waiting(held, note=reason)
     cancel_flows(proposal)
-    tell_status(proposal=proposal, from_state=before, reason=reason)
+    tell_status(proposal=proposal, from_state=before, reason=reason, held=held)
     raise_alert(
         kind="transfer_failed",
         severity="high",
@@ -265,8 +267,7 @@ def lock(proposal_id: UUID) -> Proposal:
     )
 
 
-def _start_attempt(proposal: Proposal) -> bool:
-    held = Transfer.objects.select_for_update().get(proposal=proposal)
+def _start_attempt(proposal: Proposal, held: Transfer) -> bool:
     before = proposal.state
     proposal.execute()
     proposal.closed_at, proposal.closing_reason = None, ""
@@ -276,7 +277,7 @@ def _start_attempt(proposal: Proposal) -> bool:
     held.bank_status, held.bank_status_rank, held.reason_code = "", 0, ""
     held.sla_due_at = held.sla_breached_at = None
     held.save()
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=held)
     try:
         with transaction.atomic():
             message = lines.queue_payment(
@@ -315,10 +316,9 @@ def _require_retriable(proposal: Proposal, held: Transfer) -> None:
         )
 
 
-def _may_leave(proposal: Proposal) -> bool:
+def _may_leave(proposal: Proposal, held: Transfer) -> bool:
     """Return whether nothing holds it back; tell a person once about what does."""
     found = _obstacle(proposal)
-    held = Transfer.objects.get(proposal=proposal)
     if found is None:
         return True
     code, title, detail = found
@@ -361,6 +361,11 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
     )
 
 
+def lock_alone(proposal_id: UUID) -> Proposal:
+    """Hold a proposal as `lock` does; what belongs to it is read where it is needed."""
+    return Proposal.objects.select_for_update().get(pk=proposal_id)
+
+
 def expect_our_sides(made: Transfer) -> None:
     """Reserve the money on our accounts; what an entry proved already stays as it is."""
     proposal = made.proposal
@@ -369,7 +374,8 @@ def expect_our_sides(made: Transfer) -> None:
         came_from = f"from {proposal.debit_account.label}"
         sides.append((proposal.credit_account, proposal.amount, came_from))
     for account, amount, direction in sides:
-        flows.put_expected_flow(
+        flows.put_flow(
+            account=account,
             flow=flows.FlowIn(
                 account_id=account.pk,
                 source=FlowSource.TRANSFER,
@@ -378,7 +384,7 @@ def expect_our_sides(made: Transfer) -> None:
                 value_date=proposal.value_date,
                 description=f"{proposal.reference} {direction}"[:140],
                 end_to_end_id=made.end_to_end_id,
-            )
+            ),
         )
 
 

@@ -1,0 +1,17 @@
+"""Expected flows are looked up by the reference that an entry carries."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('treasury', '0210_newest_balance'),
+    ]
+
+    operations = [
+        migrations.AddIndex(
+            model_name='expectedflow',
+            index=models.Index(fields=['tenant', 'account', 'end_to_end_id'], name='flow_by_reference'),
+        ),
+    ]
