@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.constants import LISTED_MAX
+from approvals.constants import AT_ONCE_MAX, LISTED_MAX
 from approvals.errors import ListRefused
 from approvals.models import ApprovalRequest, DecisionList, Outcome, Viewing
 from approvals.selectors.listing import list_text, why_alone
@@ -74,6 +74,28 @@ def approve_together(
     return [found[item.request_id] for item in items]
 
 
+@transaction.atomic
+def approve_each(
+    *, items: Sequence[ListedItem], checker: User, evidence: Evidence
+) -> list[ItemResult]:
+    """Approve each request as if it were the only one, in one transaction.
+
+    One that is refused does not stop the others; what needs a second factor is refused here, for
+    each would need its own. All are locked first, in one order for everybody.
+
+    Raises:
+        ListRefused: none or too many, or one twice.
+    """
+    if not 1 <= len(items) <= AT_ONCE_MAX:
+        raise ListRefused(f"1 to {AT_ONCE_MAX} requests are approved at once.", field="items")
+    if len({item.request_id for item in items}) < len(items):
+        raise ListRefused("A request is named twice.", field="items")
+    alone = replace(evidence, step_up=None, listed=None)
+    ids = [item.request_id for item in items]
+    list(ApprovalRequest.objects.locked().filter(pk__in=ids).order_by("id"))
+    return [_decided(item, checker, alone) for item in items]
+
+
 def _require_list(items: Sequence[ListedItem], checker: User) -> None:
     if not 1 <= len(items) <= LISTED_MAX:
         raise ListRefused(f"One second factor serves 1 to {LISTED_MAX} requests.", field="item")
@@ -87,9 +109,14 @@ def _require_list(items: Sequence[ListedItem], checker: User) -> None:
 
 def _approve_one(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
     request = ApprovalRequest.objects.filter(pk=item.request_id).first()
+    if request is not None and (alone := why_alone(request, clock.now())):
+        refusal = ListRefused(alone, request=str(item.request_id))
+        return ItemResult(request_id=item.request_id, result=None, refusal=refusal)
+    return _decided(item, checker, evidence)
+
+
+def _decided(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
     try:
-        if request is not None and (alone := why_alone(request, clock.now())):
-            raise ListRefused(alone, request=str(item.request_id))
         result = decide(
             request_id=item.request_id,
             checker=checker,

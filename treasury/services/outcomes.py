@@ -4,9 +4,10 @@ Whatever moves with the outcome moves here: proposal, reservation on both accoun
 for people and the news to the screens.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+from uuid import UUID
 
 from core import clock
 from integrations import services as lines
@@ -25,7 +26,9 @@ from treasury.models import (
     EntryState,
     Proposal,
     ProposalState,
+    Task,
     Transfer,
+    TransferStatus,
 )
 from treasury.services import flows, tasks, transfers
 from treasury.services.news import tell_status
@@ -45,14 +48,33 @@ _DERIVED: Final = ("status:", "contradiction", "return", "earlier-attempt")
 Status = tuple[str, str, int]  # status, reason, attempt
 
 
-def statuses_of(held: Transfer) -> list[Status]:
-    """Return what the bank said about a transfer so far."""
-    return list(held.statuses.values_list("status", "reason_code", "attempt"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardBefore:
+    """What the bank said about a transfer, and kind and key of each open task about it."""
+
+    said: Sequence[Status] = ()
+    asked: Sequence[tuple[str, str]] = ()
 
 
-def facts_of(*, held: Transfer, proposal: Proposal, said: Sequence[Status] | None = None) -> Facts:
-    """Return everything known about a transfer; `said` are its statuses, if they were just read."""
-    said = statuses_of(held) if said is None else said
+def heard_of(held: Iterable[Transfer]) -> dict[UUID, HeardBefore]:
+    """Return what was heard and is asked of each of these transfers, by id, in two reads."""
+    ids = [one.pk for one in held]
+    said: dict[UUID, list[Status]] = {one: [] for one in ids}
+    asked: dict[UUID, list[tuple[str, str]]] = {one: [] for one in ids}
+    if not ids:
+        return {}
+    rows = TransferStatus.objects.filter(transfer__in=ids).order_by("id")
+    for one, *status in rows.values_list("transfer_id", "status", "reason_code", "attempt"):
+        said[one].append((status[0], status[1], status[2]))
+    waiting = Task.objects.open().filter(transfer__in=ids)
+    for found, kind, key in waiting.values_list("transfer_id", "kind", "key"):
+        if found is not None:
+            asked[found].append((kind, key))
+    return {one: HeardBefore(said=said[one], asked=asked[one]) for one in ids}
+
+
+def facts_of(*, held: Transfer, proposal: Proposal, said: Sequence[Status]) -> Facts:
+    """Return everything known about a transfer, given what the bank said of it."""
     # Rows of the time before attempts were noted carry 0.
     present = {held.attempt, 0} if held.attempt <= 1 else {held.attempt}
     return Facts(
@@ -82,21 +104,21 @@ def bring_to(
     held: Transfer,
     proposal: Proposal,
     evidence: str,
-    said: Sequence[Status] | None = None,
+    before: HeardBefore | None = None,
 ) -> Standing:
     """Bring a locked transfer and its proposal to where the facts put them.
 
-    Both are as they were read under the lock; `said` are its statuses, if they were just read.
+    Both rows are as they were read under the lock, and so is `before`, if it was read already.
     """
-    found = standing(facts_of(held=held, proposal=proposal, said=said))
+    before = before or heard_of([held])[held.pk]
+    found = standing(facts_of(held=held, proposal=proposal, said=before.said))
     if proposal.state == _S.EXECUTING and (found.rank or found.outcome is not Outcome.OPEN):
         bank_has_it(held, evidence=evidence)
         proposal.refresh_from_db()
         held.refresh_from_db()
-    open_tasks = list(held.tasks.open().values_list("kind", "key"))
     _note_standing(held, found)
-    _move(held, proposal, found, is_asked=bool(open_tasks))
-    _ask_people(held, found, open_tasks)
+    _move(held, proposal, found, is_asked=bool(before.asked))
+    _ask_people(held, found, before.asked)
     return found
 
 

@@ -4,6 +4,7 @@ The intent commits here with its identifiers, the integrations room calls the ba
 transaction, the outcome commits here again.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -361,9 +362,26 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
     )
 
 
-def lock_alone(proposal_id: UUID) -> Proposal:
-    """Hold a proposal as `lock` does; what belongs to it is read where it is needed."""
-    return Proposal.objects.select_for_update().get(pk=proposal_id)
+Rows = tuple[Proposal, Transfer]
+
+
+def lock_several(proposal_ids: Iterable[UUID]) -> dict[UUID, Rows]:
+    """Hold proposals that have transfers, with these, until the transaction ends; by proposal.
+
+    In one order for everybody, so that two answers about the same payments never wait for each
+    other. What belongs to a proposal is read where it is needed.
+    """
+    ids = list(dict.fromkeys(proposal_ids))
+    if not ids:
+        return {}
+    held = Proposal.objects.select_for_update().filter(pk__in=ids).order_by("id")
+    proposals = {one.pk: one for one in held}
+    made = Transfer.objects.select_for_update().filter(proposal__in=ids).order_by("id")
+    found = {}
+    for one in made:
+        one.proposal = proposals[one.proposal_id]
+        found[one.proposal_id] = (one.proposal, one)
+    return found
 
 
 def expect_our_sides(made: Transfer) -> None:
