@@ -60,7 +60,6 @@ required_triggers: set[str] = {
     "core_accessreviewitem.review_guard",
     "core_passkey.passkey_guard",
     "core_stepup.stepup_guard",
-    "core_tenant.audited_stays",
     "core_user.duties",
     "core_user_groups.duties",
 }
