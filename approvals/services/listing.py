@@ -1,5 +1,6 @@
 """Approve several requests at once: one second factor, one decision and one result for each."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -10,6 +11,7 @@ from django.db import transaction
 from approvals.constants import AT_ONCE_MAX, LISTED_MAX
 from approvals.errors import ListRefused
 from approvals.models import ApprovalRequest, DecisionList, Outcome, Viewing
+from approvals.registry import hooks_for
 from approvals.selectors.listing import list_text, why_alone
 from approvals.services.deciding import DecisionResult, Evidence, decide
 from core import clock
@@ -66,12 +68,9 @@ def approve_together(
     made = DecisionList.objects.create(
         checker=checker, step_up_id=proof, content_hashes=sorted(hashes)
     )
-    ordered = sorted(items, key=lambda item: item.request_id)  # locks in one order for everybody
-    found = {
-        item.request_id: _approve_one(item, checker, replace(evidence, listed=made.pk))
-        for item in ordered
-    }
-    return [found[item.request_id] for item in items]
+    _hold_all(items)
+    listed = replace(evidence, listed=made.pk)
+    return [_approve_one(item, checker, listed) for item in items]
 
 
 @transaction.atomic
@@ -91,9 +90,20 @@ def approve_each(
     if len({item.request_id for item in items}) < len(items):
         raise ListRefused("A request is named twice.", field="items")
     alone = replace(evidence, step_up=None, listed=None)
-    ids = [item.request_id for item in items]
-    list(ApprovalRequest.objects.locked().filter(pk__in=ids).order_by("id"))
+    _hold_all(items)
     return [_decided(item, checker, alone) for item in items]
+
+
+def _hold_all(items: Sequence[ListedItem]) -> None:
+    """Lock the requests, then what their subjects lock: in one order for everybody."""
+    ids = [item.request_id for item in items]
+    subjects: dict[str, list[UUID]] = defaultdict(list)
+    for held in ApprovalRequest.objects.locked().filter(pk__in=ids).order_by("id"):
+        subjects[held.subject_type].append(held.subject_id)
+    for subject_type in sorted(subjects):
+        hooks = hooks_for(subject_type)
+        if hooks.before_several is not None:
+            hooks.before_several(subjects[subject_type])
 
 
 def _require_list(items: Sequence[ListedItem], checker: User) -> None:
