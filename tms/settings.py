@@ -146,7 +146,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PORT": _database.port,
         "OPTIONS": {
             "server_side_binding": True,
-            "prepare_threshold": 3,
+            # Behind a pooler that lends a connection for one transaction, plans cannot be kept.
+            "prepare_threshold": 3 if os.environ.get("TMS_DATABASE_PREPARE", "1") == "1" else None,
             **_database.options,
             "connect_timeout": 5,
         },

@@ -64,8 +64,9 @@ def heard_of(held: Iterable[Transfer]) -> dict[UUID, HeardBefore]:
     if not ids:
         return {}
     rows = TransferStatus.objects.filter(transfer__in=ids).order_by("id")
-    for one, *status in rows.values_list("transfer_id", "status", "reason_code", "attempt"):
-        said[one].append((status[0], status[1], status[2]))
+    told = rows.values_list("transfer_id", "status", "reason_code", "attempt")
+    for one, status, reason, attempt in told:
+        said[one].append((status, reason, attempt))
     waiting = Task.objects.open().filter(transfer__in=ids)
     for found, kind, key in waiting.values_list("transfer_id", "kind", "key"):
         if found is not None:
