@@ -1,6 +1,6 @@
 """What is approved: other rooms register their subjects here, so that this room knows none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +59,7 @@ class SubjectHooks:
     A callback that raises refuses the step: everything rolls back. Without a callback of its own a
     request for changes reaches `on_rejected`. `requote` returns the present
     USD worth of (amount, currency) or None; with it the requirement can rise until approval.
+    `before_several` takes, in one order, the locks of several subjects decided in one transaction.
     """
 
     on_approved: Callback
@@ -68,6 +69,7 @@ class SubjectHooks:
     on_changes_requested: Callback | None = None
     describe: Callable[[UUID], SubjectDescription] | None = None
     requote: Callable[[Decimal, str], UsdQuote | None] | None = None
+    before_several: Callable[[Sequence[UUID]], None] | None = None
 
 
 _subjects: dict[str, SubjectHooks] = {}

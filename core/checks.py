@@ -55,6 +55,7 @@ _GUARDS = """
 required_triggers: set[str] = {
     "core_auditentry.append_only",
     "core_auditlink.append_only",
+    "core_auditlink.entry_of_own_tenant",
     "core_policyversion.append_only",
     "core_accessreviewitem.review_guard",
     "core_passkey.passkey_guard",

@@ -1,7 +1,7 @@
 """Reads of the room: messages, their bytes, the health of the lines."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -225,15 +225,22 @@ def line_of(message_id: UUID | str) -> str:
     return rows.first() or ""
 
 
-def lines_of_payment(reference: str, *, home: str) -> set[str]:
-    """Return the lines whose bank may speak about a payment.
+def lines_of_payments(homes: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return the lines whose bank may speak about each payment, given its home line by reference.
 
     Its home line, those that routes lead to from there, and those that carried an order of it.
     """
-    orders = Message.objects.outbound().filter(reference=reference)
-    carried = orders.values_list("connection__code", "routed_from__code")
-    routes = Route.objects.filter(home__code=home).values_list("connection__code", flat=True)
-    return {home, *routes, *(code for pair in carried for code in pair if code)}
+    routes: dict[str, set[str]] = defaultdict(set)
+    leading = Route.objects.filter(home__code__in=set(homes.values()))
+    for home, code in leading.values_list("home__code", "connection__code"):
+        routes[home].add(code)
+    found = {reference: {home, *routes[home]} for reference, home in homes.items()}
+    orders = Message.objects.outbound().filter(reference__in=list(homes))
+    for reference, *codes in orders.values_list(
+        "reference", "connection__code", "routed_from__code"
+    ):
+        found[reference].update(code for code in codes if code)
+    return found
 
 
 def references_in_file(file_reference: str) -> list[tuple[str, str]]:

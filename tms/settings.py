@@ -145,7 +145,13 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PASSWORD": _database.password,
         "HOST": _database.host,
         "PORT": _database.port,
-        "OPTIONS": {**_database.options, "connect_timeout": 5},
+        "OPTIONS": {
+            "server_side_binding": True,
+            # Behind a pooler that lends a connection for one transaction, plans cannot be kept.
+            "prepare_threshold": 3 if os.environ.get("TMS_DATABASE_PREPARE", "1") == "1" else None,
+            **_database.options,
+            "connect_timeout": 5,
+        },
     }
 }
 if TMS_MODE != "test":

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.constants import FLAGS_MAX, REASON_LENGTH_MAX
+from approvals.constants import AT_ONCE_MAX, FLAGS_MAX, REASON_LENGTH_MAX
 from approvals.models import ApprovalRequest, Decision
 from approvals.selectors import Progress, progress
 from core.api.fields import AmountField
@@ -135,3 +135,44 @@ class DecisionResultOut(serializers.Serializer[Any]):
     request = RequestOut()
     counted = serializers.BooleanField()
     is_final = serializers.BooleanField()
+
+
+class SeenIn(serializers.Serializer[Any]):
+    """One request as the caller saw it."""
+
+    request = serializers.UUIDField()
+    version = serializers.IntegerField(min_value=1)
+    content_hash = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
+    acknowledged = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        max_length=FLAGS_MAX,
+        required=False,
+        default=list,
+        help_text="Codes of the warnings that the caller acknowledges.",
+    )
+
+
+class ApproveSeveralIn(serializers.Serializer[Any]):
+    """Several requests that the caller approves, each for itself."""
+
+    items = serializers.ListField(child=SeenIn(), min_length=1, max_length=AT_ONCE_MAX)
+
+
+class ItemResultOut(serializers.Serializer[Any]):
+    """What became of one of them: `code` and `message` say why it was refused."""
+
+    request = serializers.UUIDField(source="request_id")
+    approved = serializers.SerializerMethodField()
+    is_final = serializers.BooleanField(source="result.is_final", default=False)
+    code = serializers.CharField(source="refusal.code", default="")
+    message = serializers.CharField(source="refusal.message", default="")
+
+    def get_approved(self, found: Any) -> bool:
+        """Return whether the caller's approval stands."""
+        return found.result is not None
+
+
+class ApproveSeveralOut(serializers.Serializer[Any]):
+    """What became of each, in the order of the request."""
+
+    results = ItemResultOut(many=True)

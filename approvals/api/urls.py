@@ -4,6 +4,7 @@ from django.urls import path
 
 from approvals.api.views import (
     Approve,
+    ApproveSeveral,
     BeginPasskey,
     Reject,
     RequestChanges,
@@ -13,6 +14,7 @@ from approvals.api.views import (
 
 urlpatterns = [
     path("approvals", RequestList.as_view(), name="approvals"),
+    path("approvals/approve", ApproveSeveral.as_view(), name="approvals-approve"),
     path("approvals/<uuid:request_id>", RequestDetail.as_view(), name="approval"),
     path("approvals/<uuid:request_id>/approve", Approve.as_view(), name="approval-approve"),
     path("approvals/<uuid:request_id>/passkey", BeginPasskey.as_view(), name="approval-passkey"),

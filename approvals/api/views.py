@@ -1,5 +1,6 @@
 """Approval requests: read, approve, reject."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +13,8 @@ from rest_framework.views import APIView
 
 from approvals import selectors, services
 from approvals.api.serializers import (
+    ApproveSeveralIn,
+    ApproveSeveralOut,
     DecisionIn,
     DecisionResultOut,
     RequestDetailOut,
@@ -20,6 +23,7 @@ from approvals.api.serializers import (
 from approvals.evidence import NOTHING_SHOWN, Shown, evidence_of
 from approvals.models import ApprovalRequest, Outcome
 from core.api.actor import actor
+from core.audit.refusals import refuse
 from core.idempotency import once
 from core.identity.passkeys import begin_passkey
 
@@ -105,6 +109,41 @@ class _Decide(APIView):
             reason=facts["reason"],
         )
         return Response(DecisionResultOut(result).data)
+
+
+class ApproveSeveral(APIView):
+    """Approve several requests in one call, each as if it were the only one.
+
+    What needs a second factor is refused here and approved by itself, or on the desk as a list.
+    """
+
+    @extend_schema(
+        request=ApproveSeveralIn, responses=ApproveSeveralOut, parameters=[IDEMPOTENCY_KEY]
+    )
+    def post(self, request: Request) -> Response:
+        """Decide, once per Idempotency-Key; what was refused says why."""
+        given = ApproveSeveralIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return once(request, lambda: self._approve(request, given.validated_data["items"]))
+
+    def _approve(self, request: Request, items: list[dict[str, Any]]) -> Response:
+        found = services.approve_each(
+            items=[
+                services.ListedItem(
+                    request_id=item["request"],
+                    version=item["version"],
+                    content_hash=item["content_hash"],
+                    acknowledged=tuple(item["acknowledged"]),
+                )
+                for item in items
+            ],
+            checker=actor(request),
+            evidence=evidence_of(request, content_hash=""),
+        )
+        first = next((one.refusal for one in found if one.refusal is not None), None)
+        if first is not None:
+            refuse(request, first)
+        return Response(ApproveSeveralOut({"results": found}).data)
 
 
 class BeginPasskey(APIView):

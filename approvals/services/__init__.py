@@ -10,7 +10,13 @@ from approvals.services.authority import (
 from approvals.services.closing import cancel, expire, expire_due, withdraw
 from approvals.services.deciding import DecisionResult, Evidence, decide
 from approvals.services.escalating import Escalation, escalate_due
-from approvals.services.listing import ItemResult, ListedItem, approve_together, list_digest
+from approvals.services.listing import (
+    ItemResult,
+    ListedItem,
+    approve_each,
+    approve_together,
+    list_digest,
+)
 from approvals.services.ruling import RULE_KEEPERS, RuleIn, add_rule, install_default_rules
 from approvals.services.submitting import (
     BreakGlass,
@@ -36,6 +42,7 @@ __all__ = [
     "RuleIn",
     "Submission",
     "add_rule",
+    "approve_each",
     "approve_together",
     "cancel",
     "close_review",

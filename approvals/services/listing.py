@@ -1,5 +1,6 @@
 """Approve several requests at once: one second factor, one decision and one result for each."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -7,9 +8,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.constants import LISTED_MAX
+from approvals.constants import AT_ONCE_MAX, LISTED_MAX
 from approvals.errors import ListRefused
 from approvals.models import ApprovalRequest, DecisionList, Outcome, Viewing
+from approvals.registry import hooks_for
 from approvals.selectors.listing import list_text, why_alone
 from approvals.services.deciding import DecisionResult, Evidence, decide
 from core import clock
@@ -66,12 +68,42 @@ def approve_together(
     made = DecisionList.objects.create(
         checker=checker, step_up_id=proof, content_hashes=sorted(hashes)
     )
-    ordered = sorted(items, key=lambda item: item.request_id)  # locks in one order for everybody
-    found = {
-        item.request_id: _approve_one(item, checker, replace(evidence, listed=made.pk))
-        for item in ordered
-    }
-    return [found[item.request_id] for item in items]
+    _hold_all(items)
+    listed = replace(evidence, listed=made.pk)
+    return [_approve_one(item, checker, listed) for item in items]
+
+
+@transaction.atomic
+def approve_each(
+    *, items: Sequence[ListedItem], checker: User, evidence: Evidence
+) -> list[ItemResult]:
+    """Approve each request as if it were the only one, in one transaction.
+
+    One that is refused does not stop the others; what needs a second factor is refused here, for
+    each would need its own. All are locked first, in one order for everybody.
+
+    Raises:
+        ListRefused: none or too many, or one twice.
+    """
+    if not 1 <= len(items) <= AT_ONCE_MAX:
+        raise ListRefused(f"1 to {AT_ONCE_MAX} requests are approved at once.", field="items")
+    if len({item.request_id for item in items}) < len(items):
+        raise ListRefused("A request is named twice.", field="items")
+    alone = replace(evidence, step_up=None, listed=None)
+    _hold_all(items)
+    return [_decided(item, checker, alone) for item in items]
+
+
+def _hold_all(items: Sequence[ListedItem]) -> None:
+    """Lock the requests, then what their subjects lock: in one order for everybody."""
+    ids = [item.request_id for item in items]
+    subjects: dict[str, list[UUID]] = defaultdict(list)
+    for held in ApprovalRequest.objects.locked().filter(pk__in=ids).order_by("id"):
+        subjects[held.subject_type].append(held.subject_id)
+    for subject_type in sorted(subjects):
+        hooks = hooks_for(subject_type)
+        if hooks.before_several is not None:
+            hooks.before_several(subjects[subject_type])
 
 
 def _require_list(items: Sequence[ListedItem], checker: User) -> None:
@@ -87,9 +119,14 @@ def _require_list(items: Sequence[ListedItem], checker: User) -> None:
 
 def _approve_one(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
     request = ApprovalRequest.objects.filter(pk=item.request_id).first()
+    if request is not None and (alone := why_alone(request, clock.now())):
+        refusal = ListRefused(alone, request=str(item.request_id))
+        return ItemResult(request_id=item.request_id, result=None, refusal=refusal)
+    return _decided(item, checker, evidence)
+
+
+def _decided(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
     try:
-        if request is not None and (alone := why_alone(request, clock.now())):
-            raise ListRefused(alone, request=str(item.request_id))
         result = decide(
             request_id=item.request_id,
             checker=checker,

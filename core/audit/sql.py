@@ -25,6 +25,11 @@ BEGIN
     -- Rows without a tenant column (a user's roles, the tenant itself) count for the bound one.
     wall := coalesce((coalesce(new_row, old_row) ->> 'tenant_id')::uuid,
                      nullif(current_setting('app.tenant', true), '')::uuid);
+    -- The tenant of a row is held by the row's own key; the bound one is only said to be there.
+    IF NOT coalesce(new_row, old_row) ? 'tenant_id' AND wall IS NOT NULL
+       AND NOT EXISTS (SELECT FROM core_tenant t WHERE t.id = wall) THEN
+        RAISE EXCEPTION 'there is no such tenant' USING ERRCODE = 'foreign_key_violation';
+    END IF;
     IF TG_OP = 'UPDATE' THEN
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, new_row -> o.key)
           INTO was, became
@@ -92,7 +97,8 @@ DECLARE
     recent integer;
     entry bigint;
 BEGIN
-    IF wall IS NULL OR who IS NULL THEN
+    IF wall IS NULL OR who IS NULL
+       OR NOT EXISTS (SELECT FROM core_tenant t WHERE t.id = wall) THEN
         RAISE EXCEPTION 'a refusal belongs to a tenant and an actor'
             USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -1,12 +1,15 @@
 """People and service accounts. Each belongs to one tenant and signs in as `name@tenant`."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import Q
 
+from core.tenancy.context import once_per_transaction, read_anew
 from core.tenancy.models import TenantModel
+
+_ROLES: Final = "roles"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -67,9 +70,17 @@ class User(TenantModel, AbstractBaseUser, PermissionsMixin):
 
     @property
     def roles(self) -> set[str]:
-        """Return the names of this user's roles."""
-        return set(self.groups.values_list("name", flat=True))
+        """Return the names of this user's roles, as the present transaction first saw them."""
+        known: dict[object, set[str]] = once_per_transaction(_ROLES, dict)
+        if self.pk not in known:
+            known[self.pk] = set(self.groups.values_list("name", flat=True))
+        return set(known[self.pk])
 
     def has_role(self, *names: str) -> bool:
         """Return whether this user holds at least one of the roles."""
         return bool(self.roles.intersection(names))
+
+
+def forget_roles(**_facts: object) -> None:
+    """Read roles anew in a transaction that gave or took one."""
+    read_anew(_ROLES)

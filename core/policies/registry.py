@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from core import clock
 from core.changes.models import ChangeRequest
@@ -17,7 +17,7 @@ from core.errors import Invalid, NotFound
 from core.events.bus import Event, publish
 from core.identity.models import User
 from core.policies.models import PolicyVersion
-from core.tenancy.context import current_tenant_id
+from core.tenancy.context import current_tenant_id, once_per_transaction, read_anew
 
 Value = TypeVar("Value", Decimal, int, bool, str, time)
 
@@ -55,6 +55,8 @@ class PolicyChanged(Event):
 
 
 _defined: dict[str, Policy[Any]] = {}
+_VALUES: Final = "policies"
+_ABSENT: Final = object()
 
 
 def define(key: str, default: Value, *, help: str, **bounds: Any) -> Policy[Value]:  # noqa: A002
@@ -128,9 +130,20 @@ def _check_bounds(policy: Policy[Any], value: Any) -> None:
 
 
 def get(policy: Policy[Value]) -> Value:
-    """Return the bound tenant's value, or the default."""
-    latest = PolicyVersion.objects.filter(key=policy.key).order_by("-version").first()
-    return policy.default if latest is None else parse(policy, latest.value)
+    """Return the bound tenant's value, or the default; one transaction reads all of them once."""
+    latest = once_per_transaction(_VALUES, _values).get(policy.key, _ABSENT)
+    return policy.default if latest is _ABSENT else parse(policy, latest)
+
+
+def _values() -> dict[str, Any]:
+    """Return the newest value of every policy that the tenant ever changed."""
+    newest = PolicyVersion.objects.order_by("key", "-version").distinct("key")
+    return dict(newest.values_list("key", "value"))
+
+
+def forget_values(**_facts: Any) -> None:
+    """Read policies anew in a transaction that wrote one."""
+    read_anew(_VALUES)
 
 
 def change(

@@ -7,6 +7,8 @@ from core.tenancy.context import (
     current_actor,
     current_scope,
     current_tenant_id,
+    once_per_transaction,
+    read_anew,
     tenant_ids,
 )
 from core.tenancy.models import Tenant, TenantModel
@@ -20,5 +22,7 @@ __all__ = [
     "current_actor",
     "current_scope",
     "current_tenant_id",
+    "once_per_transaction",
+    "read_anew",
     "tenant_ids",
 ]

@@ -1,9 +1,10 @@
 """The tenant is bound for the length of a transaction, and the database enforces it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import ProgrammingError, connection, transaction
@@ -19,16 +20,24 @@ class NoTenantBound(DomainError):
     status = 500
 
 
+Read = TypeVar("Read")
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who acts, for which tenant, in which request; triggers read the same facts."""
+    """Who acts, for which tenant, in which request; triggers read the same facts.
+
+    `memory` is what was read once for the whole transaction.
+    """
 
     tenant: UUID
     actor: str
     request: str
     reason: str
+    memory: dict[Hashable, object] = field(default_factory=dict, compare=False, repr=False)
 
 
+_UNKEPT = "unkept"
 _scope: ContextVar[Scope | None] = ContextVar("tenant_scope", default=None)
 
 _ANNOUNCE = (
@@ -58,11 +67,13 @@ def bound(
         FourEyesNeeded: the block wrote what only an approved change may write.
     """
     outer = _scope.get()
+    wall = UUID(str(tenant))
     scope = Scope(
-        tenant=UUID(str(tenant)),
+        tenant=wall,
         actor=str(actor) if actor else (outer.actor if outer else "system"),
         request=request or (outer.request if outer else ""),
         reason=reason,
+        memory=outer.memory if outer and outer.tenant == wall else {},
     )
     is_nested = connection.in_atomic_block
     with _in_words(), transaction.atomic():
@@ -85,6 +96,32 @@ def _in_words() -> Iterator[None]:
         if (refusal := four_eyes_needed(error)) is None:
             raise
         raise refusal from error
+
+
+def once_per_transaction(key: Hashable, read: Callable[[], Read]) -> Read:
+    """Return what `read` returns, asked once until the bound transaction ends.
+
+    For what the transaction may as well see as it was at its first look: never for what a lock
+    protects or a person may stop. Whoever writes it calls `read_anew`. Outside of `bound` it is
+    read each time.
+    """
+    scope = _scope.get()
+    if scope is None or (_UNKEPT, key) in scope.memory:
+        return read()
+    if key not in scope.memory:
+        scope.memory[key] = read()
+    return scope.memory[key]  # type: ignore[return-value]
+
+
+def read_anew(key: Hashable) -> None:
+    """Forget what was read under `key`, and keep nothing under it until the transaction ends.
+
+    What was written may be taken back with a savepoint: what is read after it must not stay.
+    """
+    scope = _scope.get()
+    if scope is not None:
+        scope.memory.pop(key, None)
+        scope.memory[_UNKEPT, key] = True
 
 
 def current_scope() -> Scope | None:

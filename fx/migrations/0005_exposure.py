@@ -6,6 +6,8 @@ import django.db.models.deletion
 from decimal import Decimal
 from django.db import migrations, models
 
+from core.migrating import InOneStep
+
 from core.audit.operations import AppendOnly, AuditedTables
 from core.tenancy.operations import EnforceTenancy
 
@@ -18,27 +20,29 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='ExposureAlarm',
-            fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('BREACH', 'too much is open'), ('OVERHEDGED', 'more was bought than is needed')], max_length=10)),
-                ('currency', models.CharField(max_length=3)),
-                ('day', models.DateField()),
-                ('required', models.DecimalField(decimal_places=4, max_digits=20)),
-                ('prefunded', models.DecimalField(decimal_places=4, max_digits=20)),
-                ('hedged', models.DecimalField(decimal_places=4, max_digits=20)),
-                ('open_amount', models.DecimalField(decimal_places=4, max_digits=20)),
-                ('share', models.DecimalField(decimal_places=6, max_digits=16)),
-                ('limit_share', models.DecimalField(decimal_places=6, max_digits=9)),
-                ('raised_at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(db_index=False, default=core.tenancy.context.tenant_of_new_rows, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.tenant')),
-            ],
-            options={
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'kind', 'currency', 'day'), name='exposure_alarm_once_a_day'), models.CheckConstraint(condition=models.Q(('required__gte', 0), ('required__lt', Decimal('10000000000000000')), ('open_amount__gte', 0), ('open_amount__lt', Decimal('10000000000000000')), ('share__gte', 0), ('share__lt', Decimal('10000000000000000')), ('limit_share__gte', 0), ('limit_share__lt', Decimal('10000000000000000'))), name='exposure_alarm_amounts'), models.CheckConstraint(condition=models.Q(('prefunded__gt', Decimal('-10000000000000000')), ('prefunded__lt', Decimal('10000000000000000')), ('hedged__gt', Decimal('-10000000000000000')), ('hedged__lt', Decimal('10000000000000000'))), name='exposure_alarm_signed')],
-            },
-        ),
+        InOneStep([
+            migrations.CreateModel(
+                name='ExposureAlarm',
+                fields=[
+                    ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('kind', models.CharField(choices=[('BREACH', 'too much is open'), ('OVERHEDGED', 'more was bought than is needed')], max_length=10)),
+                    ('currency', models.CharField(max_length=3)),
+                    ('day', models.DateField()),
+                    ('required', models.DecimalField(decimal_places=4, max_digits=20)),
+                    ('prefunded', models.DecimalField(decimal_places=4, max_digits=20)),
+                    ('hedged', models.DecimalField(decimal_places=4, max_digits=20)),
+                    ('open_amount', models.DecimalField(decimal_places=4, max_digits=20)),
+                    ('share', models.DecimalField(decimal_places=6, max_digits=16)),
+                    ('limit_share', models.DecimalField(decimal_places=6, max_digits=9)),
+                    ('raised_at', models.DateTimeField()),
+                    ('tenant', models.ForeignKey(db_index=False, default=core.tenancy.context.tenant_of_new_rows, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.tenant')),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'constraints': [models.UniqueConstraint(fields=('tenant', 'kind', 'currency', 'day'), name='exposure_alarm_once_a_day'), models.CheckConstraint(condition=models.Q(('required__gte', 0), ('required__lt', Decimal('10000000000000000')), ('open_amount__gte', 0), ('open_amount__lt', Decimal('10000000000000000')), ('share__gte', 0), ('share__lt', Decimal('10000000000000000')), ('limit_share__gte', 0), ('limit_share__lt', Decimal('10000000000000000'))), name='exposure_alarm_amounts'), models.CheckConstraint(condition=models.Q(('prefunded__gt', Decimal('-10000000000000000')), ('prefunded__lt', Decimal('10000000000000000')), ('hedged__gt', Decimal('-10000000000000000')), ('hedged__lt', Decimal('10000000000000000'))), name='exposure_alarm_signed')],
+                },
+            ),
+        ]),
         EnforceTenancy("fx"),
         AuditedTables("fx_exposurealarm"),
         AppendOnly("fx_exposurealarm"),

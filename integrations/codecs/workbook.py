@@ -251,11 +251,12 @@ def _number(written: str, *, is_date: bool, start: date) -> Cell:
         typed = Decimal(f"{number:.{_EXCEL_DIGITS}g}")
     except (InvalidOperation, ValueError):
         return written[:CELL_CHARS_MAX]
-    if not typed.is_finite() or abs(typed) >= Decimal(10) ** 18:
+    # `abs` would round to the context, which refuses exponents beyond a million.
+    if not typed.is_finite() or typed.copy_abs() >= Decimal(10) ** 18:
         return written[:CELL_CHARS_MAX]
     if is_date and 0 < typed < _SERIAL_MAX:
         return start + timedelta(days=int(typed))
-    return Decimal(f"{typed:f}") if typed == 0 or typed.adjusted() > -9 else Decimal(0)  # noqa: PLR2004
+    return Decimal(f"{typed:f}") if typed and typed.adjusted() > -9 else Decimal(0)  # noqa: PLR2004
 
 
 def _text(element: Element) -> str:

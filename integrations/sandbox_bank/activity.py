@@ -58,7 +58,7 @@ def on_flow(office: Office, account_id: int, at: datetime, line: Mapping[str, An
             "batch_count": line["batch_count"],
         },
     )
-    notify(office, account_id, post_movement(office, posting, at), at)
+    notify(office, account_id, [post_movement(office, posting, at)], at)
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

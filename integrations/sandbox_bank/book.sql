@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS payment(
   reason_text TEXT NOT NULL, reserved INTEGER NOT NULL, faults TEXT NOT NULL, received_at REAL NOT NULL) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS payment_once_per_debtor ON payment(debtor_id, end_to_end_id)
   WHERE status <> 'RJCT';
+CREATE INDEX IF NOT EXISTS payment_by_file ON payment(incoming_id);
 CREATE INDEX IF NOT EXISTS payment_by_reference ON payment(end_to_end_id);
 CREATE INDEX IF NOT EXISTS payment_reserved ON payment(debtor_id) WHERE reserved = 1;
 CREATE TABLE IF NOT EXISTS payment_status(

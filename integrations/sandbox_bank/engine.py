@@ -17,6 +17,7 @@ from integrations.sandbox_bank import (
 )
 from integrations.sandbox_bank.bankdays import bank_day_from
 from integrations.sandbox_bank.book import Book
+from integrations.sandbox_bank.gathering import Round
 from integrations.sandbox_bank.intake import Receipt
 from integrations.sandbox_bank.office import Office
 from integrations.sandbox_bank.records import Account, BankError
@@ -73,10 +74,20 @@ class Bank:
         done = 0
         while True:
             with self.book.transaction():
-                handled = self._handle_due(self.office.now())
+                handled = self._in_one_round()
             done += handled
             if handled < AGENDA_ITEMS_PER_TRANSACTION:
                 return done
+
+    def _in_one_round(self) -> int:
+        """Do a part of what is due; what it says of the orders of one file, it says together."""
+        kept = self.office.round = Round()
+        try:
+            handled = self._handle_due(self.office.now())
+        finally:
+            self.office.round = None
+        payments.tell_round(self.office, kept)
+        return handled
 
     def _handle_due(self, now: datetime) -> int:
         for handled in range(AGENDA_ITEMS_PER_TRANSACTION):

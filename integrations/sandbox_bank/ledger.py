@@ -1,7 +1,7 @@
 """Posting: the only place where money moves in the book."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -55,8 +55,10 @@ def post_movement(office: Office, posting: Posting, at: datetime) -> Entry:
     return entry
 
 
-def notify(office: Office, account_id: int, entry: Entry, at: datetime, *, copies: int = 1) -> None:
-    """Send a camt.054 for one entry, unless this bank sends none."""
+def notify(
+    office: Office, account_id: int, entries: Sequence[Entry], at: datetime, *, copies: int = 1
+) -> None:
+    """Send a camt.054 for entries of one account, unless this bank sends none."""
     account = office.book.account(account_id)
     if not office.manner(account.bank_bic).notifies:
         return
@@ -67,11 +69,11 @@ def notify(office: Office, account_id: int, entry: Entry, at: datetime, *, copie
         statement_id=message_id,
         sequence=0,
         created_at=at,
-        bank_date=entry.booking_date,
+        bank_date=entries[0].booking_date,
         opening=0,
         closing=0,
         available=0,
-        entries=(entry,),
+        entries=tuple(entries),
     )
     letter = Letter(
         message_id=message_id,

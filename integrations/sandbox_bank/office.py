@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from integrations.sandbox_bank.book import Book
+from integrations.sandbox_bank.gathering import Round
 from integrations.sandbox_bank.manners import Manner, Manners, manner_of
 from integrations.sandbox_bank.records import BankError
 
@@ -31,7 +32,8 @@ TRAYS = ("folder", "sftp")
 class Office:
     """`clock` yields real seconds; the book remembers how far the bank has been advanced beyond it.
 
-    `pace` stretches or shortens every rail: 0.1 settles ten times as fast.
+    `pace` stretches or shortens every rail: 0.1 settles ten times as fast. `round` is there while
+    the agenda is worked off, and keeps what is said of the orders of one file.
     """
 
     book: Book
@@ -40,6 +42,7 @@ class Office:
     interim_minutes: int = 30
     activity_seed: int | None = None
     manners: Manners = field(default_factory=dict)
+    round: Round | None = None
 
     def manner(self, bic: str) -> Manner:
         """Return how the bank of this BIC speaks."""

@@ -2,20 +2,25 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from integrations.sandbox_bank.answers import OrderStatus, StatusReport, write_status_report
+from integrations.sandbox_bank.gathering import Advice, Round
 from integrations.sandbox_bank.ledger import Posting, notify, post_movement
 from integrations.sandbox_bank.manners import Manner
 from integrations.sandbox_bank.office import Letter, Office
 from integrations.sandbox_bank.rails import RAILS, next_slot
-from integrations.sandbox_bank.records import Account, Finding
+from integrations.sandbox_bank.records import Account, Entry, Finding
 
 REFERENCE_CHARACTERS_MAX = 35
+NO_REFERENCES: Mapping[int, str] = MappingProxyType({})
 _SELECT = (
-    "SELECT payment.*, incoming.message_id AS original_message_id, incoming.door AS door"
+    "SELECT payment.*, incoming.message_id AS original_message_id, incoming.door AS door,"
+    " EXISTS (SELECT 1 FROM payment other WHERE other.incoming_id = payment.incoming_id"
+    " AND other.id <> payment.id) AS has_company"
     " FROM payment JOIN incoming ON incoming.id = payment.incoming_id"
 )
 _OUTGOING_CODES = {"BOOK": ("PMNT", "ICDT", "BOOK"), "SEPA_SCT": ("PMNT", "ICDT", "ESCT")}
@@ -62,9 +67,12 @@ def answer(
     at: datetime,
     *,
     group_status: str = "",
-    bank_reference: str = "",
+    references: Mapping[int, str] = NO_REFERENCES,
 ) -> None:
-    """Send one pain.002 with the present status of these payments of one original message."""
+    """Send one pain.002 with the present status of these payments of one original message.
+
+    `references` are those of the bank's own entries, by payment.
+    """
     first = payments[0]
     account = office.book.account(first["debtor_id"]) if first["debtor_id"] else None
     manner = office.manner(account.bank_bic if account else "")
@@ -77,7 +85,7 @@ def answer(
         group_status=group_status,
         orders=()
         if _says_it_once(manner, group_status)
-        else [_order_status(payment, at, bank_reference) for payment in payments],
+        else [_order_status(one, at, references.get(one["id"], "")) for one in payments],
     )
     letter = Letter(
         message_id=message_id,
@@ -119,7 +127,32 @@ def _announce(
     reference: str = "",
 ) -> None:
     set_status(office, payment_id, status, at, finding)
-    answer(office, [payment_row(office, payment_id)], at, bank_reference=reference)
+    payment = payment_row(office, payment_id)
+    if office.round is not None and payment["has_company"]:
+        office.round.report(payment, at, reference=reference)
+    else:
+        references = {payment_id: reference} if reference else NO_REFERENCES
+        answer(office, [payment], at, references=references)
+
+
+def _advise(
+    office: Office, payment: sqlite3.Row, account: Account, entry: Entry, at: datetime
+) -> None:
+    """Tell an account's owner of a booking: with the others of its file, or at once."""
+    copies = copies_for(payment)
+    if office.round is not None and payment["has_company"]:
+        advice = Advice(account_id=account.id, at=at, copies=copies)
+        office.round.advise(payment, entry, advice)
+    else:
+        notify(office, account.id, [entry], at, copies=copies)
+
+
+def tell_round(office: Office, kept: Round) -> None:
+    """Send the reports and advices of a round that is over."""
+    kept.tell(
+        report=lambda one: answer(office, one.payments, one.at, references=one.references),
+        advise=lambda one: notify(office, one.account_id, one.entries, one.at, copies=one.copies),
+    )
 
 
 def accept(office: Office, payment_id: int, at: datetime) -> None:
@@ -189,14 +222,13 @@ def on_settle(office: Office, payment_id: int, at: datetime) -> None:
     if account.balance + account.credit_line < payment["amount"]:
         _announce(office, payment_id, "RJCT", at, finding=insufficient_funds())
         return
-    copies = copies_for(payment)
     debit = post_movement(office, _debit(payment, account), at)
     _announce(office, payment_id, "ACSC", at, reference=debit.reference)
-    notify(office, account.id, debit, at, copies=copies)
+    _advise(office, payment, account, debit, at)
     if payment["creditor_id"]:
         creditor = office.book.account(payment["creditor_id"])
         credit = post_movement(office, _credit(payment, account, creditor), at)
-        notify(office, creditor.id, credit, at, copies=copies)
+        _advise(office, payment, creditor, credit, at)
         _announce(office, payment_id, "ACCC", at, reference=debit.reference)
     if wish := fault_of(payment, "return"):
         due = at + timedelta(seconds=float(str(wish["seconds"])) or 3600.0)
@@ -220,7 +252,8 @@ def on_return(office: Office, payment_id: int, at: datetime) -> None:
         payment_id=payment_id,
         details=details,
     )
-    notify(office, account.id, post_movement(office, posting, at), at, copies=copies_for(payment))
+    entry = post_movement(office, posting, at)
+    notify(office, account.id, [entry], at, copies=copies_for(payment))
 
 
 def _debit(payment: sqlite3.Row, account: Account) -> Posting:

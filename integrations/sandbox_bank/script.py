@@ -144,7 +144,7 @@ def _book(office: Office, at: datetime, wish: Mapping[str, Any]) -> None:
             "end_to_end_id": str(wish.get("end_to_end_id", "")),
         },
     )
-    notify(office, account.id, post_movement(office, posting, at), at)
+    notify(office, account.id, [post_movement(office, posting, at)], at)
 
 
 def _refused(place: int, sentence: str) -> BankError:

@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 
 from approvals.models import ApprovalRequest, Decision
+from approvals.policies import STEP_UP_FOR_EVERY_APPROVAL
+from core import policies
 from core.api.authentication import access_token
 from core.identity.models import User
 from core.middleware import TENANT_SESSION_KEY
@@ -173,3 +175,30 @@ def test_people_decide_with_their_session(desk: Subject, tenant: Tenant, checker
     )
     assert answer.status_code == 200, answer.content
     assert Decision.objects.get().auth_method == "session"
+
+
+def test_several_are_approved_in_one_call(desk: Subject, maker: User, checker: User) -> None:
+    policies.change(
+        policy=STEP_UP_FOR_EVERY_APPROVAL, value=False, actor=checker, reason="Of this test."
+    )
+    fine, own = submit(maker=maker), submit(maker=checker)
+    items = [
+        {"request": str(one.pk), "version": one.subject_version, "content_hash": one.content_hash}
+        for one in (fine, own)
+    ]
+    calls = [
+        Client().post(
+            f"{APPROVALS}/approve",
+            {"items": items},
+            content_type="application/json",
+            HTTP_AUTHORIZATION=f"Bearer {access_token(checker)}",
+            HTTP_IDEMPOTENCY_KEY="several",
+        )
+        for _ in range(2)
+    ]
+    assert [call.status_code for call in calls] == [200, 200]
+    assert calls[0].json() == calls[1].json()
+    first, second = calls[0].json()["results"]
+    assert (first["approved"], first["is_final"], first["code"]) == (True, True, "")
+    assert (second["approved"], second["code"]) == (False, "self_approval_refused")
+    assert Decision.objects.get().request == fine

@@ -26,7 +26,7 @@ from core.tenancy import bound
 from tests.approvals import attacks, attacks_on_authority, attacks_on_levels
 from tests.approvals.factories import NOON, add_chain, decide, registered_subject, submit
 from tests.approvals.statements import Attack
-from tests.conftest import make_user
+from tests.conftest import TRAIL, make_user
 
 EVERY = [*attacks.ALL, *attacks_on_authority.ALL, *attacks_on_levels.ALL]
 World = dict[str, Any]
@@ -112,7 +112,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         }  # fmt: skip
         connections.close_all()
         with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-            owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+            owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
 
 
 def _app_conninfo() -> str:

@@ -7,8 +7,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from approvals import errors, services
+from approvals.constants import AT_ONCE_MAX
 from approvals.models import ApprovalRequest, Decision, DecisionList
+from approvals.policies import STEP_UP_FOR_EVERY_APPROVAL
 from approvals.services import listing
+from core import policies
 from core.identity.models import User
 from core.identity.step_up import StepUpMissing
 from core.tenancy import bound
@@ -144,3 +147,70 @@ def test_what_was_escalated_or_is_beyond_a_limit_is_refused_one_by_one(
     manager = user_with("treasury_manager", name="early-manager")
     payment, change = submit(), submit(amount=None)
     assert refusals(approve(manager, payment, change)) == ["not_escalated", ""]
+
+
+def each(checker: User, *requests: ApprovalRequest, **changes: Any) -> list[services.ItemResult]:
+    """Approve each request for itself, in one call; nobody shows a second factor."""
+    with bound(str(requests[0].tenant_id), actor=checker.pk):
+        items = [
+            services.ListedItem(
+                request_id=one.pk, version=one.subject_version, content_hash=one.content_hash
+            )
+            for one in requests
+        ]
+        return services.approve_each(
+            items=[replace(item, **changes) for item in items], checker=checker, evidence=EVIDENCE
+        )
+
+
+def test_several_at_once_are_decided_each_for_itself(
+    desk: Subject, checker: User, no_step_up: None
+) -> None:
+    requests = [submit(), submit(), submit()]
+    found = each(checker, *requests)
+    assert all(one.result and one.result.is_final for one in found)
+    assert desk.states == ["APPROVED"] * 3
+    assert {one.listed_id for one in Decision.objects.all()} == {None}
+
+
+def test_of_several_at_once_only_what_may_be_is_approved(
+    desk: Subject, checker: User, no_step_up: None
+) -> None:
+    fine, own, large, flagged = (
+        submit(),
+        submit(maker=checker),
+        submit(amount=LARGE),
+        submit(flags=(TYPED,)),
+    )
+    found = each(checker, own, fine, large, flagged)
+    expected = ["self_approval_refused", "", "step_up_required", "acknowledgement_required"]
+    assert refusals(found) == expected
+    assert Decision.objects.get().request == fine
+
+
+def test_several_at_once_bind_to_what_was_seen(
+    desk: Subject, checker: User, no_step_up: None
+) -> None:
+    (found,) = each(checker, submit(), content_hash="0" * 64)
+    assert refusals([found]) == ["content_changed"]
+    assert not Decision.objects.exists()
+
+
+def test_without_its_policy_each_needs_its_second_factor(desk: Subject, checker: User) -> None:
+    assert refusals(each(checker, submit())) == ["step_up_required"]
+
+
+def test_several_at_once_are_bounded_and_each_named_once(desk: Subject, checker: User) -> None:
+    one = submit()
+    with pytest.raises(errors.ListRefused):
+        each(checker, one, one)
+    with pytest.raises(errors.ListRefused):
+        each(checker, *[one] * (AT_ONCE_MAX + 1))
+
+
+@pytest.fixture
+def no_step_up(checker: User) -> None:
+    """Small payments go without a second factor."""
+    policies.change(
+        policy=STEP_UP_FOR_EVERY_APPROVAL, value=False, actor=checker, reason="Of this test."
+    )

@@ -8,12 +8,16 @@ import sys
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import django
 
 LOAD_DAY: Final = timedelta(hours=12)
 HTTP_DOOR: Final = "http"
+# As a bank's line takes them: orders gathered for a moment, then one file for all of them.
+FILES: Final = "files"
+IN_FILES: Final = MappingProxyType({"max_payments_per_file": 200, "gather_seconds": 3})
 OWNER: Final = "North Remit Limited"
 OPENING: Final = "50000000.00"
 
@@ -109,6 +113,9 @@ def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
             )
         )
         Bank.objects.filter(bic="OTHRINBBXXX").update(connection=HTTP_DOOR)
+        lines.save_profile(wish=lines.ProfileIn(code=FILES, name="In files", writing=IN_FILES))
+        for door in ("host", HTTP_DOOR):
+            lines.use_profile(connection_code=door, profile_code=FILES)
         tokens = {}
         for name, person in people.items():
             token = access_token(person)

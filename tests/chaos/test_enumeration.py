@@ -22,6 +22,7 @@ from core.identity.services import create_tenant
 from tests.chaos.crashing import Run, in_a_process, points
 from tests.chaos.live import PROJECT
 from tests.chaos.passages import Case, Passage, World, build_world, picture, share_files
+from tests.conftest import TRAIL
 
 pytestmark = pytest.mark.chaos
 
@@ -87,7 +88,7 @@ def stage(django_db_setup: None, django_db_blocker: Any, bank: tuple[str, Path])
         finally:
             connections.close_all()
             with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+                owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from core import clock
 from core.identity.services import create_tenant
 from core.tenancy import Tenant, bound
 from tests.chaos.crashing import in_a_process, points
-from tests.conftest import make_user
+from tests.conftest import TRAIL, make_user
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
     QUARTER_PAST,
@@ -126,7 +126,7 @@ def stage(
         finally:
             connections.close_all()
             with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+                owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
 
 
 def test_killed_after_any_step_a_sweep_ends_the_same(stage: Stage) -> None:

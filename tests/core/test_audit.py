@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from core import policies
 from core.audit import chain
@@ -166,3 +166,37 @@ def test_a_forged_anchor_line_is_named(sealed: UUID) -> None:
     with Path(settings.TMS_AUDIT_ANCHOR_DIR, f"{sealed}.anchor").open("a") as anchor:
         anchor.write(f"{sealed} 999 {'0' * 64} 2026-01-01T00:00:00+00:00 {'0' * 64}\n")
     assert "anchor_signature" in {fault.code for fault in chain.verify(tenant=sealed).faults}
+
+
+LINK = "INSERT INTO core_auditlink (tenant_id, sequence, entry_id, hash) VALUES (%s, 1, %s, 'x')"
+
+
+def test_a_link_belongs_to_an_entry_of_its_tenant(
+    tenant: Tenant, other_tenant: Tenant, maker: User
+) -> None:
+    own = AuditEntry.objects.latest("id").pk
+    for entry in (own, 10**15):
+        with (
+            bound(other_tenant.id),
+            pytest.raises(IntegrityError, match="entry of its own tenant"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(LINK, [other_tenant.id, entry])
+    with connection.cursor() as cursor:
+        cursor.execute(LINK, [tenant.id, own])
+
+
+REFUSED = "core_audit_refused('POST', '/', '', 'no_tenant', 403, NULL, 5)"
+NOWHERE = "SELECT set_config('app.tenant', gen_random_uuid()::text, true), "
+
+
+def test_nobody_is_refused_in_a_tenant_that_is_not_there(tenant: Tenant) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {REFUSED}")
+    with (
+        pytest.raises(ProgrammingError, match="belongs to a tenant"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(NOWHERE + REFUSED)

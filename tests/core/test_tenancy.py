@@ -4,13 +4,23 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from core import checks
+from core import checks, policies
 from core.identity.models import User
 from core.policies.models import PolicyVersion
-from core.tenancy import Tenant, bound, current_scope, tenant_ids
+from core.tenancy import (
+    Tenant,
+    bound,
+    current_scope,
+    once_per_transaction,
+    read_anew,
+    tenant_ids,
+)
 from tests.conftest import make_user
+from tests.core.audited import KNOB
 
 
 def test_without_a_tenant_nothing_is_seen(tenant: Tenant, maker: User) -> None:
@@ -132,3 +142,49 @@ def _raw(sql: str, *values: object) -> None:
     """Run SQL on Django's connection below Django, so that PostgreSQL's own errors show."""
     connection.ensure_connection()
     connection.connection.execute(sql, values)
+
+
+def test_policies_are_read_once_a_transaction_and_a_change_counts_at_once(
+    tenant: Tenant, maker: User
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert [policies.get(KNOB), policies.get(KNOB)] == [1, 1]
+    assert sum("core_policyversion" in query["sql"] for query in asked) == 1
+    policies.change(policy=KNOB, value=4, actor=maker, reason="It shall be four.")
+    assert policies.get(KNOB) == 4
+
+
+def test_a_change_that_is_taken_back_is_not_remembered(tenant: Tenant, maker: User) -> None:
+    assert policies.get(KNOB) == 1
+    with transaction.atomic():
+        policies.change(policy=KNOB, value=4, actor=maker, reason="It shall be four.")
+        assert policies.get(KNOB) == 4
+        transaction.set_rollback(True)
+    assert policies.get(KNOB) == 1
+
+
+def test_what_one_tenant_read_is_not_another_ones(
+    tenant: Tenant, other_tenant: Tenant, maker: User
+) -> None:
+    policies.change(policy=KNOB, value=4, actor=maker, reason="It shall be four.")
+    with bound(other_tenant.id):
+        assert policies.get(KNOB) == 1
+    assert policies.get(KNOB) == 4
+
+
+def test_a_role_that_is_given_or_taken_counts_at_once(tenant: Tenant, maker: User) -> None:
+    analysts = Group.objects.get(name="recon_analyst")
+    assert not maker.has_role(analysts.name)
+    maker.groups.add(analysts)
+    assert maker.has_role(analysts.name)
+    maker.groups.remove(analysts)
+    assert not maker.has_role(analysts.name)
+
+
+def test_what_is_read_once_stays_until_it_is_written(tenant: Tenant) -> None:
+    with bound(tenant.id):
+        assert once_per_transaction("of this test", lambda: 1) == 1
+        assert once_per_transaction("of this test", lambda: 2) == 1
+        read_anew("of this test")
+        assert once_per_transaction("of this test", lambda: 2) == 2
+        assert once_per_transaction("of this test", lambda: 3) == 3

@@ -136,6 +136,24 @@ BEGIN
         PERFORM pg_advisory_xact_lock(key);
     END LOOP;
 END $$;
+
+-- Several in one transaction: all their locks in one order, or two such transactions would each
+-- hold what the other one waits for.
+CREATE OR REPLACE FUNCTION treasury_count_together(ids uuid[]) RETURNS void
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    key bigint;
+BEGIN
+    FOR key IN
+        SELECT DISTINCT hashtextextended(p.tenant_id || ':' || part.word, 0)
+          FROM treasury_proposal p, LATERAL
+               unnest(ARRAY['account ' || p.debit_account_id, 'maker ' || p.maker_id,
+                            'payee ' || treasury_payee(p)]) AS part(word)
+         WHERE p.id = ANY(ids) AND part.word IS NOT NULL ORDER BY 1
+    LOOP
+        PERFORM pg_advisory_xact_lock(key);
+    END LOOP;
+END $$;
 """
 
 STAMP = f"""

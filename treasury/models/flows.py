@@ -70,7 +70,8 @@ class ExpectedFlow(TenantModel):
                 fields=["tenant", "account", "value_date"],
                 condition=Q(state="EXPECTED"),
                 name="flow_expected",
-            )
+            ),
+            models.Index(fields=["tenant", "account", "end_to_end_id"], name="flow_by_reference"),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from core.money import Money
 from treasury.models import Proposal, ProposalState
 from treasury.selectors import accounts
 from treasury.selectors import movement as reads
-from treasury.services import prefunding, proposals, transfers
+from treasury.services import controls, prefunding, proposals, transfers
 
 logger = structlog.get_logger(__name__)
 
@@ -148,6 +148,7 @@ approvals.register(
         on_changes_requested=_sent_back,
         describe=_describe,
         requote=_requote,
+        before_several=controls.count_together,
     ),
 )
 windows.register_pending_counter(_pending)

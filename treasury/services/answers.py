@@ -3,7 +3,7 @@
 Every answer is kept; where the transfer stands follows from all of them together (`outcomes`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from core import clock
 from integrations import selectors as bank_lines
 from integrations.codecs.records import PaymentStatus, StatusReport, StatusScope
 from integrations.constants import FILE_PREFIX
-from treasury.engine.statuses import FAILING, meaning_of, reason_in_words
+from treasury.engine.statuses import FAILING, meaning_of, reason_in_words, standing
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -58,41 +58,92 @@ def apply_status_report(*, report: StatusReport, message_id: UUID) -> int:
     """Apply every payment status of a pain.002 or pacs.002. Return how many were ours.
 
     A group or batch status speaks about those payments of the file that have no status of their
-    own in the report.
+    own in the report. All transfers are held before the first is moved, in one order for everybody.
     """
+    known = _known(_each_by_itself(report), line=bank_lines.line_of(message_id))
     applied: set[UUID] = set()
-    count = 0
-    line = bank_lines.line_of(message_id)
-    for status in _each_by_itself(report):
-        found = _transfer_of(status, message_id)
-        if found is None or _is_from_another_bank(found[0], status, line):
+    meant: list[tuple[Transfer, Said]] = []
+    for status in known.statuses:
+        found = _transfer_of(status, message_id, known)
+        if found is None or _is_from_another_bank(found[0], status, known):
             continue
         held, attempt = found
         if held.pk in applied and status.scope is StatusScope.BATCH:
             continue
         applied.add(held.pk)
-        count += 1
-        record(
-            transfer=held,
-            said=Said(
-                status=status.status,
-                source=str(report.kind),
-                attempt=attempt or _attempt_in(_file_of(status, report), held),
-                reason=status.reason_code or "",
-                words=status.reason_text,
-                bank_reference=status.bank_reference or "",
-                message_id=message_id,
-                said_at=_aware(status.said_at) or _aware(report.created_at),
-                held_by=status.said_by or "",
-                charge=status.charges[0].amount if status.charges else None,
-                charge_currency=status.charges[0].currency if status.charges else "",
-            ),
-        )
-    return count
+        attempt = attempt or _attempt_in(_file_of(status, report), held)
+        meant.append((held, _said(status, report, attempt=attempt, message_id=message_id)))
+    rows = transfers.lock_several([held.proposal_id for held, _ in meant])
+    heard = outcomes.heard_of([held for held, _ in meant])
+    for held, said in meant:
+        before = heard.pop(held.pk, None)
+        record(transfer=held, said=said, rows=rows[held.proposal_id], before=before)
+    return len(meant)
+
+
+def _said(status: PaymentStatus, report: StatusReport, *, attempt: int, message_id: UUID) -> Said:
+    charge = status.charges[0] if status.charges else None
+    return Said(
+        status=status.status,
+        source=str(report.kind),
+        attempt=attempt,
+        reason=status.reason_code or "",
+        words=status.reason_text,
+        bank_reference=status.bank_reference or "",
+        message_id=message_id,
+        said_at=_aware(status.said_at) or _aware(report.created_at),
+        held_by=status.said_by or "",
+        charge=charge.amount if charge else None,
+        charge_currency=charge.currency if charge else "",
+    )
 
 
 def _file_of(status: PaymentStatus, report: StatusReport) -> str:
     return status.original_message_id or report.original_message_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What a report's statuses may speak about, read together.
+
+    `by_key` holds transfers by end-to-end id and UETR, `lines` the lines that may speak about a
+    payment, `files` the attempts that went in each file by end-to-end id.
+    """
+
+    statuses: tuple[PaymentStatus, ...]
+    line: str
+    by_key: Mapping[str, Transfer]
+    lines: Mapping[str, set[str]]
+    files: Mapping[str, Mapping[str, str]]
+
+
+def _known(statuses: Iterable[PaymentStatus], *, line: str) -> _Known:
+    given = tuple(statuses)
+    keys = {key for one in given for key in _keys_of(one)}
+    rows = Transfer.objects.select_related("proposal__debit_account__bank")
+    found = list(rows.filter(Q(end_to_end_id__in=keys) | Q(uetr__in=keys)) if keys else ())
+    homes = {one.end_to_end_id: one.proposal.debit_account.bank.connection for one in found}
+    files = {_named(one) for one in given if _named(one).startswith(FILE_PREFIX)}
+    return _Known(
+        statuses=given,
+        line=line,
+        by_key={key: one for one in found for key in (one.end_to_end_id, one.uetr)},
+        lines=bank_lines.lines_of_payments(homes) if line else {},
+        files={file: dict(bank_lines.references_in_file(file)) for file in files},
+    )
+
+
+def _named(status: PaymentStatus) -> str:
+    return status.original_payment_information_id or status.original_instruction_id or ""
+
+
+def _keys_of(status: PaymentStatus) -> set[str]:
+    """Return the marks by which a status names its payment."""
+    keys = {status.original_end_to_end_id or "", (status.original_uetr or "").lower()}
+    if status.scope is StatusScope.BATCH:
+        # The block of a sweep carries the order's own name, every other one names the attempt too.
+        keys |= {_named(status), _named(status).rpartition("-")[0]}
+    return keys - {""}
 
 
 def _each_by_itself(report: StatusReport) -> Iterator[PaymentStatus]:
@@ -130,41 +181,34 @@ def _aware(moment: datetime | None) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None else None
 
 
-def _is_from_another_bank(held: Transfer, status: PaymentStatus, line: str) -> bool:
+def _is_from_another_bank(held: Transfer, status: PaymentStatus, known: _Known) -> bool:
     """Say whether a line speaks about a payment that it never had; a person is told."""
-    home = held.proposal.debit_account.bank.connection
-    known = bank_lines.lines_of_payment(held.end_to_end_id, home=home)
-    if not line or line in known:
+    may_speak = known.lines.get(held.end_to_end_id, set())
+    if not known.line or known.line in may_speak:
         return False
     tasks.open_task(
         task=tasks.TaskIn(
             kind="foreign_answer",
-            key=f"{line}:{held.end_to_end_id}",
+            key=f"{known.line}:{held.end_to_end_id}",
             title=f"Another bank speaks about {held.end_to_end_id}",
-            detail=f"{line} says {status.status}; the payment was given to"
-            f" {', '.join(sorted(known))}. Nothing was changed.",
+            detail=f"{known.line} says {status.status}; the payment was given to"
+            f" {', '.join(sorted(may_speak))}. Nothing was changed.",
             transfer=held,
         )
     )
     return True
 
 
-def _transfer_of(status: PaymentStatus, message_id: UUID) -> tuple[Transfer, int] | None:
+def _transfer_of(
+    status: PaymentStatus, message_id: UUID, known: _Known
+) -> tuple[Transfer, int] | None:
     """Return the transfer a status speaks about, and its attempt where the status names one.
 
     Marks that belong to different transfers are a task for a person.
     """
-    named = status.original_payment_information_id or status.original_instruction_id or ""
-    keys = Q(pk=None)
-    if status.scope is StatusScope.BATCH:
-        # The block of a sweep carries the order's own name, every other one names the attempt too.
-        keys |= Q(end_to_end_id=named.rpartition("-")[0]) | Q(end_to_end_id=named)
-    if status.original_end_to_end_id:
-        keys |= Q(end_to_end_id=status.original_end_to_end_id)
-    if status.original_uetr:
-        keys |= Q(uetr=status.original_uetr.lower())
-    rows = Transfer.objects.select_related("proposal__debit_account__bank").filter(keys)
-    found = list(rows.order_by("id")[:2])
+    named = _named(status)
+    marked = {one.pk: one for key in _keys_of(status) if (one := known.by_key.get(key))}
+    found = [marked[key] for key in sorted(marked)]
     if len(found) > 1:
         tasks.open_task(
             task=tasks.TaskIn(
@@ -179,16 +223,9 @@ def _transfer_of(status: PaymentStatus, message_id: UUID) -> tuple[Transfer, int
     if not found:
         return None
     own, held = status.original_instruction_id or "", found[0]
-    attempt = _attempt_in(named, held) or _attempt_in(own, held) or _attempt_in_file(named, held)
+    in_file = known.files.get(named, {}).get(held.end_to_end_id, "")
+    attempt = _attempt_in(named, held) or _attempt_in(own, held) or _attempt_in(in_file, held)
     return held, attempt
-
-
-def _attempt_in_file(file: str, held: Transfer) -> int:
-    """Return the attempt that went in a file of several orders; 0 when it is no such file."""
-    if not file.startswith(FILE_PREFIX):
-        return 0
-    references = dict(bank_lines.references_in_file(file))
-    return _attempt_in(references.get(held.end_to_end_id, ""), held)
 
 
 def _attempt_in(reference: str, held: Transfer) -> int:
@@ -199,17 +236,27 @@ def _attempt_in(reference: str, held: Transfer) -> int:
 
 
 @transaction.atomic
-def record(*, transfer: Transfer, said: Said) -> TransferStatus:
-    """Keep one thing a bank said and bring the transfer to where it stands now."""
+def record(
+    *,
+    transfer: Transfer,
+    said: Said,
+    rows: transfers.Rows | None = None,
+    before: outcomes.HeardBefore | None = None,
+) -> TransferStatus:
+    """Keep one thing a bank said and bring the transfer to where it stands now.
+
+    `rows` are its rows as the caller holds them under their locks, `before` what was heard and is
+    asked of it, read under them; both are read here otherwise.
+    """
     said = _in_its_own_words(said)
-    proposal = transfers.lock(transfer.proposal_id)
-    held = Transfer.objects.select_for_update().get(pk=transfer.pk)
-    before = outcomes.standing_of(held=held, proposal=proposal)
-    after = outcomes.standing_of(
-        held=held, proposal=proposal, adding=said.status, reason=said.reason
-    )
+    proposal, held = rows or transfers.lock_several([transfer.proposal_id])[transfer.proposal_id]
+    before = before or outcomes.heard_of([held])[held.pk]
+    heard = before.said
+    facts = outcomes.facts_of(held=held, proposal=proposal, said=heard)
+    stood = standing(facts)
+    after = outcomes.standing_with(facts, status=said.status[:4], reason=said.reason[:10])
     attempt = said.attempt or _attempt_meant(said, held)
-    moves = (before.outcome, before.status) != (after.outcome, after.status)
+    moves = (stood.outcome, stood.status) != (after.outcome, after.status)
     row = TransferStatus.objects.create(
         transfer=held,
         attempt=attempt,
@@ -220,7 +267,7 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
         message_id=said.message_id,
         changed_state=attempt == held.attempt
         and moves
-        and len(after.questions) <= len(before.questions),
+        and len(after.questions) <= len(stood.questions),
         heard_at=clock.now(),
         said_at=said.said_at,
         held_by=said.held_by[:11],
@@ -231,7 +278,12 @@ def record(*, transfer: Transfer, said: Said) -> TransferStatus:
     if said.bank_reference[:70] not in ("", held.bank_reference):
         held.bank_reference = said.bank_reference[:70]
         held.save(update_fields=["bank_reference"])
-    outcomes.bring_to(held=held, proposal=proposal, evidence=f"status {said.status}")
+    outcomes.bring_to(
+        held=held,
+        proposal=proposal,
+        evidence=f"status {said.status}",
+        before=replace(before, said=[*heard, (row.status, row.reason_code, row.attempt)]),
+    )
     if attempt != (said.attempt or held.attempt):
         words = f"{said.status} without naming the attempt: it is not taken for the present one"
         outcomes.ask_a_person(held, key=f"unnamed:{said.status[:4]}", words=words)
@@ -278,13 +330,27 @@ def apply_entries(*, entries: Sequence[BankEntry]) -> int:
         | Q(uetr__in={entry.uetr.lower() for entry in booked if entry.uetr})
     )
     by_key = {key: one for one in found for key in (one.end_to_end_id, one.uetr)}
-    matched = 0
-    for entry in booked:
-        held = by_key.get(entry.end_to_end_id) or by_key.get(entry.uetr.lower())
-        if held is not None:
-            _apply_entry(held, entry)
-            matched += 1
-    return matched
+    pairs = [(_transfer_in(by_key, entry), entry) for entry in booked]
+    rows = transfers.lock_several([held.proposal_id for held, _ in pairs if held is not None])
+    proving: dict[UUID, transfers.Rows] = {}
+    proofs: list[tuple[Transfer, BankEntry]] = []
+    for found_one, entry in pairs:
+        if found_one is not None and _prove(rows[found_one.proposal_id], entry):
+            proposal, held = proving[found_one.pk] = rows[found_one.proposal_id]
+            # What comes back of a sweep was expected of its product, not of its payment.
+            if held.return_entry_id != entry.pk or proposal.purpose != Purpose.SWEEP:
+                proofs.append((held, entry))
+    _fulfil_all(proofs)
+    heard = outcomes.heard_of([held for _, held in proving.values()])
+    for proposal, held in proving.values():
+        outcomes.bring_to(
+            held=held, proposal=proposal, evidence="a booked entry", before=heard[held.pk]
+        )
+    return sum(held is not None for held, _ in pairs)
+
+
+def _transfer_in(by_key: Mapping[str, Transfer], entry: BankEntry) -> Transfer | None:
+    return by_key.get(entry.end_to_end_id) or by_key.get(entry.uetr.lower())
 
 
 @transaction.atomic
@@ -301,13 +367,13 @@ def question_withdrawn(*, entry_ids: Iterable[UUID]) -> int:
     return len(found)
 
 
-def _apply_entry(held: Transfer, entry: BankEntry) -> None:
-    proposal = transfers.lock(held.proposal_id)
-    held.refresh_from_db()
+def _prove(rows: transfers.Rows, entry: BankEntry) -> bool:
+    """Note which side of a held transfer an entry proves; one that fits none is a question."""
+    proposal, held = rows
     if entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id):
-        return
+        return False
     if _has_matured(proposal, entry) and _fulfils(held, entry):
-        return
+        return False
     side = _side(held, proposal, entry)
     if side is None:
         expected = f"{proposal.amount:,.2f} {proposal.currency}"
@@ -316,12 +382,19 @@ def _apply_entry(held: Transfer, entry: BankEntry) -> None:
             key=f"entry:{entry.pk}",
             words=f"an entry of {entry.amount:,.2f} carries its reference, {expected} was expected",
         )
-        return
+        return False
     setattr(held, side, entry)
     held.save(update_fields=[side])
-    if side != "return_entry" or proposal.purpose != Purpose.SWEEP:
-        _fulfils(held, entry)
-    outcomes.bring_to(held=held, proposal=proposal, evidence="a booked entry")
+    return True
+
+
+def _fulfil_all(proofs: Sequence[tuple[Transfer, BankEntry]]) -> None:
+    """Match entries to what was expected: those that name their payment together."""
+    named = [(held, entry) for held, entry in proofs if entry.end_to_end_id == held.end_to_end_id]
+    flows.match_entries(entries=[entry for _, entry in named])
+    for held, entry in proofs:
+        if entry.end_to_end_id != held.end_to_end_id:
+            _fulfils(held, entry)
 
 
 def _fulfils(held: Transfer, entry: BankEntry) -> bool:

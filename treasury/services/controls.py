@@ -1,6 +1,8 @@
 """The controls of a payment as its services apply them: rolling limits and aggregates."""
 
+from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 
@@ -25,6 +27,12 @@ def count_alone(proposal: Proposal) -> None:
             "SELECT treasury_count_alone(p) FROM treasury_proposal p WHERE p.id = %s",
             [proposal.pk],
         )
+
+
+def count_together(proposal_ids: Sequence[UUID]) -> None:
+    """Take what `count_alone` takes for several proposals of one transaction, in one order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT treasury_count_together(%s::uuid[])", [list(proposal_ids)])
 
 
 def require_limits(proposal: Proposal) -> None:

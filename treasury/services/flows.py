@@ -54,8 +54,17 @@ def put_expected_flow(*, flow: FlowIn) -> ExpectedFlow:
         Invalid: zero, not finite, more decimals than the currency has, or manual without expiry.
     """
     account = account_selectors.account(flow.account_id)
-    _write(account, [flow], now=clock.now())
+    put_flow(account=account, flow=flow)
     return ExpectedFlow.objects.get(account=account, source=flow.source, source_ref=flow.source_ref)
+
+
+def put_flow(*, account: BankAccount, flow: FlowIn) -> None:
+    """Record an expected flow as `put_expected_flow` does, in the caller's transaction.
+
+    Raises:
+        Invalid: zero, not finite, more decimals than the currency has, or manual without expiry.
+    """
+    _write(account, [flow], now=clock.now())
 
 
 @transaction.atomic
@@ -125,8 +134,10 @@ def _write(account: BankAccount, flows: Sequence[FlowIn], *, now: datetime) -> N
         row.amount, row.value_date = flow.amount, flow.value_date
         row.description, row.end_to_end_id = flow.description[:140], flow.end_to_end_id
         row.expires_on, row.state = flow.expires_on, FlowState.EXPECTED
-    ExpectedFlow.objects.bulk_create(new, batch_size=1_000)
-    ExpectedFlow.objects.bulk_update(changed, _WRITTEN, batch_size=1_000)
+    if new:
+        ExpectedFlow.objects.bulk_create(new, batch_size=1_000)
+    if changed:
+        ExpectedFlow.objects.bulk_update(changed, _WRITTEN, batch_size=1_000)
 
 
 def _check(flow: FlowIn, account: BankAccount) -> None:

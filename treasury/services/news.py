@@ -8,9 +8,11 @@ from treasury.events import FundMovementStatus, RiskAlert
 from treasury.models import Proposal, Transfer
 
 
-def tell_status(*, proposal: Proposal, from_state: str, reason: str = "") -> None:
-    """Publish that a proposal or its transfer changed state."""
-    transfer = Transfer.objects.filter(proposal=proposal).first()
+def tell_status(
+    *, proposal: Proposal, from_state: str, reason: str = "", held: Transfer | None = None
+) -> None:
+    """Publish that a proposal or its transfer changed state; `held` is that transfer, if known."""
+    transfer = held or Transfer.objects.filter(proposal=proposal).first()
     with traced(transfer.trace_id if transfer else None):
         publish(
             FundMovementStatus(

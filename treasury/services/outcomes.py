@@ -4,8 +4,10 @@ Whatever moves with the outcome moves here: proposal, reservation on both accoun
 for people and the news to the screens.
 """
 
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+from uuid import UUID
 
 from core import clock
 from integrations import services as lines
@@ -24,7 +26,9 @@ from treasury.models import (
     EntryState,
     Proposal,
     ProposalState,
+    Task,
     Transfer,
+    TransferStatus,
 )
 from treasury.services import flows, tasks, transfers
 from treasury.services.news import tell_status
@@ -42,9 +46,37 @@ REFUSED_BY_LINE: Final = "REFUSED"
 _DERIVED: Final = ("status:", "contradiction", "return", "earlier-attempt")
 
 
-def facts_of(*, held: Transfer, proposal: Proposal) -> Facts:
-    """Return everything known about a transfer."""
-    said = list(held.statuses.values_list("status", "reason_code", "attempt"))
+Status = tuple[str, str, int]  # status, reason, attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardBefore:
+    """What the bank said about a transfer, and kind and key of each open task about it."""
+
+    said: Sequence[Status] = ()
+    asked: Sequence[tuple[str, str]] = ()
+
+
+def heard_of(held: Iterable[Transfer]) -> dict[UUID, HeardBefore]:
+    """Return what was heard and is asked of each of these transfers, by id, in two reads."""
+    ids = [one.pk for one in held]
+    said: dict[UUID, list[Status]] = {one: [] for one in ids}
+    asked: dict[UUID, list[tuple[str, str]]] = {one: [] for one in ids}
+    if not ids:
+        return {}
+    rows = TransferStatus.objects.filter(transfer__in=ids).order_by("id")
+    told = rows.values_list("transfer_id", "status", "reason_code", "attempt")
+    for one, status, reason, attempt in told:
+        said[one].append((status, reason, attempt))
+    waiting = Task.objects.open().filter(transfer__in=ids)
+    for found, kind, key in waiting.values_list("transfer_id", "kind", "key"):
+        if found is not None:
+            asked[found].append((kind, key))
+    return {one: HeardBefore(said=said[one], asked=asked[one]) for one in ids}
+
+
+def facts_of(*, held: Transfer, proposal: Proposal, said: Sequence[Status]) -> Facts:
+    """Return everything known about a transfer, given what the bank said of it."""
     # Rows of the time before attempts were noted carry 0.
     present = {held.attempt, 0} if held.attempt <= 1 else {held.attempt}
     return Facts(
@@ -64,25 +96,31 @@ def facts_of(*, held: Transfer, proposal: Proposal) -> Facts:
     )
 
 
-def standing_of(
-    *, held: Transfer, proposal: Proposal, adding: str = "", reason: str = ""
+def standing_with(facts: Facts, *, status: str, reason: str) -> Standing:
+    """Return where a transfer would stand with one more status."""
+    return standing(replace(facts, heard=facts.heard | {Heard(status=status, reason=reason)}))
+
+
+def bring_to(
+    *,
+    held: Transfer,
+    proposal: Proposal,
+    evidence: str,
+    before: HeardBefore | None = None,
 ) -> Standing:
-    """Return where a transfer stands, with one more status if it is given."""
-    facts = facts_of(held=held, proposal=proposal)
-    more = {Heard(status=adding[:4], reason=reason[:10])} if adding else set()
-    return standing(replace(facts, heard=facts.heard | more))
+    """Bring a locked transfer and its proposal to where the facts put them.
 
-
-def bring_to(*, held: Transfer, proposal: Proposal, evidence: str) -> Standing:
-    """Bring a locked transfer and its proposal to where the facts put them."""
-    found = standing(facts_of(held=held, proposal=proposal))
+    Both rows are as they were read under the lock, and so is `before`, if it was read already.
+    """
+    before = before or heard_of([held])[held.pk]
+    found = standing(facts_of(held=held, proposal=proposal, said=before.said))
     if proposal.state == _S.EXECUTING and (found.rank or found.outcome is not Outcome.OPEN):
         bank_has_it(held, evidence=evidence)
         proposal.refresh_from_db()
-    held.refresh_from_db()
+        held.refresh_from_db()
     _note_standing(held, found)
-    _move(held, proposal, found)
-    _ask_people(held, found)
+    _move(held, proposal, found, is_asked=bool(before.asked))
+    _ask_people(held, found, before.asked)
     return found
 
 
@@ -118,10 +156,11 @@ def ask_a_person(held: Transfer, *, key: str, words: str) -> None:
     )
 
 
-def _move(held: Transfer, proposal: Proposal, found: Standing) -> None:
+def _move(held: Transfer, proposal: Proposal, found: Standing, *, is_asked: bool) -> None:
     match found.outcome:
         case Outcome.FAILED:
             _fail(held, found)
+            proposal.refresh_from_db()
         case Outcome.CONFIRMED:
             _confirm(held, proposal)
         case Outcome.SETTLED:
@@ -132,9 +171,9 @@ def _move(held: Transfer, proposal: Proposal, found: Standing) -> None:
             _bounce(held, proposal)
         case _:
             return
-    proposal.refresh_from_db()
-    note = f"The bank answered: {proposal.get_state_display()}."
-    tasks.settle_tasks(transfer=held, kinds=(SLA, UNKNOWN), note=note)
+    if is_asked:
+        note = f"The bank answered: {proposal.get_state_display()}."
+        tasks.settle_tasks(transfer=held, kinds=(SLA, UNKNOWN), note=note)
 
 
 def _fail(held: Transfer, found: Standing) -> None:
@@ -165,7 +204,7 @@ def _confirm(held: Transfer, proposal: Proposal) -> None:
     held.save(update_fields=["confirmed_at"])
     if before == _S.FAILED:
         _expect_again(held, proposal)
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=held)
 
 
 def _expect_again(held: Transfer, proposal: Proposal) -> None:
@@ -186,7 +225,7 @@ def _settle(held: Transfer, proposal: Proposal) -> None:
     held.settled_at = now
     held.save(update_fields=["settled_at"])
     book_loan(held=held, proposal=proposal)
-    tell_status(proposal=proposal, from_state=_S.CONFIRMED)
+    tell_status(proposal=proposal, from_state=_S.CONFIRMED, held=held)
 
 
 def _bounce(held: Transfer, proposal: Proposal) -> None:
@@ -205,7 +244,7 @@ def _bounce(held: Transfer, proposal: Proposal) -> None:
     proposal.save(update_fields=_CLOSED)
     transfers.cancel_flows(proposal)
     reverse_loan(held=held, proposal=proposal)
-    tell_status(proposal=proposal, from_state=before, reason=reason)
+    tell_status(proposal=proposal, from_state=before, reason=reason, held=held)
     tasks.open_task(
         task=tasks.TaskIn(
             kind=RETURNED,
@@ -217,19 +256,21 @@ def _bounce(held: Transfer, proposal: Proposal) -> None:
     )
 
 
-def _ask_people(held: Transfer, found: Standing) -> None:
-    """Keep one open task per question that stands, and close those that an answer settled."""
+def _ask_people(held: Transfer, found: Standing, open_tasks: Sequence[tuple[str, str]]) -> None:
+    """Keep one open task per question that stands, and close those that an answer settled.
+
+    `open_tasks` are kind and key of those that were open before.
+    """
     for question in found.questions:
         key = f"{held.end_to_end_id}:{question.key}"
         known = held.tasks.filter(kind=QUESTION, key=key).exists()
         if not known:
             ask_a_person(held, key=question.key, words=question.words)
+    asked = [key for kind, key in open_tasks if kind == QUESTION]
+    if not asked:
+        return
     standing_keys = {f"{held.end_to_end_id}:{one.key}" for one in found.questions}
-    derived = [
-        key
-        for key in held.tasks.open().filter(kind=QUESTION).values_list("key", flat=True)
-        if not key.partition(":")[2].startswith(_DERIVED)
-    ]
+    derived = [key for key in asked if not key.partition(":")[2].startswith(_DERIVED)]
     tasks.settle_tasks(
         transfer=held,
         kinds=(QUESTION,),

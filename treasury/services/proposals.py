@@ -156,7 +156,8 @@ def _ask_for_approval(
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
     proposal.save()
-    controls.count_alone(proposal)
+    if proposal.version > 1:  # its account or payee may be another now
+        controls.count_alone(proposal)
     controls.require_limits(proposal)
     approval_services.submit(
         submission=approval_services.Submission(

@@ -107,7 +107,6 @@ def close_task(*, task_id: UUID, actor: User, note: str) -> Task:
     return held
 
 
-@transaction.atomic
 def settle_tasks(
     *, transfer: Transfer, kinds: Iterable[str], note: str, keep: Iterable[str] = ()
 ) -> int:
@@ -118,7 +117,6 @@ def settle_tasks(
     )
 
 
-@transaction.atomic
 def answer_task(*, kind: str, key: str, note: str, actor: User | None = None) -> int:
     """Close the open task of this kind and key, if there is one; what it waited for was done."""
     standing = Task.objects.open().filter(kind=kind, key=key)

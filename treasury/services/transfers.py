@@ -4,6 +4,7 @@ The intent commits here with its identifiers, the integrations room calls the ba
 transaction, the outcome commits here again.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Final
@@ -64,7 +65,7 @@ def release(*, proposal_id: UUID) -> Transfer | None:
     proposal.approve()
     proposal.save(update_fields=["state"])
     made = None if freezing.standing_freeze() else _made(proposal)
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=made)
     return made
 
 
@@ -132,10 +133,11 @@ def execute(*, proposal_id: UUID) -> bool:
         return False
     if freezing.standing_freeze() is not None:
         return False
-    if not Transfer.objects.filter(proposal=proposal).exists():
+    held = Transfer.objects.select_for_update().filter(proposal=proposal).first()
+    if held is None:
         require_limits(proposal)
-        _made(proposal)
-    return _may_leave(proposal) and _start_attempt(proposal)
+        held = _made(proposal)
+    return _may_leave(proposal, held) and _start_attempt(proposal, held)
 
 
 @transaction.atomic
@@ -164,7 +166,7 @@ def retry_transfer(*, transfer_id: UUID, actor: User) -> Transfer:
             state=proposal.state,
         )
     expect_our_sides(found)
-    _start_attempt(proposal)
+    _start_attempt(proposal, Transfer.objects.select_for_update().get(pk=found.pk))
     return Transfer.objects.get(pk=transfer_id)
 
 
@@ -180,13 +182,14 @@ def mark_sent(*, reference: str, bank_reference: str) -> None:
     before = proposal.state
     proposal.mark_sent()
     proposal.save(update_fields=["state"])
+    held.proposal = proposal
     held.sent_at = clock.now()
     held.outcome_unknown_since = None
     held.sla_due_at = _sla_due(proposal, held.sent_at)
     held.bank_reference = bank_reference[:70] or held.bank_reference
     held.save()
     _end_waiting(held, note="The bank has it.")
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=held)
 
 
 @transaction.atomic
@@ -227,7 +230,7 @@ def mark_failed(*, reference: str, reason: str, reason_code: str = "") -> None:
     held.save()
     _end_waiting(held, note=reason)
     cancel_flows(proposal)
-    tell_status(proposal=proposal, from_state=before, reason=reason)
+    tell_status(proposal=proposal, from_state=before, reason=reason, held=held)
     raise_alert(
         kind="transfer_failed",
         severity="high",
@@ -271,8 +274,7 @@ def lock(proposal_id: UUID) -> Proposal:
     )
 
 
-def _start_attempt(proposal: Proposal) -> bool:
-    held = Transfer.objects.select_for_update().get(proposal=proposal)
+def _start_attempt(proposal: Proposal, held: Transfer) -> bool:
     before = proposal.state
     proposal.execute()
     proposal.closed_at, proposal.closing_reason = None, ""
@@ -282,7 +284,7 @@ def _start_attempt(proposal: Proposal) -> bool:
     held.bank_status, held.bank_status_rank, held.reason_code = "", 0, ""
     held.sla_due_at = held.sla_breached_at = None
     held.save()
-    tell_status(proposal=proposal, from_state=before)
+    tell_status(proposal=proposal, from_state=before, held=held)
     try:
         with transaction.atomic(), traced(held.trace_id):
             message = lines.queue_payment(
@@ -326,10 +328,9 @@ def _require_retriable(proposal: Proposal, held: Transfer) -> None:
         )
 
 
-def _may_leave(proposal: Proposal) -> bool:
+def _may_leave(proposal: Proposal, held: Transfer) -> bool:
     """Return whether nothing holds it back; tell a person once about what does."""
     found = _obstacle(proposal)
-    held = Transfer.objects.get(proposal=proposal)
     if found is None:
         return True
     code, title, detail = found
@@ -375,6 +376,28 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
     )
 
 
+Rows = tuple[Proposal, Transfer]
+
+
+def lock_several(proposal_ids: Iterable[UUID]) -> dict[UUID, Rows]:
+    """Hold proposals that have transfers, with these, until the transaction ends; by proposal.
+
+    In one order for everybody, so that two answers about the same payments never wait for each
+    other. What belongs to a proposal is read where it is needed.
+    """
+    ids = list(dict.fromkeys(proposal_ids))
+    if not ids:
+        return {}
+    held = Proposal.objects.select_for_update().filter(pk__in=ids).order_by("id")
+    proposals = {one.pk: one for one in held}
+    made = Transfer.objects.select_for_update().filter(proposal__in=ids).order_by("id")
+    found = {}
+    for one in made:
+        one.proposal = proposals[one.proposal_id]
+        found[one.proposal_id] = (one.proposal, one)
+    return found
+
+
 def expect_our_sides(made: Transfer) -> None:
     """Reserve the money on our accounts; what an entry proved already stays as it is.
 
@@ -388,7 +411,8 @@ def expect_our_sides(made: Transfer) -> None:
         came_from = f"from {proposal.debit_account.label}"
         sides.append((proposal.credit_account, proposal.amount, came_from))
     for account, amount, direction in sides:
-        flows.put_expected_flow(
+        flows.put_flow(
+            account=account,
             flow=flows.FlowIn(
                 account_id=account.pk,
                 source=FlowSource.TRANSFER,
@@ -397,7 +421,7 @@ def expect_our_sides(made: Transfer) -> None:
                 value_date=proposal.value_date,
                 description=f"{proposal.reference} {direction}"[:140],
                 end_to_end_id=made.end_to_end_id,
-            )
+            ),
         )
 
 

@@ -26,7 +26,7 @@ from treasury.models import (
     UploadedProposal,
     UploadFormat,
 )
-from treasury.services import proposals
+from treasury.services import controls, proposals
 from treasury.services.upload_rows import checked_rows
 from treasury.uploads.orders import read_pain001
 from treasury.uploads.records import Row, RowFinding
@@ -230,7 +230,9 @@ def _make_drafts(held: ProposalUpload, *, limit: int) -> None:
 
 def _submit_all(held: ProposalUpload) -> None:
     """Put every draft before its checkers, in the caller's transaction: all of them or none."""
-    for made in held.made.order_by("row_number"):
+    drafts = list(held.made.order_by("row_number"))
+    controls.count_together([made.proposal_id for made in drafts])
+    for made in drafts:
         with _named(Row(number=made.row_number)):
             proposals.submit_proposal(proposal_id=made.proposal_id, actor=held.maker)
     held.submitted_at = clock.now()

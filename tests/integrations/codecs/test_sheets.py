@@ -10,6 +10,7 @@ from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.proof import ProofStatus, prove
 from integrations.codecs.reading import identify, read_message
 from integrations.codecs.records import MessageKind, ParsedEntry, ParsedMessage
+from integrations.codecs.workbook import read_workbook
 from integrations.dialects.errors import ProfileInvalid
 from integrations.dialects.reading import parse_dialect
 from tests.integrations.codecs.workbooks import Value, packed, workbook
@@ -207,6 +208,19 @@ def test_a_workbook_keeps_numbers_and_days_as_they_were_typed() -> None:
     assert (first.amount, first.booking_date) == (Decimal("1234.56"), date(2026, 11, 19))
     assert first.remittance == "a & b"
     assert (second.amount, second.locator) == (Decimal("-0.01"), "row 4")
+
+
+@pytest.mark.parametrize("written", ["1e1000001", "-9e9999999", "1e999999999999999999999"])
+def test_a_number_beyond_all_bounds_is_no_amount(written: str) -> None:
+    cells = f'<row r="3"><c r="A3"><v>46345</v></c><c r="B3"><v>{written}</v></c></row>'
+    with pytest.raises(UnreadableMessage):
+        entries(workbook([["Date", "Amount"]], extra=cells), simple())
+
+
+def test_a_zero_of_any_exponent_is_zero_and_short() -> None:
+    cells = '<row r="2"><c r="A2"><v>0e-999999</v></c><c r="B2"><v>0e999999</v></c></row>'
+    rows = list(read_workbook(workbook([["Date", "Amount"]], extra=cells)))
+    assert [str(cell) for cell in rows[-1][1]] == ["0", "0"]
 
 
 def test_a_formula_is_refused_with_its_cell() -> None:

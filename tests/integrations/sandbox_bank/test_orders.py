@@ -328,3 +328,33 @@ def test_the_clock_moves_forward_only(bank: Bank) -> None:
     assert bank.clock()["offset_seconds"] == 0
     bank.advance_clock(seconds=60)
     assert bank.office.now() == datetime(2026, 11, 23, 14, 1, tzinfo=UTC)
+
+
+def test_the_orders_of_one_file_are_answered_and_advised_together(
+    customer: Any, order: Any
+) -> None:
+    names = [f"FMP-{number}" for number in range(1, 4)]
+    orders = [order(end_to_end_id=name, amount=f"{100_000 + n}.00") for n, name in enumerate(names)]
+    alone = order(end_to_end_id="FMP-9", amount="100009.00")
+    customer.send(*orders)
+    customer.send(alone)
+    customer.pass_time(hours=2)
+    told = {name: customer.statuses(name) for name in (*names, "FMP-9")}
+    assert all(words == told["FMP-9"] for words in told.values())
+    counts = [len(one.findall(".//{*}TxInfAndSts")) for one in customer.messages("pain.002")]
+    assert sorted(counts) == [1] * len(told["FMP-9"]) + [3] * len(told["FMP-9"])
+    entries = [len(one.findall(".//{*}Ntry")) for one in customer.messages("camt.054")]
+    assert sorted(entries) == [1, 1, 3, 3]
+
+
+def test_each_of_a_file_is_refused_or_executed_for_itself(customer: Any, order: Any) -> None:
+    before = customer.balance(USD_OPERATING)
+    fine, dear = (
+        order(end_to_end_id="FMP-1", amount="1000.00"),
+        order(end_to_end_id="FMP-2", amount="900000000000.00"),
+    )
+    customer.send(fine, dear)
+    customer.pass_time(hours=2)
+    assert customer.statuses("FMP-2")[-1] == "RJCT"
+    assert customer.statuses("FMP-1")[-1] == "ACCC"
+    assert customer.balance(USD_OPERATING) == before - 100_000

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from approvals import selectors as approval_reads
 from approvals import services as approvals
@@ -33,8 +33,9 @@ from treasury.engine.flags import Facts, Flag, Payee, flags
 from treasury.errors import BeneficiaryBlocked, LimitExceeded, NotRetriable
 from treasury.models import BankAccount, Beneficiary, Proposal, ProposalState, Transfer
 from treasury.selectors.controls import cools_until, flags_of, rule_usd
-from treasury.services import beneficiaries, proposals, transfers
+from treasury.services import beneficiaries, controls, proposals, transfers
 from treasury.services.beneficiaries import BeneficiaryIn
+from treasury.services.proposals import ProposalIn
 
 __all__ = ["passkeys"]
 
@@ -478,3 +479,31 @@ def test_a_rest_beyond_the_cut_off_is_said() -> None:
     (flag,) = flags(replace(QUIET, cools_until=until, changed_by="Ann"))
     assert isinstance(flag, Flag)
     assert "it will expire unsent" in flag.words
+
+
+def _held_locks() -> set[tuple[int, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT classid::bigint, objid::bigint FROM pg_locks"
+            " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        return set(cursor.fetchall())
+
+
+def test_several_take_in_one_go_what_each_takes_alone(house: House, maker: User) -> None:
+    terms = {"amount": Decimal(1_000), "why": "Payouts", "credit_account": house.home.pk}
+    drafts = [
+        proposals.create_proposal(draft=ProposalIn(debit_account=debit.pk, **terms), maker=maker)  # type: ignore[arg-type]
+        for debit in (house.near, house.far)
+    ]
+    before = _held_locks()
+    with transaction.atomic():
+        for draft in drafts:
+            controls.count_alone(draft)
+        alone = _held_locks()
+        transaction.set_rollback(True)
+    assert _held_locks() == before
+    controls.count_together([draft.pk for draft in drafts])
+    assert _held_locks() == alone
+    # Two accounts, one maker, one payee.
+    assert len(alone - before) == 4

@@ -120,7 +120,7 @@ def test_the_name_of_a_file_tells_which_attempt_an_answer_means(queued: list[Pro
             original_end_to_end_id=queued[0].reference,
             original_payment_information_id=name,
         )
-        found = answers._transfer_of(word, uuid4())
+        found = answers._transfer_of(word, uuid4(), answers._known([word], line=""))
         assert found is not None
         assert (found[0].proposal_id, found[1]) == (queued[0].pk, attempt)
 

@@ -19,7 +19,7 @@ from treasury.services import transfers
 # A further attempt with the bytes of the first one, changed by an expression.
 FORGED = (
     "INSERT INTO integrations_message SELECT (jsonb_populate_record(m, jsonb_build_object("
-    "'id', gen_random_uuid(), 'attempt', m.attempt + 1, 'message_reference', %(message)s,"
+    "'id', gen_random_uuid(), 'attempt', m.attempt + 1, 'message_reference', %(message)s::text,"
     " 'state', 'QUEUED', 'reason', '', 'fence', 0, 'locked_until', NULL,"
     " 'body', {body}, 'size_bytes', octet_length({body}),"
     " 'sha256', encode(sha256({body}), 'hex')))).*"

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_guards'),
-        ('treasury', '0230_pools'),
+        ("treasury", "0003_pools"),
     ]
 
     operations = [

@@ -15,7 +15,7 @@ from treasury import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('treasury', '0241_sweep_lines_guarded'),
+        ("treasury", "0005_sweep_lines_guarded"),
     ]
 
     operations = [

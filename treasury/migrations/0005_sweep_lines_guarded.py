@@ -9,7 +9,7 @@ from treasury import guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("treasury", "0240_sweep_lines")]
+    dependencies = [("treasury", "0004_sweep_lines")]
 
     operations = [
         EnforceTenancy("treasury"),

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_guards'),
-        ('treasury', '0002_guards'),
+        ("treasury", "0002_guards"),
     ]
 
     operations = [
