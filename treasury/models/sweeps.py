@@ -281,6 +281,11 @@ class SweepOrder(FSMModelMixin, TenantModel):
                 fields=["tenant", "due_at"], condition=Q(state="NEW"), name="sweep_order_due"
             ),
             models.Index(fields=["tenant", "account", "day"], name="sweep_order_of_day"),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=Q(line__isnull=False) & ~Q(settlement="RETURNED"),
+                name="sweep_order_paid",
+            ),
         ]
 
     def __str__(self) -> str:
