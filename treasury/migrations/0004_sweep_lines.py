@@ -99,5 +99,9 @@ class Migration(migrations.Migration):
                 model_name='sweepline',
                 constraint=models.CheckConstraint(condition=models.Q(('ends__regex', '^[0-9a-f]{64}$')), name='sweep_line_ends_are_a_digest'),
             ),
+            migrations.AddIndex(
+                model_name='sweeporder',
+                index=models.Index(condition=models.Q(('line__isnull', False), models.Q(('settlement', 'RETURNED'), _negated=True)), fields=['tenant', 'id'], name='sweep_order_paid'),
+            ),
         ]),
     ]

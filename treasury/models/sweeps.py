@@ -289,6 +289,11 @@ class SweepOrder(FSMModelMixin, TenantModel):
                 & (~Q(state="FAILED") | Q(late_ack_at__isnull=False)),
                 name="sweep_order_held",
             ),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=Q(line__isnull=False) & ~Q(settlement="RETURNED"),
+                name="sweep_order_paid",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from core.errors import DomainError
 from core.events import traced
 from treasury.constants import ProposalState, SweepState
 from treasury.engine.sweep_payments import Payment, Word, word_of
-from treasury.models import Proposal, Purpose, SweepLine, SweepOrder, Transfer
+from treasury.models import Proposal, Purpose, Settlement, SweepLine, SweepOrder, Transfer
 from treasury.services import controls, orders, tasks, transfers
 from treasury.services.news import tell_status
 from treasury.services.preflighting import seal_for_approval
@@ -109,6 +109,7 @@ def _open_orders(*, after: UUID | None) -> list[SweepOrder]:
         SweepOrder.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("product", "account", "line")
         .filter(line__isnull=False, jws__gt="")
+        .exclude(settlement=Settlement.RETURNED)
         .filter(
             Q(state__in=(SweepState.NEW, SweepState.SENT))
             | Q(undone, state=SweepState.ACK)
