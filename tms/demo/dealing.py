@@ -1,4 +1,4 @@
-"""A demo's foreign exchange: two banks to deal with, and a few deals of the day.
+"""A demo's foreign exchange: a bank to deal with, and a few deals of the day.
 
 One deal waits for its checkers, one is a draft: what it takes to deal is left to who practises.
 """
@@ -22,71 +22,68 @@ from treasury.services import beneficiaries
 from treasury.services.beneficiaries import BeneficiaryIn
 
 DEALER: Final = "dealer"
-_BANKS: Final = (
-    counterparties.CounterpartyIn(
-        code="EXMARKETS",
-        name="Example Markets Bank",
-        bic="EXMBGB2LXXX",
-        day_usd_max=Decimal(25_000_000),
-        settlement_usd_max=Decimal(20_000_000),
-    ),
-    counterparties.CounterpartyIn(
-        code="SAMPLEFX",
-        name="Sample Foreign Exchange Bank",
-        bic="SFXBAEADXXX",
-        day_usd_max=Decimal(10_000_000),
-        settlement_usd_max=Decimal(10_000_000),
-    ),
+_PURPOSES: Final = {"AED": "FIS", "INR": "P1301"}
+_BANK: Final = counterparties.CounterpartyIn(
+    code="EXMARKETS",
+    name="Example Markets Bank",
+    bic="EXMBGB2LXXX",
+    day_usd_max=Decimal(25_000_000),
+    settlement_usd_max=Decimal(20_000_000),
 )
-_COUNTRY: Final = {
-    "USD": ("New York", "US"),
-    "EUR": ("Frankfurt", "DE"),
-    "GBP": ("London", "GB"),
-    "AED": ("Dubai", "AE"),
-    "INR": ("Mumbai", "IN"),
+# Currency: account, clearing code, BIC, street, post code, town, country. Published examples.
+_ACCOUNTS: Final = {
+    "USD": ("000987654321", "021000021", "EXMBUS33XXX", "Example Plaza", "10005", "New York", "US"),
+    "EUR": ("DE02120300000000202051", "", "EXMBDEFFXXX", "Musterplatz", "60311", "Frankfurt", "DE"),
+    "GBP": ("GB33BUKB20201555555555", "", "EXMBGB2LXXX", "Sample Lane", "EC2N 2DB", "London", "GB"),
+    "AED": ("AE460090000000123456789", "", "EXMBAEADXXX", "Sample Street", "", "Dubai", "AE"),
+    "INR": ("000700001234", "ICIC0000004", "EXMBINBBXXX", "Sample Road", "400001", "Mumbai", "IN"),
 }
 
 
 def make_counterparties() -> None:
-    """Enter the banks, and where they receive each currency; another person verifies."""
+    """Enter the bank, and where it receives each currency; another person verifies."""
     tenant = current_tenant_id()
     keeper, verifier = (
         User.objects.get(username__startswith=f"{name}@") for name in (KEEPER, VERIFIER)
     )
-    for bank, wish in enumerate(_BANKS):
-        party = counterparties.create_counterparty(wish=wish)
-        for number, (currency, (town, country)) in enumerate(_COUNTRY.items()):
-            with bound(tenant, actor=keeper.pk, reason="a demo tenant"):
-                account = beneficiaries.create_beneficiary(
-                    beneficiary=BeneficiaryIn(
-                        name=wish.name,
-                        currency=currency,
-                        number=f"70{bank}0000{number:03d}",
-                        bank_bic=wish.bic,
-                        bank_name=wish.name,
-                        clearing_code="EXMB0000001",
-                        town=town,
-                        country=country,
-                    ),
-                    actor=keeper,
-                )
-            with bound(tenant, actor=verifier.pk, reason="called back"):
-                beneficiaries.verify_beneficiary(beneficiary_id=account.pk, actor=verifier)
-            counterparties.give_instruction(party=party, currency=currency, beneficiary=account.pk)
+    party = counterparties.create_counterparty(wish=_BANK)
+    for currency, facts in _ACCOUNTS.items():
+        number, clearing_code, bic, street, post_code, town, country = facts
+        with bound(tenant, actor=keeper.pk, reason="a demo tenant"):
+            account = beneficiaries.create_beneficiary(
+                beneficiary=BeneficiaryIn(
+                    name=_BANK.name,
+                    currency=currency,
+                    number=number,
+                    clearing_code=clearing_code,
+                    bank_bic=bic,
+                    bank_name=_BANK.name,
+                    street=street,
+                    building_number="1",
+                    post_code=post_code,
+                    town=town,
+                    country=country,
+                    payment_purpose=_PURPOSES.get(currency, ""),
+                ),
+                actor=keeper,
+            )
+        with bound(tenant, actor=verifier.pk, reason="called back"):
+            beneficiaries.verify_beneficiary(beneficiary_id=account.pk, actor=verifier)
+        counterparties.give_instruction(party=party, currency=currency, beneficiary=account.pk)
 
 
 def make_deals() -> None:
     """Capture two deals of the day as the dealer: one is submitted, one stays a draft."""
     dealer = User.objects.get(username__startswith=f"{DEALER}@")
-    first, second = deal_reads.counterparties()[:2]
+    bank = deal_reads.counterparties()[0].pk
     with bound(current_tenant_id(), actor=dealer.pk, reason="a demo tenant"):
         rupees = deals.capture_deal(
-            draft=_wish("USD/INR", Side.SELL, "2500000.00", first.pk, "Rupees for the payouts"),
+            draft=_wish("USD/INR", Side.SELL, "2500000.00", bank, "Rupees for the payouts"),
             maker=dealer,
         )
         deals.submit_deal(deal_id=rupees.pk, actor=dealer)
         deals.capture_deal(
-            draft=_wish("GBP/USD", Side.SELL, "750000.00", second.pk, "Pounds that were collected"),
+            draft=_wish("GBP/USD", Side.SELL, "750000.00", bank, "Pounds that were collected"),
             maker=dealer,
         )
 
