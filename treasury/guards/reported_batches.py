@@ -18,8 +18,9 @@ DECLARE
     wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
 BEGIN
     -- One report of an account at a time; in one order, so that no two batches wait for each other.
-    PERFORM 1 FROM treasury_bankaccount a
-      WHERE a.number_index = ANY(indexes || others) ORDER BY a.id FOR NO KEY UPDATE;
+    PERFORM 1 FROM (SELECT DISTINCT unnest(indexes || others) AS number OFFSET 0) x
+       JOIN treasury_bankaccount a ON a.number_index = x.number
+      ORDER BY a.id FOR NO KEY UPDATE OF a;
     RETURN QUERY
     WITH given AS (
         SELECT g.n::integer AS n, g.event_id, g.code, g.amount, g.as_of, g.digest, a.id AS account,
