@@ -118,7 +118,10 @@ class ApproveSeveral(APIView):
     """
 
     @extend_schema(
-        request=ApproveSeveralIn, responses=ApproveSeveralOut, parameters=[IDEMPOTENCY_KEY]
+        operation_id="api_v1_approvals_approve_several",
+        request=ApproveSeveralIn,
+        responses=ApproveSeveralOut,
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """Decide, once per Idempotency-Key; what was refused says why."""

@@ -7,7 +7,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import DateField, Q, QuerySet
+from django.db.models.functions import Cast
 
 from core import policies
 from core.money import Money
@@ -240,8 +241,10 @@ def daily(pair: Pair, *, now: datetime, days: int) -> list[tuple[datetime, Decim
     rows = (
         Rate.objects.filter(as_of__gte=since, as_of__lte=now)
         .filter(base__in=(*pair.currencies, "EUR", USD), quote__in=(*pair.currencies, "EUR", USD))
-        .order_by("as_of__date", "base", "quote", "-as_of", "source__priority")
-        .distinct("as_of__date", "base", "quote")
+        # The session's zone is UTC; a zone as parameter would make two expressions of one.
+        .annotate(day=Cast("as_of", DateField()))
+        .order_by("day", "base", "quote", "-as_of", "source__priority")
+        .distinct("day", "base", "quote")
         .select_related("source")
     )
     found: list[tuple[datetime, Decimal]] = []
