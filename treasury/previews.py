@@ -54,6 +54,10 @@ _NOT_REPLAYED: Final[dict[str, str]] = {
     " from the next window on.",
     knobs.VAR_READING_HOURS_MAX.key: "the age of a reading was not kept with the decision. It holds"
     " from the next window on.",
+    knobs.VAR_AS_OF_DAYS_MAX.key: "the newest day behind a reading was not kept with the decision."
+    " It holds from the next window on.",
+    knobs.SWEEP_INTENT_KEPT_DAYS.key: "it bounds how far back a connector may pull, and changes no"
+    " order.",
 }
 
 

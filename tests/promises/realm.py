@@ -544,10 +544,9 @@ def _identity(tenant: UUID, people: dict[str, User]) -> dict[str, str]:
     """Let somebody have signed in elsewhere; a passkey comes from a browser, so here it is none."""
     person = people["treasury_maker"]
     with _at_work(tenant):
-        now = clock.now()
         assert reviews.open_review() is not None
         begin_family(user=people[INTEGRATION])
-        key = digest_of(uuid4().hex)
+        key, now = digest_of(uuid4().hex), clock.now()
         row = PersonSession.objects.create(user=person, key_digest=key, created_at=now, seen_at=now)
     return {"person_session": str(row.pk), "passkey": str(uuid4())}
 
@@ -574,8 +573,8 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
             )
         )
         policies.change(policy=KNOB, value=3, actor=people["tenant_admin"], reason=f"{mark} wish")
-    with _at_work(tenant, people["static_data"]):
-        objects |= _beneficiary(mark, people["static_data"])
+    with _at_work(tenant, keeper := people["static_data"]):
+        objects |= _beneficiary(mark, keeper)
     objects |= _freeze(tenant, mark, people)
     objects |= _movements(tenant, mark, people, accounts)
     objects |= _prefunding(tenant, accounts)
@@ -585,7 +584,7 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
         objects |= _sweeps(mark, digit, accounts)
         objects |= make_pools(mark, digit, accounts, day=TUESDAY.date())
     objects |= make_deals(tenant, mark, people, accounts)
-    objects |= _changes(tenant, mark, people["static_data"])
+    objects |= _changes(tenant, mark, keeper)
     drain(tenant=tenant)
     chain.seal(tenant=tenant)
     objects |= {"line": code, "account": str(accounts["payout"].pk)}

@@ -60,7 +60,7 @@ def test_a_demo_can_be_worked_with_at_once(committed_db: None, demo_home: Path) 
         assert not Delivery.objects.exclude(state=DeliveryState.DONE).exists()
         assert invariants() == []
         ready = readiness()
-        assert ready.counts == {FIX: 0, CHECK: 1, READY: 12}, [
+        assert ready.counts == {FIX: 0, CHECK: 1, READY: 13}, [
             (r.beneficiary.name, r.state, r.findings) for r in ready.rows
         ]
         shown = {one.number_hint: one.balance for one in positions.positions(on=_today())}

@@ -172,12 +172,13 @@ def test_verifying_notices_sums_that_say_something_else(
         for query in (DAYS, DAILY, NEWEST):
             assert owner_connection.execute(query).fetchall() == []
         owner_connection.execute(
-            "INSERT INTO treasury_daymovement"
-            " VALUES (%s, '2026-11-20', '2026-11-20', 4, 1, %s, %s)",
+            "INSERT INTO treasury_daymovement (id, booking_date, value_date, amount,"
+            " entries_count, account_id, tenant_id) VALUES (%s, '2026-11-20', '2026-11-20', 4, 1, %s, %s)",
             [uuid7(), account, tenant],
         )
         owner_connection.execute(
-            "INSERT INTO treasury_dailybalance VALUES (%s, '2026-11-20', 4, 5, %s, %s)",
+            "INSERT INTO treasury_dailybalance (id, value_date, booked, balance, account_id,"
+            " tenant_id) VALUES (%s, '2026-11-20', 4, 5, %s, %s)",
             [uuid7(), account, tenant],
         )
         assert owner_connection.execute(DAYS).fetchall() == [(account, Decimal(4))]

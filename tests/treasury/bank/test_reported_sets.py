@@ -26,7 +26,7 @@ from treasury.services.reported import (
 )
 
 NUMBERS = ("123450", "123451", "999999")
-NEW_NAMES = {"id", "statement_id", "event_id", "correlation_id", "at"}
+NEW_NAMES = {"id", "statement_id", "event_id", "correlation_id", "trace_id", "at"}
 WRITTEN: tuple[type[models.Model], ...] = (Statement, StatementBalance, OutboxEvent, Delivery)
 
 
