@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, ProgrammingError, transaction
 
 from approvals.constants import AT_ONCE_MAX, LISTED_MAX
 from approvals.errors import ListRefused
@@ -91,7 +91,7 @@ def approve_each(
         raise ListRefused("A request is named twice.", field="items")
     alone = replace(evidence, step_up=None, listed=None)
     _hold_all(items)
-    return [_decided(item, checker, alone) for item in items]
+    return [_decided_by_itself(item, checker, alone) for item in items]
 
 
 def _hold_all(items: Sequence[ListedItem]) -> None:
@@ -138,3 +138,13 @@ def _decided(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
     except DomainError as refusal:
         return ItemResult(request_id=item.request_id, result=None, refusal=refusal)
     return ItemResult(request_id=item.request_id, result=result, refusal=None)
+
+
+def _decided_by_itself(item: ListedItem, checker: User, evidence: Evidence) -> ItemResult:
+    """Decide one; what a guard of its subject refuses is taken back alone, the others stand."""
+    try:
+        return _decided(item, checker, evidence)
+    except (IntegrityError, ProgrammingError) as error:
+        words = str(error).partition("\n")[0]
+        refused = ListRefused(f"The database refuses it: {words}.", request=str(item.request_id))
+        return ItemResult(request_id=item.request_id, result=None, refusal=refused)

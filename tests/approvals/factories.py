@@ -28,6 +28,7 @@ class Subject:
 
     told: list[registry.SubjectOutcome] = field(default_factory=list)
     refusal: Exception | None = None
+    refused_id: UUID | None = None
     quote: registry.UsdQuote | None = None
 
     @property
@@ -35,7 +36,7 @@ class Subject:
         return [outcome.state for outcome in self.told]
 
     def hear(self, outcome: registry.SubjectOutcome) -> None:
-        if self.refusal is not None:
+        if self.refusal is not None and self.refused_id in (None, outcome.subject_id):
             raise self.refusal
         self.told.append(outcome)
 

@@ -188,6 +188,19 @@ def test_of_several_at_once_only_what_may_be_is_approved(
     assert Decision.objects.get().request == fine
 
 
+def test_of_several_at_once_one_that_the_database_refuses_stops_no_other(
+    desk: Subject, checker: User, no_step_up: None
+) -> None:
+    requests = [submit(), submit(), submit()]
+    desk.refusal = IntegrityError("an account of the proposal changed\nCONTEXT: a function")
+    desk.refused_id = requests[1].subject_id
+    found = each(checker, *requests)
+    assert refusals(found) == ["", "list_refused", ""]
+    assert found[1].refusal is not None
+    assert found[1].refusal.message.endswith("an account of the proposal changed.")
+    assert {one.request for one in Decision.objects.all()} == {requests[0], requests[2]}
+
+
 def test_several_at_once_bind_to_what_was_seen(
     desk: Subject, checker: User, no_step_up: None
 ) -> None:

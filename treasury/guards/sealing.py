@@ -31,6 +31,16 @@ LANGUAGE sql IMMUTABLE {_PATH} AS $$
         '<(?:InstdAmt|IntrBkSttlmAmt) Ccy="([A-Z]{{3}})">([0-9.]+)</', 'g') AS found
 $$;
 
+-- Whether bytes are spelt as we spell orders: one payment, no comments or other markup, no blanks,
+-- prefixes or attributes in the elements that the functions here look for, no bank between.
+CREATE OR REPLACE FUNCTION treasury_order_is_plain(body bytea) RETURNS boolean
+LANGUAGE sql IMMUTABLE {_PATH} AS $$
+    SELECT said.words !~ '<!|</[A-Za-z0-9]+[^A-Za-z0-9>]|</?[A-Za-z0-9]+:|<IntrmyAgt'
+           AND said.words !~ '<(Dbtr|Cdtr)[A-Za-z]*[^A-Za-z>]'
+           AND (SELECT count(*) FROM regexp_matches(said.words, '<CdtTrfTxInf>', 'g')) = 1
+      FROM (SELECT convert_from(body, 'UTF8') AS words) said
+$$;
+
 -- Who pays and who is paid, with their accounts and banks, as the bank reads them.
 CREATE OR REPLACE FUNCTION treasury_order_ends(body bytea) RETURNS text
 LANGUAGE sql IMMUTABLE {_PATH} AS $$
@@ -86,6 +96,10 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = '{SEAL_CONSTRAINT}';
     END IF;
     -- Nobody looked at the bytes of a sweep within its mandate: its ends are what people agreed.
+    IF p.purpose = 'SWEEP' AND NOT treasury_order_is_plain(NEW.body) THEN
+        RAISE EXCEPTION 'payment % is spelt in another way than our orders', NEW.reference
+            USING ERRCODE = 'check_violation', CONSTRAINT = '{SEAL_CONSTRAINT}';
+    END IF;
     IF p.purpose = 'SWEEP' AND treasury_order_ends(NEW.body) IS DISTINCT FROM (
         SELECT l.ends FROM treasury_sweeporder o
           JOIN treasury_sweepline l ON l.id = o.line_id AND l.tenant_id = o.tenant_id

@@ -160,6 +160,8 @@ BEGIN
                AND (r.said #>> '{{outcome,paid_out}}')::numeric = NEW.paid_out
                AND (r.said #>> '{{outcome,comes_back}}')::numeric = NEW.comes_back
                AND NEW.payload = treasury_sweep_payload(NEW, r.said, p.code))
+           -- Mandate, cap and checkers count the amount: no more than that may leave.
+           OR NEW.paid_out > NEW.amount
            -- A window is near when it is decided: no mandate is used up ahead of its days.
            OR NEW.cutoff_at <= NEW.created_at
            OR NEW.cutoff_at > NEW.created_at + interval '1 day' THEN

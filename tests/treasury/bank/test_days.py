@@ -173,7 +173,8 @@ def test_verifying_notices_sums_that_say_something_else(
             assert owner_connection.execute(query).fetchall() == []
         owner_connection.execute(
             "INSERT INTO treasury_daymovement (id, booking_date, value_date, amount,"
-            " entries_count, account_id, tenant_id) VALUES (%s, '2026-11-20', '2026-11-20', 4, 1, %s, %s)",
+            " entries_count, account_id, tenant_id)"
+            " VALUES (%s, '2026-11-20', '2026-11-20', 4, 1, %s, %s)",
             [uuid7(), account, tenant],
         )
         owner_connection.execute(
@@ -185,7 +186,8 @@ def test_verifying_notices_sums_that_say_something_else(
         assert owner_connection.execute(DAILY).fetchall() == [(account, Decimal(1))]
         assert owner_connection.execute(NEWEST).fetchall() == [(account, Decimal(-5))]
         owner_connection.execute(
-            "INSERT INTO treasury_newestbalance VALUES (%s, '2026-11-20', 5, %s, %s)",
+            "INSERT INTO treasury_newestbalance (id, value_date, balance, account_id, tenant_id)"
+            " VALUES (%s, '2026-11-20', 5, %s, %s)",
             [uuid7(), account, tenant],
         )
         assert owner_connection.execute(NEWEST).fetchall() == []

@@ -1,5 +1,6 @@
 """Deciding in the room: gathered, recorded, ordered, once per window."""
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -320,6 +321,39 @@ def test_a_decision_belongs_to_the_window_of_its_record(
     forged = SweepDecision(**values | {"id": kept.tenant_id, "sequence": 2} | more)
     with pytest.raises(DatabaseError, match="what its record says"), transaction.atomic():
         SweepDecision.objects.bulk_create([forged])
+
+
+@pytest.mark.parametrize(("more", "is_refused"), [("0.01", True), ("0.00", False)])
+def test_no_more_leaves_than_the_mandate_counts(
+    sweeping: Sweeping, more: str, is_refused: bool
+) -> None:
+    """A forged record that pays out above the amount, each digest right; one cent less may go."""
+    order = order_of(sweeping)
+    paid = order.amount + D(more)
+    facts = {one.attname: getattr(order.decision, one.attname) for one in _columns(SweepDecision)}
+    said = f'"paid_out":"{order.paid_out.normalize():f}"'
+    assert said in order.decision.record
+    record = order.decision.record.replace(said, f'"paid_out":"{paid}"')
+    facts |= {"id": order.tenant_id, "sequence": 2, "record": record}
+    SweepDecision.objects.bulk_create([SweepDecision(**facts | {"record_sha256": _digest(record)})])
+    values = {one.attname: getattr(order, one.attname) for one in _columns(SweepOrder)}
+    payload = order.payload.replace(order.order_id, "SWP-2026-11-17-0009")
+    values |= {
+        "id": order.tenant_id,
+        "decision_id": order.tenant_id,
+        "order_id": "SWP-2026-11-17-0009",
+        "part": 2,
+        "paid_out": paid,
+        "payload": payload,
+        "payload_sha256": _digest(payload),
+    }
+    refused = pytest.raises(DatabaseError, match="was decided") if is_refused else nullcontext()
+    with refused, transaction.atomic():
+        SweepOrder.objects.bulk_create([SweepOrder(**values)])
+
+
+def _columns(model: Any) -> Any:
+    return model._meta.local_fields
 
 
 def test_the_same_balance_told_again_leaves_the_order_to_its_checkers(sweeping: Sweeping) -> None:

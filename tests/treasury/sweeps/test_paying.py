@@ -213,6 +213,20 @@ def test_what_was_refused_and_executed_after_all_is_a_persons(paying: Paying) ->
     assert follow(order).late_ack_at == held.late_ack_at
 
 
+def test_what_was_executed_late_and_came_back_is_not_expected(paying: Paying) -> None:
+    order = paying.sent()
+    hear(status_report(order, "RJCT", "AM04"))
+    follow(order)
+    hear(booked(order, -order.paid_out))
+    assert follow(order).late_ack_at is not None
+    hear(booked(order, order.paid_out, number=2, reversal=True))
+    held = follow(order)
+    assert (payment_of(order).state, held.settlement) == ("RETURNED", "RETURNED")
+    assert flow(order, "back") == "CANCELLED"
+    assert "sweep_undone" in tasks_of(order)
+    assert invariants() == []
+
+
 def test_a_debit_without_a_word_acknowledges_it(paying: Paying) -> None:
     order = paying.queued()
     with clock.frozen(CUTOFF + timedelta(days=1)):

@@ -198,6 +198,26 @@ def test_bytes_to_other_ends_are_refused_under_any_seal(paying: Paying, old: str
         seal_again(order, (old, new))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<Dbtr>", "<!-- as always --><Dbtr>"),
+        ("<CdtrAgt>", "<CdtrAgt >"),
+        ("</CdtrAcct>", "</CdtrAcct >"),
+        ("<CdtrAcct>", '<CdtrAcct x="1">'),
+        ("<CdtrAgt>", "<IntrmyAgt1></IntrmyAgt1><CdtrAgt>"),
+        ("</CdtTrfTxInf>", "</CdtTrfTxInf><CdtTrfTxInf></CdtTrfTxInf>"),
+    ],
+)
+def test_bytes_in_another_spelling_are_refused_under_any_seal(
+    paying: Paying, old: str, new: str
+) -> None:
+    """What the ends are read by must not be able to look past what the bank reads."""
+    order = paying.queued()
+    with pytest.raises(DatabaseError, match="spelt in another way"):
+        seal_again(order, (old, new))
+
+
 def test_the_same_ends_with_other_words_would_pass(paying: Paying) -> None:
     """The control: only the ends were in the way."""
     assert seal_again(paying.queued(), ("sweep</Ustrd>", "sweep.</Ustrd>")) == 1

@@ -25,7 +25,12 @@ from treasury.services.news import tell_status
 from treasury.services.preflighting import seal_for_approval
 from treasury.services.sweeps.announcing import tell_order
 from treasury.services.sweeps.answering import REFUSED, executed_late, taken
-from treasury.services.sweeps.ordering import MAKER_LABEL, expire_order, fail_order
+from treasury.services.sweeps.ordering import (
+    MAKER_LABEL,
+    expire_order,
+    fail_order,
+    forget_flows,
+)
 
 logger = structlog.get_logger(__name__)
 UNPAYABLE: Final = "sweep_unpayable"
@@ -104,6 +109,7 @@ def _open_orders(*, after: UUID | None) -> list[SweepOrder]:
     """Return the next orders whose payment may say something new, locked."""
     payments = Proposal.objects.filter(purpose=Purpose.SWEEP, reference=OuterRef("order_id"))
     undone = Exists(payments.filter(state__in=(_P.FAILED, _P.RETURNED)))
+    returned = Exists(payments.filter(state=_P.RETURNED))
     done_after_all = Exists(payments.filter(state__in=(_P.CONFIRMED, _P.SETTLED)))
     found = (
         SweepOrder.objects.select_for_update(of=("self",), skip_locked=True)
@@ -114,6 +120,7 @@ def _open_orders(*, after: UUID | None) -> list[SweepOrder]:
             Q(state__in=(SweepState.NEW, SweepState.SENT))
             | Q(undone, state=SweepState.ACK)
             | Q(done_after_all, state=SweepState.FAILED, late_ack_at__isnull=True)
+            | Q(returned, state=SweepState.FAILED)
         )
     )
     if after is not None:
@@ -146,10 +153,10 @@ def _followed(held: SweepOrder, payments: dict[str, tuple[Transfer, Payment]]) -
     if found is None:
         return False
     transfer, payment = found
-    before = (held.state, held.late_ack_at)
+    before = (held.state, held.late_ack_at, held.settlement)
     with traced(held.trace_id):
         _STEPS[word_of(payment)](held, transfer)
-    return (held.state, held.late_ack_at) != before
+    return (held.state, held.late_ack_at, held.settlement) != before
 
 
 def _left(held: SweepOrder, _transfer: Transfer) -> None:
@@ -184,6 +191,14 @@ def _came_back(held: SweepOrder, transfer: Transfer) -> None:
         reason = transfer.proposal.closing_reason
         fail_order(order=held, reason=CAME_BACK + reason)
         _tell_undone(held, f"{reason} It is not expected back from {held.product.code}.")
+    elif held.state == SweepState.FAILED:
+        # Executed after it had failed here, and returned: the money went and is back.
+        for reached in (Settlement.SETTLED, Settlement.RETURNED):
+            if held.settlement != reached:
+                held.settlement = reached
+                held.save(update_fields=["settlement"])
+        forget_flows(order=held)
+        _tell_undone(held, f"Executed late, then returned. {transfer.proposal.closing_reason}")
 
 
 def _tell_undone(held: SweepOrder, words: str) -> None:

@@ -73,6 +73,8 @@ def decide_arrived(*, accounts: Sequence[UUID]) -> Batch | None:
         batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE)
     except DatabaseError as refusal:
         batch = _refused(listed, refusal)
+        if batch.window.cutoff - now > DECIDE_BEFORE:
+            return None
     for one in batch.handed_over:
         _decide_alone(one.account, batch.window)
     return batch

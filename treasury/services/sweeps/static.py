@@ -119,6 +119,10 @@ def _check_numbers(product: SweepProduct) -> None:
         raise Invalid("Limits are not negative.", field="minimum")
     if not -1 < product.rate < 1:
         raise Invalid("Write the rate as a share: 0.0385 for 3.85 %.", field="rate")
+    if product.kind == SweepKind.BILL and product.rate < 0:
+        raise Invalid(
+            "A bill costs no more than it pays back: its rate is not negative.", field="rate"
+        )
 
 
 @transaction.atomic
