@@ -19,6 +19,9 @@ EDGES = (
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 MAX_SINGLE_DEAL_USD = "5000000"
+FX_SLIPPAGE_PCT = "0.001"
+FX_OFF_MARKET_PCT = "0.01"
+FX_FORWARD_PCT_A_YEAR = "0.05"
 
 DEAL = f"""
 -- What checkers approve: everything that is agreed, and where both sides are paid.
@@ -53,10 +56,29 @@ LANGUAGE sql STABLE {_PATH} AS $$
                     WHERE a.id = one AND b.id = other)
 $$;
 
+-- The least that a deal may be said to be worth in dollars; NULL where the treasury knows neither
+-- currency. The treasury's rates may be minutes older than those the deal was held against: four
+-- or five percent are left for that. The rate may lie off the middle by policy, and by more each
+-- year ahead, at most as far ahead as the counterparty is dealt with. A cross is worth its base
+-- at the middle rate, whatever its own rate is.
+CREATE OR REPLACE FUNCTION fx_least_worth(d fx_deal) RETURNS numeric
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT greatest(
+               treasury_worth_usd(d.base_amount, d.base)
+                   * CASE WHEN 'USD' IN (d.base, d.quote) THEN share.own_rate ELSE 0.95 END,
+               treasury_worth_usd(d.quote_amount, d.quote) * share.own_rate)
+      FROM (SELECT 0.96 - treasury_policy('FX_OFF_MARKET_PCT', '{FX_OFF_MARKET_PCT}')::numeric
+                   - treasury_policy('FX_FORWARD_PCT_A_YEAR', '{FX_FORWARD_PCT_A_YEAR}')::numeric
+                     * least(d.value_date - d.trade_date, c.tenor_days_max) / 365 AS own_rate
+              FROM fx_counterparty c WHERE c.id = d.counterparty_id) share
+$$;
+
 CREATE OR REPLACE FUNCTION fx_guard_deal() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
     content jsonb;
+    agreed numeric := coalesce(NEW.rate, NEW.limit_rate);
+    slippage numeric;
     -- Columns that the steps of a deal write; everything else is what was agreed.
     steps text[] := ARRAY[
         'state', 'content_hash', 'usd_equivalent', 'mid_rate', 'mid_at', 'mid_source',
@@ -102,7 +124,8 @@ BEGIN
         RAISE EXCEPTION 'what was agreed in deal % changes only while it is a draft', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
-    IF OLD.state IN ('EXECUTED', 'CONFIRMED', 'SETTLED', 'FAILED')
+    IF OLD.state <> 'DRAFT'
+       AND (OLD.state, NEW.state) NOT IN (('SUBMITTED', 'DRAFT'), ('APPROVED', 'EXECUTED'))
        AND NEW.usd_equivalent IS DISTINCT FROM OLD.usd_equivalent THEN
         RAISE EXCEPTION 'deal % keeps its worth', NEW.reference USING ERRCODE = 'check_violation';
     END IF;
@@ -111,11 +134,33 @@ BEGIN
         RAISE EXCEPTION 'deal % has not been approved by enough people', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state IN ('SUBMITTED', 'EXECUTED') AND NEW.state <> OLD.state
-       AND NEW.usd_equivalent
+    IF NEW.state IN ('SUBMITTED', 'EXECUTED') AND NEW.state <> OLD.state THEN
+        IF NEW.usd_equivalent IS NULL THEN
+            RAISE EXCEPTION 'nobody said what deal % is worth in dollars', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        -- Rounded amounts lie less than a unit of either currency apart from the rate.
+        IF abs(NEW.quote_amount - NEW.base_amount * agreed) > greatest(1, agreed) THEN
+            RAISE EXCEPTION 'the amounts of deal % do not follow from its rate', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.usd_equivalent < fx_least_worth(NEW) THEN
+            RAISE EXCEPTION 'deal % is worth more than it says', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.usd_equivalent
            > treasury_policy('MAX_SINGLE_DEAL_USD', '{MAX_SINGLE_DEAL_USD}')::numeric THEN
-        RAISE EXCEPTION 'deal % is larger than one deal may be', NEW.reference
-            USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION 'deal % is larger than one deal may be', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
+    IF NEW.state = 'EXECUTED' AND OLD.state <> 'EXECUTED' THEN
+        slippage := treasury_policy('FX_SLIPPAGE_PCT', '{FX_SLIPPAGE_PCT}')::numeric;
+        IF (NEW.side = 'BUY' AND agreed > NEW.limit_rate * (1 + slippage))
+           OR (NEW.side = 'SELL' AND agreed < NEW.limit_rate * (1 - slippage)) THEN
+            RAISE EXCEPTION 'deal % was approved at a better rate', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
     END IF;
     IF NEW.state = 'CONFIRMED' AND OLD.state <> 'CONFIRMED' THEN
         IF NEW.confirmed_by_id IS NULL OR fx_same_person(NEW.confirmed_by_id, NEW.maker_id)

@@ -167,7 +167,7 @@ def faults(quote: Quote, *, now: datetime, limits: Limits, last: Quote | None) -
         return [Finding(fault=Fault.NOT_POSITIVE, words="A rate is a positive number.")]
     found = [_sides(quote), _digits(quote), _age(quote, now, limits), _peg(quote)]
     if last is not None:
-        found.append(_move(quote, last, limits))
+        found.append(moved(quote, last, limits))
     return [one for one in found if one is not None]
 
 
@@ -208,11 +208,12 @@ def _peg(quote: Quote) -> Finding | None:
     return Finding(fault=Fault.OFF_PEG, words=words)
 
 
-def _move(quote: Quote, last: Quote, limits: Limits) -> Finding | None:
-    moved = apart(quote.mid, last.mid)
-    if moved <= limits.move_max:
+def moved(quote: Quote, last: Quote, limits: Limits) -> Finding | None:
+    """Return a finding if a quote lies further from an earlier one than it may move."""
+    share = apart(quote.mid, last.mid)
+    if share <= limits.move_max:
         return None
-    words = f"It moved {moved * PERCENT:.2f} % from {last.mid.normalize():f}."
+    words = f"It moved {share * PERCENT:.2f} % from {last.mid.normalize():f}."
     return Finding(fault=Fault.MOVED, words=words)
 
 

@@ -1,11 +1,13 @@
 """Exposure of each currency now: need and money from the treasury, hedges from our deals."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from calendars import selectors as calendars
 from core import policies
@@ -21,9 +23,9 @@ from fx.engine.exposure import (
     is_overhedged,
 )
 from fx.engine.pairs import USD
-from fx.models import Deal, DealKind, DealSide, DealState, ExposureAlarm
+from fx.models import Deal, DealKind, DealState, ExposureAlarm
 from fx.selectors import rates
-from treasury.selectors import accounts, flows, positions
+from treasury.selectors import accounts, flows, positions, statements
 
 # What a payout or a plan takes out; transfers of ours are counted as money, not as need.
 NEEDS: Final = ("PAYOUT", "PATTERN", "FORECAST", "MANUAL")
@@ -94,22 +96,37 @@ def of_currency(currency: str, *, now: datetime) -> Board:
 def _hedged(currency: str, cap: Cap) -> Decimal:
     """Return what was bought less what was sold on deals that settle while the cap looks.
 
-    A non-deliverable forward counts until it is fixed: it pays no rupees, but covers their price.
+    A deal of a day before has come as money, or has failed: the balance speaks for it, and what
+    was paid out of it since is gone. On the value date the deal counts until the bank has booked
+    its very amount on its account, from then on the balance does; never both. (Where the bank
+    keeps a fee back from the amount, both count until that day is over.) A non-deliverable
+    forward counts until it is fixed: it pays no rupees, but covers their price.
     """
     counted = Deal.objects.filter(state__in=HEDGING, value_date__lte=cap.until).filter(
-        Q(kind=DealKind.DELIVERABLE) | Q(kind=DealKind.NDF, fixing_date__gte=cap.day)
+        Q(kind=DealKind.DELIVERABLE, value_date__gte=cap.day)
+        | Q(kind=DealKind.NDF, fixing_date__gte=cap.day)
     )
-    base = counted.filter(base=currency)
-    quote = counted.filter(quote=currency)
-    bought = _sum(base.filter(side=DealSide.BUY), "base_amount")
-    bought += _sum(quote.filter(side=DealSide.SELL), "quote_amount")
-    sold = _sum(base.filter(side=DealSide.SELL), "base_amount")
-    sold += _sum(quote.filter(side=DealSide.BUY), "quote_amount")
-    return bought - sold
+    booked: dict[UUID, Counter[Decimal]] = {}
+    total = ZERO
+    for deal in counted.filter(Q(base=currency) | Q(quote=currency)):
+        amount, account_id = _moves(deal, currency)
+        if deal.kind == DealKind.DELIVERABLE:
+            if account_id not in booked:
+                entries = statements.counted_entries(account_id, start=cap.day, end=cap.until)
+                booked[account_id] = Counter(entries.values_list("amount", flat=True))
+            if booked[account_id][amount] > 0:
+                booked[account_id][amount] -= 1
+                continue
+        total += amount
+    return total
 
 
-def _sum(found: QuerySet[Deal], column: str) -> Decimal:
-    return found.aggregate(total=Sum(column))["total"] or ZERO
+def _moves(deal: Deal, currency: str) -> tuple[Decimal, UUID]:
+    """Return what a deal brings (positive) or takes of a currency, and on which account."""
+    amount = deal.base_amount if deal.base == currency else deal.quote_amount
+    if deal.bought == currency:
+        return amount, deal.receive_account_id
+    return -amount, deal.pay_account_id
 
 
 def alarms() -> QuerySet[ExposureAlarm]:

@@ -11,7 +11,7 @@ from core import clock, policies
 from core.errors import Forbidden, Invalid
 from core.events import publish
 from core.identity.models import User
-from core.identity.roles import DEALER, INTEGRATION
+from core.identity.roles import DEALER
 from core.money import Money
 from fx import policies as knobs
 from fx.engine import limits
@@ -34,7 +34,8 @@ __all__ = [
 
 SUBJECT: Final = "fx.deal"
 ACTION: Final = "fx_deal"
-MAKERS: Final = (DEALER, INTEGRATION)
+# Never who brings rates in: deals are held against those.
+MAKERS: Final = (DEALER,)
 
 
 @transaction.atomic

@@ -1,5 +1,7 @@
 """Take rates in: all of a delivery or nothing, each with where it comes from; then hand down."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -158,7 +160,8 @@ def _check(
     source: RateSource, rates: Sequence[RateIn], now: datetime
 ) -> tuple[_Known, list[RowFinding]]:
     known = _known(source, rates)
-    last = _last_before(source, rates)
+    books = _books(source, rates, known)
+    last: dict[Pair, Quote] = {}
     limits = Limits(
         age_max=timedelta(minutes=source.age_minutes_max) if source.kind in _LIVE else _ANY_AGE,
         ahead_max=CLOCK_SKEW,
@@ -167,9 +170,13 @@ def _check(
     found: list[RowFinding] = []
     for rate in sorted(rates, key=lambda one: one.as_of):
         quote = Quote(pair=rate.pair, bid=rate.bid, ask=rate.ask, at=rate.as_of)
-        before = last.get(rate.pair)
-        near = before if before and quote.at - before.at <= MOVE_WINDOW else None
-        wrong = quotes.faults(quote, now=now, limits=limits, last=near)
+        booked = _before(books.get(rate.pair, []), rate.as_of)
+        near = [one for one in (booked, last.get(rate.pair)) if one and _is_near(quote, one)]
+        newest = max(near, key=lambda one: one.at, default=None)
+        wrong = quotes.faults(quote, now=now, limits=limits, last=newest)
+        if not wrong:
+            # Not step by step either: no row of a delivery may lie further from what was known.
+            wrong = [one for one in (quotes.moved(quote, old, limits) for old in near) if one]
         found += [RowFinding(row=rate.row, code=one.fault, words=one.words) for one in wrong]
         if not wrong:
             last[rate.pair] = quote
@@ -196,19 +203,29 @@ def _known(source: RateSource, rates: Sequence[RateIn]) -> _Known:
     }
 
 
-def _last_before(source: RateSource, rates: Sequence[RateIn]) -> dict[Pair, Quote]:
+def _books(source: RateSource, rates: Sequence[RateIn], known: _Known) -> dict[Pair, list[Quote]]:
+    """Return what was known of each pair before the delivery, oldest first."""
     first = min(rate.as_of for rate in rates)
     rows = (
         Rate.objects.filter(source=source, as_of__lt=first, as_of__gte=first - MOVE_WINDOW)
         .order_by("base", "quote", "-as_of")
         .distinct("base", "quote")
     )
-    return {
-        Pair(row.base, row.quote): Quote(
-            pair=Pair(row.base, row.quote), bid=row.bid, ask=row.ask, at=row.as_of
-        )
-        for row in rows
-    }
+    found = known | {(row.base, row.quote, row.as_of): (row.bid, row.ask) for row in rows}
+    books: dict[Pair, list[Quote]] = defaultdict(list)
+    for (base, quote, at), (bid, ask) in sorted(found.items(), key=lambda one: one[0][2]):
+        pair = Pair(base, quote)
+        books[pair].append(Quote(pair=pair, bid=bid, ask=ask, at=at))
+    return books
+
+
+def _before(known: Sequence[Quote], at: datetime) -> Quote | None:
+    place = bisect_left(known, at, key=lambda one: one.at)
+    return known[place - 1] if place else None
+
+
+def _is_near(quote: Quote, before: Quote) -> bool:
+    return quote.at - before.at <= MOVE_WINDOW
 
 
 def hand_down(*, now: datetime) -> list[str]:

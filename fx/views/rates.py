@@ -21,7 +21,7 @@ from fx.engine.quotes import rounded_rate
 from fx.errors import RateMissing
 from fx.models import Rate
 from fx.selectors import rates as reads
-from fx.services.rates import KEEPERS
+from fx.services.rates import KEEPERS, require_keeper
 from fx.services.uploading import COLUMNS, upload_rates
 
 CROSSES: Final = ("EUR/INR", "GBP/INR", "AED/INR", "EUR/GBP")
@@ -77,10 +77,11 @@ def pair(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def upload(request: HttpRequest) -> HttpResponse:
-    """Take a file of rates in, all rows or none."""
+    """Take a file of rates in, all rows or none; who may not bring rates in is refused first."""
     findings: list[dict[str, Any]] = []
     refusal_words, status = "", 200
     if request.method == "POST":
+        require_keeper(actor(request))
         try:
             file = request.FILES.get("file")
             if file is None:

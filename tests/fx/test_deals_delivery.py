@@ -12,6 +12,7 @@ from core.identity.models import User
 from fx import tasks
 from fx.models import Counterparty, Deal, SettlementInstruction
 from fx.services import counterparties
+from tests.conftest import make_user
 from tests.fx.dealing import Desk
 from tests.tms.desk.conftest import client_of
 from treasury.models import Beneficiary
@@ -105,6 +106,11 @@ def test_drafts_over_the_api(desk: Desk) -> None:
 
 def test_only_dealers_capture(desk: Desk) -> None:
     assert post(machine(desk.checker), "fx-deals", body(desk)).status_code == 403
+    feed = make_user("feed", "integration", is_service=True)
+    assert post(machine(feed), "fx-deals", body(desk), key="feed").status_code == 403
+    deal = desk.captured()
+    for step in ("fx-submit", "fx-recall", "fx-cancel", "fx-execute"):
+        assert post(machine(feed), step, {}, deal.pk).status_code == 403
     assert client_of(desk.checker).get(reverse("fx:new-deal")).status_code == 403
 
 

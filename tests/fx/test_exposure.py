@@ -13,17 +13,21 @@ from core.events.models import OutboxEvent
 from core.tenancy import Tenant
 from fx import tasks
 from fx.engine.exposure import Denominator, cap_of, exposure_of, is_breach, is_overhedged
+from fx.engine.pairs import parse_pair
 from fx.errors import DealRefused
 from fx.models import Deal, ExposureAlarm
 from fx.policies import FX_CURRENCIES
 from fx.selectors import exposure as reads
 from fx.services.exposing import watch_exposure
+from fx.services.rates import Origin, RateIn, record_rates
+from fx.services.sources import FEED
 from tests.fx.centres import calendars
 from tests.fx.conftest import NOW
 from tests.fx.dealing import Desk
 from tests.fx.test_deals_delivery import machine
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import put_balance
+from tests.treasury.sweeps.test_batching import put_entry
 from treasury.services import flows
 
 D = Decimal
@@ -118,6 +122,19 @@ def needy(desk: Desk) -> Desk:
     return desk
 
 
+def prices_of_last_week() -> None:
+    rate = RateIn(
+        row=1,
+        pair=parse_pair("USD/INR"),
+        bid=D("84.9950"),
+        ask=D("85.0050"),
+        as_of=clock.now() - timedelta(minutes=1),
+    )
+    record_rates(
+        origin=Origin(source=FEED, name="then", data=b"then", received_from="test"), rates=[rate]
+    )
+
+
 def test_need_money_and_hedges_come_together(needy: Desk) -> None:
     [found] = reads.board(now=NOW)
     assert (found.exposure.required, found.exposure.prefunded) == (D(100_000_000), D(20_000_000))
@@ -128,6 +145,33 @@ def test_need_money_and_hedges_come_together(needy: Desk) -> None:
     assert not found.is_breached
     needy.executed(dealt="10000000.00 INR")  # spot: Wednesday is too late
     assert reads.of_currency("INR", now=NOW).exposure.hedged == D(56_000_000)
+
+
+def test_what_was_delivered_before_is_money_and_no_hedge(needy: Desk) -> None:
+    """Bought last week, arrived, paid out since: nothing of it covers this weekend."""
+    with clock.frozen(NOW - timedelta(days=7)):
+        prices_of_last_week()
+        needy.executed(dealt="56000000.00 INR", tenor="CASH")
+        found = reads.of_currency("INR", now=clock.now())
+        assert found.exposure.hedged == D(56_000_000)
+    found = reads.of_currency("INR", now=NOW)
+    assert (found.exposure.hedged, found.exposure.share) == (D(0), D(1))
+    assert found.is_breached
+
+
+def test_on_its_day_a_deal_counts_until_the_bank_has_booked_it(needy: Desk) -> None:
+    ours = needy.accounts["INR"]
+    needy.executed(dealt="30000000.00 INR", tenor="CASH")
+    needy.executed(dealt="30000000.00 INR", tenor="CASH")
+    assert reads.of_currency("INR", now=NOW).exposure.hedged == D(60_000_000)
+    put_entry(ours, "29999999.00", "BOOK", announced=False)
+    put_entry(ours, "-30000000.00", "BOOK", announced=False)
+    put_entry(ours, "30000000.00", "PDNG", announced=False)
+    assert reads.of_currency("INR", now=NOW).exposure.hedged == D(60_000_000)
+    put_entry(ours, "30000000.00", "BOOK", announced=False)
+    assert reads.of_currency("INR", now=NOW).exposure.hedged == D(30_000_000)
+    put_entry(ours, "30000000.00", "BOOK", announced=False)
+    assert reads.of_currency("INR", now=NOW).exposure.hedged == D(0)
 
 
 def test_a_breach_is_told_once_a_day(needy: Desk) -> None:

@@ -134,6 +134,38 @@ def test_what_cannot_be_right_is_refused(quoted: Quoted) -> None:
     assert quoted("EUR/USD", "1.1413").new == 1  # exactly five percent
 
 
+def delivered(rates: list[tuple[str, float]], *, source: str = FEED) -> services.Taken:
+    """Deliver euros in dollars at once: what they are worth, so many minutes ago."""
+    rows = [
+        services.RateIn(
+            row=row,
+            pair=EURUSD,
+            bid=D(rate),
+            ask=D(rate),
+            as_of=NOW - timedelta(minutes=minutes_old),
+        )
+        for row, (rate, minutes_old) in enumerate(rates, start=1)
+    ]
+    origin = services.Origin(source=source, name="t", data=repr(rows).encode(), received_from="t")
+    return services.record_rates(origin=origin, rates=rows)
+
+
+def test_a_delivery_does_not_walk_away_step_by_step(quoted: Quoted) -> None:
+    """Each row lies five percent above the one before it, all but the first too far from 1.0000."""
+    quoted("EUR/USD", "1.0000", minutes_old=12)
+    steps = [(f"{1.05**step:.5f}"[:7], 11 - step) for step in range(1, 11)]
+    assert refused(delivered, [(rate[:6], age) for rate, age in steps]) == ["MOVED"] * 9
+    assert delivered([("1.0499", 10), ("1.0200", 9), ("0.9700", 8), ("1.0100", 7)]).new == 4
+
+
+def test_an_old_row_does_not_hide_what_is_known_now(quoted: Quoted) -> None:
+    """With a row of last month in the delivery, the newest rate counts all the same."""
+    quoted("EUR/USD", "1.0000", source=FILE, minutes_old=5)
+    month = 60 * 24 * 30
+    assert refused(delivered, [("1.0000", month), ("1.2000", 1)], source=FILE) == ["MOVED"]
+    assert delivered([("1.2000", month), ("1.0500", 1)], source=FILE).new == 2
+
+
 def test_after_three_days_of_silence_a_large_move_is_believed(quoted: Quoted) -> None:
     quoted("EUR/USD", "1.0870")
     with clock.frozen(NOW + timedelta(days=3, minutes=1)):

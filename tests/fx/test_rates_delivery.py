@@ -155,6 +155,8 @@ def test_the_desk_takes_files(pages: Client, user_with: MakeUser) -> None:
     dealer = client_of(user_with("dealer", name="dealer"))
     assert "Not for who deals" in dealer.get(form).content.decode()
     assert dealer.post(form, {"file": SimpleUploadedFile("r.csv", CSV)}).status_code == 403
+    assert dealer.post(form).status_code == 403  # the role is asked before the file
+    assert dealer.post(form, {"file": SimpleUploadedFile("r.csv", b"x")}).status_code == 403
 
 
 def test_all_rates_are_listed_filtered_and_exported(pages: Client, quoted: Quoted) -> None:
