@@ -216,6 +216,10 @@ BEGIN
     IF NOT treasury_is_whole(NEW.amount, p.currency) THEN
         RAISE EXCEPTION '% has fewer decimals', p.currency USING ERRCODE = 'check_violation';
     END IF;
+    -- Banks and companies move after they were let into the pool.
+    IF NEW.amount > 0 AND treasury_pool_is_closed(NEW.account_id, p.header_id) THEN
+        RAISE EXCEPTION 'nothing is pooled across this border' USING ERRCODE = 'check_violation';
+    END IF;
     IF NEW.proposal_id IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM treasury_proposal f
          WHERE f.id = NEW.proposal_id AND f.state = 'PENDING' AND f.purpose = 'POOL'

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet, Sum
 from calendars import selectors as calendars
 from core.errors import DomainError, NotFound
 from treasury.engine import pools as rule
-from treasury.engine.pool_rules import Place
+from treasury.engine.pool_rules import Place, forbidden
 from treasury.engine.rails import BOOK, rail_for
 from treasury.errors import PoolNotRun
 from treasury.models import (
@@ -115,6 +115,14 @@ def place_of(account: BankAccount) -> Place:
     return Place(bank_country=account.bank.country, entity_country=account.entity.country)
 
 
+def closed_border(account: BankAccount, header: BankAccount) -> str:
+    """Return why no money may be pooled between two accounts today; empty where it may.
+
+    Banks and companies move after they were let into a pool, so every run looks anew.
+    """
+    return forbidden([place_of(account), place_of(header)])
+
+
 def header_of(of: CashPool) -> BankAccount:
     """Return the header of a pool that moves money.
 
@@ -212,17 +220,17 @@ def _is_due(one: CashPool, now: datetime) -> bool:
     return is_open and cutoff is not None and cutoff - lead <= now < cutoff
 
 
-def floor_above(proposal: Proposal) -> Decimal:
+def floor_above(proposal: Proposal) -> Decimal | None:
     """Return what a pool keeps on the account that pays, above the account's own floor.
 
-    Only a header that funds a member keeps anything; the pool's floor of today counts.
+    None for all but a header that funds a member; the pool's floor of today counts.
     """
     if proposal.purpose != Purpose.POOL:
-        return rule.ZERO
+        return None
     move = PoolMove.objects.filter(proposal=proposal, direction=PoolDirection.DOWN)
     found = move.select_related("run__pool__header").first()
     if found is None:
-        return rule.ZERO
+        return None
     held = found.run.pool
     return max(held.header_floor - positions.floor_of(header_of(held)), rule.ZERO)
 
@@ -267,6 +275,7 @@ def inputs_for(of: CashPool, *, now: datetime) -> rule.Inputs:
                 held=held.get(one.account_id, rule.ZERO),
                 moved=moved.get(one.account_id, rule.ZERO),
                 leg=legs[one.account_id],
+                is_closed=bool(closed_border(one.account, header)),
             )
             for one in listed
         ),
@@ -286,13 +295,19 @@ def _unreliable(position: AccountPosition) -> rule.Reason | None:
 
 
 def _member(
-    one: CashPoolMember, position: AccountPosition, *, held: Decimal, moved: Decimal, leg: Leg
+    one: CashPoolMember,
+    position: AccountPosition,
+    *,
+    held: Decimal,
+    moved: Decimal,
+    leg: Leg,
+    is_closed: bool,
 ) -> rule.Member:
     target = max(one.target, position.floor)
     obstacle = _unreliable(position)
     if not leg.is_open:
         obstacle = rule.Reason.CUTOFF_PASSED
-    if not one.is_poolable or not one.account.is_active:
+    if not one.is_poolable or not one.account.is_active or is_closed:
         obstacle = rule.Reason.NOT_POOLABLE
     return rule.Member(
         account=str(one.account_id),

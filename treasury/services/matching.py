@@ -85,10 +85,15 @@ def _paid_by_us(waiting: dict[str, list[ExpectedFlow]]) -> set[str]:
 
 
 def _fits(flow: ExpectedFlow, entry: BankEntry, *, is_exact: bool) -> bool:
-    is_thrown_back = bool(entry.return_reason) or entry.is_reversal
-    if flow.source == FlowSource.SWEEP and flow.amount > 0 and is_thrown_back:
-        return False  # a payment that came back is not the money that has matured
+    if _only_came_back(flow, entry):
+        return False
     return flow.amount == entry.amount if is_exact else _about_equal(flow.amount, entry.amount)
+
+
+def _only_came_back(flow: ExpectedFlow, entry: BankEntry) -> bool:
+    """Say whether an entry is a sweep's own payment thrown back, and not what has matured."""
+    is_thrown_back = bool(entry.return_reason) or entry.is_reversal
+    return flow.source == FlowSource.SWEEP and flow.amount > 0 and is_thrown_back
 
 
 def match_by_amount(
@@ -129,6 +134,8 @@ def _alone(flow: ExpectedFlow, entry: BankEntry, rivals: Sequence[BankEntry]) ->
 
 
 def _near(flow: ExpectedFlow, entry: BankEntry) -> bool:
+    if _only_came_back(flow, entry):
+        return False
     return abs(flow.value_date - entry.value_date) <= timedelta(days=PAYOUT_WINDOW_DAYS)
 
 

@@ -366,9 +366,13 @@ def _obstacle(proposal: Proposal) -> tuple[str, str, str] | None:
     # Its own reservation is already inside what is available; a pool's header keeps more.
     left = positions.available(
         account_id=proposal.debit_account_id, on=proposal.value_date, now=clock.now()
-    ).amount - pools.floor_above(proposal)
-    if left >= -proposal.debit_account.overdraft_limit:
+    ).amount
+    above = pools.floor_above(proposal)
+    # Members are funded with the header's own money, never with its overdraft.
+    least = -proposal.debit_account.overdraft_limit if above is None else above
+    if left >= least:
         return None
+    left -= above or 0
     return (
         FUNDS_MISSING,
         f"{proposal.debit_account.label} lacks the money",

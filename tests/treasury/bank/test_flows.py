@@ -184,3 +184,21 @@ def test_a_stale_flow_is_still_matched_when_it_comes_late(account: BankAccount) 
     arrive(camt("053", day_statement(E(amount="-100", ref="R", e2e="E1"))))
     assert state() == "MATCHED"
     assert IBAN
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [({"return_reason": "AC04"}, "EXPECTED"), ({"is_reversal": True}, "EXPECTED"), ({}, "MATCHED")],
+)
+def test_a_nameless_bounce_is_not_the_money_that_matured(
+    account: BankAccount, more: dict[str, Any], found: str
+) -> None:
+    """An order at no rate brings back what went out: only what the bank says tells them apart."""
+    flows.put_expected_flow(flow=wish(account, source="SWEEP", amount=Decimal(100)))
+    arrive(camt("053", day_statement(E(amount="100", ref="R"))))
+    entry = BankEntry.objects.get()
+    ExpectedFlow.objects.update(state="EXPECTED", matched_entry=None)
+    BankEntry.objects.update(**more)
+    entry.refresh_from_db()
+    flows.match_entries(entries=[entry])
+    assert state() == found

@@ -20,6 +20,7 @@ from treasury.engine.pool_records import inputs_of, record_of
 from treasury.engine.pools import pool_moves
 from treasury.engine.sweep_records import digest
 from treasury.models import (
+    Bank,
     CashPool,
     CashPoolMember,
     IntercompanyEntry,
@@ -210,6 +211,21 @@ def test_a_move_is_exactly_what_is_recorded_and_proposed(pooled: Pooled, maker: 
     )  # fmt: skip
     refused("exactly what is proposed", copied(move, next_run, proposal_id=by_hand.pk).save)
     copied(move, next_run, **kept).save()
+
+
+def test_a_bank_that_is_in_india_by_now_is_pooled_no_more(pooled: Pooled) -> None:
+    """The border is looked at when money is to move, not when the member came in alone."""
+    run = pooled.run()
+    move = pooled.move(pooled.shop)
+    kept = {"proposal_id": None, "problem": "by hand"}
+    next_run = forged(run)
+    next_run.save()
+    with transaction.atomic():
+        copied(move, next_run, **kept).save()
+        transaction.set_rollback(True)
+    Bank.objects.filter(pk=pooled.shop.bank_id).update(country="IN")
+    refused("across this border", copied(move, next_run, **kept).save)
+    copied(pooled.move(pooled.trading), next_run, **kept).save()
 
 
 def test_runs_moves_and_loans_are_append_only(pooled: Pooled, checker: User) -> None:

@@ -10,12 +10,13 @@ import pytest
 from core import clock
 from core.errors import NotFound
 from core.identity.models import User
-from tests.treasury.movement.conftest import approve, guard_replaced, put_balance
+from tests.treasury.movement.conftest import approve, guard_replaced, propose, put_balance
 from tests.treasury.pools.conftest import Pooled
 from treasury.models import (
     BankAccount,
     BankEntry,
     BookingStatus,
+    CashPool,
     IntercompanyEntry,
     Proposal,
     Statement,
@@ -174,6 +175,31 @@ def test_the_header_keeps_the_pools_floor_when_a_funding_leaves(ran: Pooled, che
         put_balance(ran.header, "620000.00", at=clock.now() + timedelta(seconds=1))
     with clock.frozen(clock.now() + timedelta(minutes=2)):
         assert transfers.execute(proposal_id=down.pk)
+
+
+@pytest.mark.parametrize("floor", ["0", "500000.00"])
+def test_a_header_funds_nobody_out_of_its_overdraft(
+    ran: Pooled, checker: User, maker: User, floor: str
+) -> None:
+    """The negative control is another payment of the same money: that one may use the overdraft."""
+    BankAccount.objects.filter(pk=ran.header.pk).update(overdraft_limit=D(1_000_000))
+    CashPool.objects.update(header_floor=D(floor))
+    down = ran.move(ran.payroll).proposal
+    assert down is not None
+    approve(ran.tenant, down, checker)
+    enough = D(floor) + 120_000
+    put_balance(ran.header, str(enough - D("0.01")), at=clock.now() + timedelta(seconds=1))
+    with clock.frozen(clock.now() + timedelta(minutes=1)):
+        assert not transfers.execute(proposal_id=down.pk)
+        put_balance(ran.header, str(enough), at=clock.now() + timedelta(seconds=1))
+    with clock.frozen(clock.now() + timedelta(minutes=2)):
+        assert transfers.execute(proposal_id=down.pk)
+        other = propose(
+            ran.house, maker, "600000.00", debit_account=ran.header.pk,
+            credit_account=ran.trading.pk,
+        )  # fmt: skip
+        approve(ran.tenant, other, checker)
+        assert transfers.execute(proposal_id=other.pk)
 
 
 def test_loans_and_transfers_agree(ran: Pooled, checker: User) -> None:

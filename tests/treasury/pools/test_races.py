@@ -16,6 +16,7 @@ from core.tenancy import bound
 from tests.conftest import make_user
 from tests.treasury.movement.conftest import NEAR_YEARS, build_house
 from tests.treasury.pools.conftest import MORNING, Pooled, build_pooled
+from treasury.errors import PoolNotRun
 from treasury.models import CashPool, CashPoolMember, PoolMove, PoolRun, Proposal
 from treasury.services import pools
 
@@ -70,6 +71,42 @@ def test_without_the_unique_key_a_day_is_run_twice(committed: Pooled) -> None:
         with owner.transaction(force_rollback=True):
             owner.execute("ALTER TABLE treasury_poolrun DROP CONSTRAINT pool_run_once_a_day")
             owner.execute(insert, list(row.values()))
+
+
+def test_what_is_committed_while_a_run_waits_for_its_pool_is_seen(committed: Pooled) -> None:
+    tenant, pool = committed.tenant.id, committed.pool.pk
+
+    def work() -> str:
+        try:
+            with (
+                clock.frozen(MORNING + timedelta(seconds=1)),
+                bound(tenant, actor="system:test"),
+            ):
+                pools.run_pool(pool_id=pool)
+        except PoolNotRun as refusal:
+            return refusal.message
+        else:
+            return ""
+        finally:
+            connection.close()
+
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+    with (
+        psycopg.connect(settings.TMS_OWNER_CONNINFO) as owner,
+        psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as watch,
+        ThreadPoolExecutor(1) as workers,
+    ):
+        owner.execute("SELECT set_config('app.tenant', %s, false)", [str(tenant)])
+        changed = owner.execute(
+            "UPDATE treasury_cashpool SET is_active = false WHERE id = %s", [pool]
+        )
+        assert changed.rowcount == 1
+        told = workers.submit(work)
+        while not told.done():
+            if watch.execute(waiting, [owner.info.backend_pid]).fetchone() != (0,):
+                break
+        owner.commit()
+        assert "switched off" in told.result()
 
 
 def test_two_pools_do_not_take_one_account_at_one_instant(committed: Pooled) -> None:

@@ -10,7 +10,16 @@ from core.identity.models import User
 from tests.treasury.movement.conftest import approve, propose, put_balance
 from tests.treasury.pools.conftest import Pooled
 from treasury.errors import PoolNotRun
-from treasury.models import BankAccount, CashPool, CashPoolMember, PoolMove, PoolRun, Proposal, Task
+from treasury.models import (
+    Bank,
+    BankAccount,
+    CashPool,
+    CashPoolMember,
+    PoolMove,
+    PoolRun,
+    Proposal,
+    Task,
+)
 from treasury.selectors import pools as reads
 from treasury.services import pools
 from treasury.services.flows import FlowIn, put_expected_flow
@@ -180,6 +189,17 @@ def test_an_account_that_may_not_be_pooled_stays_with_its_reason(pooled: Pooled)
     pooled.run()
     assert pooled.move(pooled.shop).reason == "NOT_POOLABLE"
     assert pooled.move(pooled.shop).proposal is None
+
+
+def test_a_member_whose_bank_is_in_india_by_now_stays_and_a_person_is_told(pooled: Pooled) -> None:
+    Bank.objects.filter(pk=pooled.shop.bank_id).update(country="IN")
+    pooled.run()
+    move = pooled.move(pooled.shop)
+    assert (move.reason, move.amount, move.proposal) == ("NOT_POOLABLE", D(0), None)
+    assert pooled.move(pooled.trading).amount == D(350_000)
+    told = Task.objects.get(kind="pool_border_closed")
+    assert "Shop may not be pooled" in told.title
+    assert "IN allows no cross-border pooling" in told.detail
 
 
 def test_a_pool_is_due_before_its_first_cut_off_and_once(pooled: Pooled) -> None:

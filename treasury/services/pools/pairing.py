@@ -49,8 +49,8 @@ def pair_bank_sweeps(*, pool_id: UUID) -> list[PoolPair]:
     Raises:
         NotFound: no such pool.
     """
+    CashPool.objects.select_for_update().filter(pk=pool_id).first()
     pool = reads.pool(pool_id)
-    CashPool.objects.select_for_update().get(pk=pool.pk)
     if not pool.is_bank_run:
         return []
     _undo_withdrawn(pool)

@@ -31,6 +31,7 @@ logger = structlog.get_logger(__name__)
 AGENT: Final = "system:treasury.pools"
 UNDECIDED: Final = "pool_not_run"
 SHORT: Final = "pool_short"
+CLOSED: Final = "pool_border_closed"
 NOT_PROPOSED: Final = "pool_move_not_proposed"
 
 
@@ -95,6 +96,7 @@ def run_pool(*, pool_id: UUID) -> Ran:
     for line in sorted(outcome.lines, key=lambda one: one.direction is Direction.DOWN):
         _act(run, line, book)
     _tell_short(run, outcome)
+    _tell_closed(run)
     tasks.answer_task(kind=UNDECIDED, key=f"{pool.code} {day}", note="It was decided.")
     logger.info(
         "pool_run", pool=pool.code, run=str(run.pk), swept=str(run.swept), funded=str(run.funded),
@@ -104,9 +106,10 @@ def run_pool(*, pool_id: UUID) -> Ran:
 
 
 def _locked(pool_id: UUID) -> CashPool:
+    # One run at a time; the unique key of pool and day has the last word. What others committed
+    # while we waited for the row is read after it.
+    CashPool.objects.select_for_update().filter(pk=pool_id).first()
     pool = reads.pool(pool_id)
-    # One run at a time; the unique key of pool and day has the last word.
-    CashPool.objects.select_for_update().get(pk=pool.pk)
     if not pool.is_active:
         raise PoolNotRun(f"{pool.code} is switched off.", field="pool")
     if pool.is_bank_run:
@@ -234,6 +237,22 @@ def _tell_short(run: PoolRun, outcome: Outcome) -> None:
             detail=f"Above its floor it has too little. Left without: {lacking}.",
         )
     )
+
+
+def _tell_closed(run: PoolRun) -> None:
+    """Tell a person about members that stood still as a border lies between now."""
+    header = reads.header_of(run.pool)
+    for one in reads.members(run.pool).filter(is_poolable=True):
+        words = reads.closed_border(one.account, header)
+        if words:
+            tasks.open_task(
+                task=tasks.TaskIn(
+                    kind=CLOSED,
+                    key=f"{run.pool.code} {one.account_id}",
+                    title=f"{run.pool.code}: {one.account.label} may not be pooled any more",
+                    detail=words,
+                )
+            )
 
 
 def _tell_problem(run: PoolRun, line: Line, account: BankAccount, problem: str) -> None:
