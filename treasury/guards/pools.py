@@ -264,8 +264,10 @@ BEGIN
         RAISE EXCEPTION 'a pair is two booked sides of one sweep that the bank made'
             USING ERRCODE = 'check_violation';
     END IF;
-    -- No key can say it: whether a pair stands is written on its entries and its loan.
-    PERFORM treasury_pools_alone(NEW.tenant_id);
+    -- No key can say it: whether a pair stands is written on its entries and its loan. Their rows
+    -- are held, so that of two at one instant the second sees the first.
+    PERFORM 1 FROM treasury_bankentry e WHERE e.id IN (NEW.debit_entry_id, NEW.credit_entry_id)
+      ORDER BY e.id FOR NO KEY UPDATE;
     IF EXISTS (
         SELECT 1 FROM treasury_poolpair x
           JOIN treasury_bankentry d ON d.id = x.debit_entry_id AND d.state = 'COUNTED'
