@@ -264,6 +264,19 @@ BEGIN
         RAISE EXCEPTION 'a pair is two booked sides of one sweep that the bank made'
             USING ERRCODE = 'check_violation';
     END IF;
+    -- No key can say it: whether a pair stands is written on its entries and its loan. Their rows
+    -- are held, so that of two at one instant the second sees the first.
+    PERFORM 1 FROM treasury_bankentry e WHERE e.id IN (NEW.debit_entry_id, NEW.credit_entry_id)
+      ORDER BY e.id FOR NO KEY UPDATE;
+    IF EXISTS (
+        SELECT 1 FROM treasury_poolpair x
+          JOIN treasury_bankentry d ON d.id = x.debit_entry_id AND d.state = 'COUNTED'
+          JOIN treasury_bankentry c ON c.id = x.credit_entry_id AND c.state = 'COUNTED'
+         WHERE (x.debit_entry_id = NEW.debit_entry_id OR x.credit_entry_id = NEW.credit_entry_id)
+           AND NOT EXISTS (SELECT 1 FROM treasury_intercompanyentry l
+                            WHERE l.pair_id = x.id AND l.kind = 'REVERSAL')) THEN
+        RAISE EXCEPTION 'an entry is in one standing pair' USING ERRCODE = 'unique_violation';
+    END IF;
     RETURN NEW;
 END $$;
 

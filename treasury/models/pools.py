@@ -266,11 +266,15 @@ class PoolMove(TenantModel):
 
 
 class PoolPair(TenantModel):
-    """A sweep that the bank made by itself: the entry that left and the entry that came."""
+    """A sweep that the bank made by itself: the entry that left and the entry that came.
+
+    It stands while both entries count and its loan was not reversed; an entry is in one standing
+    pair at most, which a guard looks after.
+    """
 
     pool = models.ForeignKey(CashPool, on_delete=models.PROTECT, related_name="pairs")
-    debit_entry = models.OneToOneField(BankEntry, on_delete=models.PROTECT, related_name="+")
-    credit_entry = models.OneToOneField(BankEntry, on_delete=models.PROTECT, related_name="+")
+    debit_entry = models.ForeignKey(BankEntry, on_delete=models.PROTECT, related_name="+")
+    credit_entry = models.ForeignKey(BankEntry, on_delete=models.PROTECT, related_name="+")
     amount = models.DecimalField(**AMOUNT)
     value_date = models.DateField()
     rate = models.DecimalField(**SHARE)

@@ -134,6 +134,36 @@ def test_an_entry_that_the_bank_takes_back_undoes_the_loan(by_the_bank: Pooled) 
     assert Task.objects.filter(kind="pool_pair_withdrawn").count() == 1
 
 
+def test_what_is_left_of_an_undone_pair_is_paired_anew(by_the_bank: Pooled) -> None:
+    out = swept(by_the_bank.payroll, "-75000.00")
+    first = swept(by_the_bank.header, "75000.00")
+    pools.pair_bank_sweeps(pool_id=by_the_bank.pool.pk)
+    BankEntry.objects.filter(pk=first.pk).update(state="WITHDRAWN")
+    again = swept(by_the_bank.header, "75000.00")
+    (pair,) = pools.pair_bank_sweeps(pool_id=by_the_bank.pool.pk)
+    assert (pair.debit_entry, pair.credit_entry) == (out, again)
+    assert pools.pair_bank_sweeps(pool_id=by_the_bank.pool.pk) == []
+    kinds = IntercompanyEntry.objects.order_by("id").values_list("kind", flat=True)
+    assert list(kinds) == ["LOAN", "REVERSAL", "LOAN"]
+
+
+def test_an_entry_is_in_one_standing_pair(by_the_bank: Pooled) -> None:
+    """The negative control is the same row once the bank took the first pair's side back."""
+    out = swept(by_the_bank.payroll, "-75000.00")
+    first = swept(by_the_bank.header, "75000.00")
+    pools.pair_bank_sweeps(pool_id=by_the_bank.pool.pk)
+    facts = {
+        "pool": by_the_bank.pool, "debit_entry": out,
+        "credit_entry": swept(by_the_bank.header, "75000.00"), "amount": D(75_000),
+        "value_date": DAY, "rate": D("0.0425"), "day_count": "ACT_365F",
+        "paired_at": clock.now(),
+    }  # fmt: skip
+    with pytest.raises(DatabaseError, match="one standing pair"), transaction.atomic():
+        PoolPair.objects.create(**facts)
+    BankEntry.objects.filter(pk=first.pk).update(state="WITHDRAWN")
+    PoolPair.objects.create(**facts)
+
+
 def test_what_the_bank_runs_is_never_instructed(by_the_bank: Pooled) -> None:
     with pytest.raises(PoolNotRun, match="never instructed"):
         by_the_bank.run()

@@ -15,6 +15,8 @@ from treasury.models import (
     BookingStatus,
     CashPool,
     EntryState,
+    IntercompanyEntry,
+    LoanKind,
     PoolPair,
 )
 from treasury.selectors import pools as reads
@@ -79,7 +81,13 @@ def pair_bank_sweeps(*, pool_id: UUID) -> list[PoolPair]:
 def _sides(pool: CashPool) -> tuple[list[Side], list[Side]]:
     """Return the unpaired entries of the header, and of its members."""
     accounts = [one.account_id for one in reads.members(pool)]
-    taken = PoolPair.objects.filter(pool=pool)
+    undone = IntercompanyEntry.objects.filter(kind=LoanKind.REVERSAL, pair__isnull=False).values(
+        "pair"
+    )
+    # As the guard has it: a pair stands while both entries count and its loan was not reversed.
+    taken = PoolPair.objects.filter(
+        debit_entry__state=EntryState.COUNTED, credit_entry__state=EntryState.COUNTED
+    ).exclude(pk__in=undone)
     rows = (
         BankEntry.objects.filter(
             account__in=[pool.header_id, *accounts],
