@@ -29,7 +29,7 @@ from fx.services.deals import (
     require_time,
     tell,
 )
-from fx.services.rules import refuse, require_allowed
+from fx.services.rules import refuse, require_allowed, save_weighed
 from treasury.services.news import raise_alert
 
 logger = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ def execute_deal(*, deal_id: UUID, rate: Decimal, counterparty_reference: str, a
     deal.base_amount, deal.quote_amount = terms.base.amount, terms.quote.amount
     deal.rate, deal.counterparty_reference, deal.executed_by = rate, reference, actor
     deal.execute(at=now)
-    deal.save()
+    save_weighed(deal)
     tell(deal, before=before)
     return deal
 

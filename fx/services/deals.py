@@ -22,7 +22,7 @@ from fx.errors import DealExpired, DealStateRefused, DealUnknown, NotTheDealer
 from fx.events import DealInstruction
 from fx.models import Deal, DealState
 from fx.selectors import deals as reads
-from fx.services.rules import look_at, require_allowed
+from fx.services.rules import look_at, require_allowed, save_weighed
 from fx.services.terms import DealIn, fields_of
 from treasury.services.news import raise_alert
 from treasury.services.references import next_reference
@@ -92,7 +92,7 @@ def submit_deal(*, deal_id: UUID, actor: User) -> Deal:
     before, now = deal.state, clock.now()
     market = require_allowed(deal, rate=deal.limit_rate, now=now)
     deal.submit(at=now)
-    deal.save()
+    save_weighed(deal)
     _ask_for_approval(deal, market)
     tell(deal, before=before)
     return deal

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
+
 from core import clock
 from core.errors import DomainError
 from fx.constants import RATE_PLACES
@@ -137,3 +139,20 @@ def _unhedging(deal: Deal) -> list[Breach]:
         " need): none of it is sold now."
     )
     return [Breach(rule=Rule.UNHEDGING, words=words)]
+
+
+def save_weighed(deal: Deal) -> None:
+    """Save a step at which the database weighs the deal once more, with the treasury's rates.
+
+    Raises:
+        DealRefused: it finds another worth, or amounts and rate that do not belong together.
+    """
+    try:
+        with transaction.atomic():
+            deal.save()
+    except IntegrityError as error:
+        words = str(error).partition("\n")[0]
+        raise DealRefused(
+            f"The database refuses it: {words}. The treasury's rates follow the market within"
+            " minutes; try again then."
+        ) from error

@@ -4,11 +4,13 @@ from playwright.sync_api import expect
 
 from core import clock
 from fx.models import Counterparty
+from fx.services.rates import hand_down
 from fx.services.sources import install_usual_sources
 from tests.browser.conftest import Office, OpenDesk
 from tests.conftest import make_user
 from tests.fx.dealing import give_instruction
 from tms.demo import pricing
+from treasury.models import UsdRate
 
 PAGES = (
     "/fx/exposure",
@@ -21,12 +23,19 @@ PAGES = (
 )
 
 
+def _open_the_market() -> None:
+    """Take a year of rates in, and let the treasury have today's."""
+    install_usual_sources()
+    pricing.take_the_past(now=clock.now())
+    pricing.tick(now=clock.now())
+    UsdRate.objects.all().delete()
+    hand_down(now=clock.now())
+
+
 def test_a_deal_is_captured_while_its_headroom_shows(office: Office, open_desk: OpenDesk) -> None:
     house = office.house
     with office.as_system():
-        install_usual_sources()
-        pricing.take_the_past(now=clock.now())
-        pricing.tick(now=clock.now())
+        _open_the_market()
         bank = Counterparty.objects.create(code="BANK", name="Dealing Bank", bic="DEALGB2LXXX")
         clerk, other = make_user("clerk", "static_data"), make_user("clerk-two", "static_data")
         give_instruction(bank, "USD", "5020000017", clerk, other)
