@@ -25,7 +25,7 @@ from tms.story.scene import CLOCKS_APART_MAX, Scene, Stage, amount_of, shown
 from tms.story.stream import Stream, present_position
 
 # About 10.7 million dollars at the demo's rate: strictly above ten million, two people decide.
-LARGE_AMOUNT: Final = Decimal(950_000_000)
+LARGE_AMOUNT: Final = Decimal(1_400_000_000)
 VARIATION: Final = 9_999
 MIDNIGHT_MARGIN: Final = timedelta(seconds=120)
 TWO: Final = 2
