@@ -1,7 +1,7 @@
 """Reads of the room: messages, their bytes, the health of the lines."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -249,6 +249,27 @@ def references_in_file(file_reference: str) -> list[tuple[str, str]]:
         return []
     rows = Message.objects.outbound().filter(carrier__message_reference=file_reference)
     return list(rows.order_by("id").values_list("reference", "message_reference"))
+
+
+def orders_named(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the end-to-end references of our orders by the name that they went under.
+
+    That is the reference of the file that carried them, or an order's own where it went alone.
+    Names that are none of ours are left out.
+    """
+    wanted, found = {name for name in names if name}, defaultdict[str, list[str]](list)
+    if not wanted:
+        return {}
+    sent = Message.objects.outbound().order_by("id")
+    carried = sent.filter(carrier__message_reference__in=wanted)
+    alone = sent.filter(message_reference__in=wanted, carrier=None, orders_count=0)
+    for rows in (
+        carried.values_list("carrier__message_reference", "reference"),
+        alone.values_list("message_reference", "reference"),
+    ):
+        for name, reference in rows:
+            found[name].append(reference)
+    return dict(found)
 
 
 def orders_in(file: Message) -> MessageQuerySet:

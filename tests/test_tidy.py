@@ -50,6 +50,7 @@ NO_ADMIN: Final = {
     "treasury.DayMovement": "derived by the database; shown as the position",
     "treasury.StatementBalance": "shown with its statement",
     "treasury.EntryObservation": "shown with its statement",
+    "treasury.EntryPart": "shown with its entry on the desk",
     "treasury.TransferStatus": "shown with its transfer",
     "treasury.ReferenceCounter": "the next number; nothing to look at",
     "treasury.SuppressedShortfall": "shown with its prefunding",
@@ -135,6 +136,7 @@ POSITIONAL: Final = {
     "liquidity/services/planning.py:amount_problem": "a pure question about an amount",
     "liquidity/services/publishing.py:reference_of": "a pure name of pattern and occurrence",
     "treasury/services/matching.py:match_by_amount": "a pure question: flows, then entries",
+    "treasury/services/matching.py:match_by_parts": "a pure question: flows, then entries",
     "treasury/services/matching.py:match_by_reference": "a pure question: flows, then entries",
     "treasury/services/rows.py:update": "rows, then the fields of them",
 }

@@ -146,8 +146,9 @@ def unguarded_keys(owner: psycopg.Connection[Any]) -> set[str]:
     for _, table, target, columns, targets in _rows(owner, _FOREIGN_KEYS):
         if table not in TENANT_TABLES or target not in TENANT_TABLES:
             continue
-        if columns[0] == "tenant_id" and len(columns) == 2 and targets == ["tenant_id", "id"]:
+        if columns[0] == "tenant_id" and targets[:2] == ["tenant_id", "id"]:
             guarded.add(f"{table}.{columns[1]}")
+            plain |= {f"{table}.{column}" for column in columns[2:]}
         else:
             plain |= {f"{table}.{column}" for column in columns}
     assert len(guarded) > 30
@@ -218,6 +219,7 @@ APPEND_ONLY = {
     "core_policyversion": {"SELECT", "INSERT"},
     "treasury_transferstatus": {"SELECT", "INSERT"},
     "treasury_entryobservation": {"SELECT", "INSERT"},
+    "treasury_entrypart": {"SELECT", "INSERT"},
     "treasury_uploadedproposal": {"SELECT", "INSERT"},
     "treasury_riskreading": {"SELECT", "INSERT"},
     "fx_rate": {"SELECT", "INSERT"},

@@ -278,6 +278,7 @@ def test_what_is_not_exact_is_refused_by_the_api(
 SIGNED: Final = {
     "treasury_expectedflow.amount": "in and out",
     "treasury_bankentry.amount": "credit and debit",
+    "treasury_entrypart.amount": "credit and debit",
     "treasury_statement.opening": "an account may be overdrawn",
     "treasury_statement.closing": "an account may be overdrawn",
     "treasury_statementbalance.amount": "an account may be overdrawn",

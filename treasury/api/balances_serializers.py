@@ -8,7 +8,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.api.fields import AmountField
-from treasury.models import BankEntry, BookingStatus, EntryObservation, EntryState, Statement
+from treasury.models import (
+    BankEntry,
+    BookingStatus,
+    EntryObservation,
+    EntryPart,
+    EntryState,
+    Statement,
+)
 from treasury.selectors.positions import LADDER_DAYS_MAX
 
 BALANCE_TYPES = ("CLBD", "CLAV", "ITBD", "ITAV", "OPBD", "OPAV")
@@ -189,13 +196,25 @@ class ObservationOut(serializers.ModelSerializer[EntryObservation]):
         ]  # fmt: skip
 
 
+class EntryPartOut(serializers.ModelSerializer[EntryPart]):
+    """One payment inside a batch booking; the parts add up to the entry."""
+
+    class Meta:
+        model = EntryPart
+        fields = [
+            "number", "source", "amount", "bank_reference", "end_to_end_id", "uetr",
+            "counterparty", "remittance", "return_reason", "locator",
+        ]  # fmt: skip
+
+
 class EntryDetailOut(EntryOut):
-    """A movement with every sighting of it."""
+    """A movement with every sighting of it, and with its parts where it is a batch."""
 
     observations = serializers.SerializerMethodField()
+    parts = EntryPartOut(many=True)
 
     class Meta(EntryOut.Meta):
-        fields = [*EntryOut.Meta.fields, "observations"]
+        fields = [*EntryOut.Meta.fields, "observations", "parts"]
 
     @extend_schema_field(ObservationOut(many=True))
     def get_observations(self, _entry: BankEntry) -> Any:

@@ -15,6 +15,7 @@ from integrations.codecs.records import (
     EntryStatus,
     MessageKind,
     ParsedBalance,
+    ParsedDetail,
     ParsedEntry,
     ParsedStatement,
 )
@@ -51,8 +52,26 @@ _CLOSING: Final = frozenset({"CLBD", "CLAV", "PRCD"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One payment inside a batch that the bank booked as one entry."""
+
+    amount: Decimal
+    bank_reference: str
+    end_to_end_id: str
+    uetr: str
+    counterparty: str
+    remittance: str
+    return_reason: str
+    locator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One entry as one source shows it."""
+    """One entry as one source shows it.
+
+    `parts` are a batch's payments where the bank lists them and they add up to the entry;
+    `order_file` is what it names instead, the file that somebody ordered them with.
+    """
 
     marks: Marks
     status: str
@@ -62,6 +81,13 @@ class Sighting:
     remittance: str
     return_reason: str
     locator: str
+    parts: tuple[Part, ...] = ()
+    order_file: str = ""
+
+    @property
+    def is_batch(self) -> bool:
+        """Say whether it may hold several payments."""
+        return bool(self.parts or self.order_file)
 
 
 # A statement has thousands of these.
@@ -237,7 +263,37 @@ def _sighting(entry: ParsedEntry, *, day: date) -> Sighting:
         remittance,
         cut(entry.return_reason, REFERENCE_CHARS_MAX),
         cut(entry.locator, LOCATOR_CHARS_MAX),
+        _parts(entry) if len(entry.details) > 1 else (),
+        "" if marks.end_to_end_id or marks.uetr else _order_file(entry),
     )
+
+
+def _parts(entry: ParsedEntry) -> tuple[Part, ...]:
+    """Return the payments of a batch; none where one has no amount or they do not add up."""
+    amounts = [one.amount for one in entry.details if one.currency == entry.currency]
+    if len(amounts) != len(entry.details) or sum(filter(None, amounts)) != entry.amount:
+        return ()
+    return tuple(_part(one) for one in entry.details) if all(amounts) else ()
+
+
+def _part(detail: ParsedDetail) -> Part:
+    remittance = detail.remittance or " ".join(detail.structured_references)
+    return Part(
+        amount=detail.amount or Decimal(0),
+        bank_reference=cut(clean_reference(detail.bank_reference), REFERENCE_CHARS_MAX),
+        end_to_end_id=cut(clean_reference(detail.end_to_end_id), REFERENCE_CHARS_MAX),
+        uetr=cut(clean_reference(detail.uetr), UETR_CHARS_MAX).lower(),
+        counterparty=cut(detail.counterparty_name, NAME_CHARS_MAX),
+        remittance=cut(remittance, REMITTANCE_CHARS_MAX),
+        return_reason=cut(detail.return_reason, REFERENCE_CHARS_MAX),
+        locator=cut(detail.locator, LOCATOR_CHARS_MAX),
+    )
+
+
+def _order_file(entry: ParsedEntry) -> str:
+    """Return the name of the file, or of its block, that an entry without own references has."""
+    named = clean_reference(entry.message_id) or clean_reference(entry.payment_information_id)
+    return cut(named, REFERENCE_CHARS_MAX) if named else ""
 
 
 # Banks use few codes, in many entries.
@@ -300,6 +356,8 @@ def _digest(
     seen.update(one.marks.value_date for one in sightings)
     days = {day: str(day) for day in seen}
     digest.update("".join([_line(one, days) for one in sightings]).encode())
+    for part in [part for one in sightings for part in one.parts]:
+        digest.update(repr(part).encode())
     return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ from treasury.guards import (
     batches,
     controls,
     days,
+    parts,
     periods,
     pools,
     recalls,
@@ -304,12 +305,15 @@ SWEEP_LINES = (
     + sweeps.ORDER
 )
 QUESTIONS = controls.QUESTIONS
+PARTS = parts.PARTS
 SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
 SWEEP_BATCHES = _BODIES_ARE_CHECKED_LATER + reported_batches.ARRIVING + sweep_batches.SWEEP_BATCHES
 TRIGGERS = {
     "treasury_beneficiary.guard",
     "treasury_proposal.guard",
     "treasury_riskreading.append_only",
+    "treasury_entrypart.append_only",
+    "treasury_entrypart.parts_are_whole",
     "treasury_uploadedproposal.append_only",
     "treasury_transfer.guard",
     "treasury_transferstatus.append_only",

@@ -15,6 +15,7 @@ from treasury.models.movement import (
     Transfer,
     TransferStatus,
 )
+from treasury.models.parts import EntryPart, PartSource
 from treasury.models.periods import LateChange, LateEntry, LateState
 from treasury.models.pools import (
     CashPool,
@@ -67,14 +68,14 @@ from treasury.models.uploads import ProposalUpload, UploadedProposal, UploadForm
 __all__ = [
     "AccountKind", "Bank", "BankAccount", "BankEntry", "Beneficiary", "BeneficiaryState",
     "BookingStatus", "CashPool", "CashPoolMember", "ChargeBearer", "DailyBalance", "DayCount",
-    "DayMovement", "EntryObservation", "EntryState", "ExpectedFlow", "FlowSource", "FlowState",
-    "Freeze", "FreezeState", "IntercompanyEntry", "IntradayMode", "LateChange", "LateEntry",
-    "LateFeed", "LateState", "LegalEntity", "LoanKind", "NewestBalance", "PoolDirection",
-    "PoolKind", "PoolMove", "PoolPair", "PoolRun", "PrefundingRequest", "Proof", "Proposal",
-    "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason", "RecallState",
-    "ReferenceCounter", "Release", "RiskReading", "Settlement", "ShortfallRule", "Statement",
-    "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall", "SweepDecision",
-    "SweepEligibility", "SweepKind", "SweepLine", "SweepMandate", "SweepOrder", "SweepProduct",
-    "SweepState", "Task", "Transfer", "TransferStatus", "UploadFormat", "UploadedProposal",
-    "UsdRate",
+    "DayMovement", "EntryObservation", "EntryPart", "EntryState", "ExpectedFlow", "FlowSource",
+    "FlowState", "Freeze", "FreezeState", "IntercompanyEntry", "IntradayMode", "LateChange",
+    "LateEntry", "LateFeed", "LateState", "LegalEntity", "LoanKind", "NewestBalance", "PartSource",
+    "PoolDirection", "PoolKind", "PoolMove", "PoolPair", "PoolRun", "PrefundingRequest", "Proof",
+    "Proposal", "ProposalState", "ProposalUpload", "Purpose", "Recall", "RecallReason",
+    "RecallState", "ReferenceCounter", "Release", "RiskReading", "Settlement", "ShortfallRule",
+    "Statement", "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall",
+    "SweepDecision", "SweepEligibility", "SweepKind", "SweepLine", "SweepMandate", "SweepOrder",
+    "SweepProduct", "SweepState", "Task", "Transfer", "TransferStatus", "UploadFormat",
+    "UploadedProposal", "UsdRate",
 ]  # fmt: skip

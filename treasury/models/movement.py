@@ -12,6 +12,7 @@ from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
 from treasury.constants import ProposalState
 from treasury.models.beneficiaries import Beneficiary
+from treasury.models.parts import EntryPart
 from treasury.models.statements import BankEntry
 from treasury.models.static import BankAccount
 
@@ -188,6 +189,22 @@ class Proposal(FSMModelMixin, TenantModel):
         self.closing_reason = reason
 
 
+def _proofs(side: str) -> tuple[models.BaseConstraint, models.BaseConstraint]:
+    """An entry proves one transfer; one that books a batch proves one with each of its parts."""
+    entry, part = f"{side}_entry", f"{side}_part"
+    return (
+        models.UniqueConstraint(
+            fields=["tenant", entry],
+            condition=Q(**{f"{part}__isnull": True}),
+            name=f"transfer_{side}_alone",
+        ),
+        models.CheckConstraint(
+            name=f"transfer_{side}_part_has_entry",
+            condition=Q(**{f"{part}__isnull": True}) | Q(**{f"{entry}__isnull": False}),
+        ),
+    )
+
+
 class Transfer(TenantModel):
     """The one transfer that an approved proposal sets free: identifiers, clocks, bank status.
 
@@ -212,14 +229,23 @@ class Transfer(TenantModel):
     sla_breached_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
-    debit_entry = models.OneToOneField(
+    debit_entry = models.ForeignKey(
         BankEntry, on_delete=models.PROTECT, null=True, related_name="+"
     )
-    credit_entry = models.OneToOneField(
+    credit_entry = models.ForeignKey(
         BankEntry, on_delete=models.PROTECT, null=True, related_name="+"
     )
-    return_entry = models.OneToOneField(
+    return_entry = models.ForeignKey(
         BankEntry, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    debit_part = models.OneToOneField(
+        EntryPart, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    credit_part = models.OneToOneField(
+        EntryPart, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    return_part = models.OneToOneField(
+        EntryPart, on_delete=models.PROTECT, null=True, related_name="+"
     )
     disputed_since = models.DateTimeField(
         null=True, help_text="Since when the bank's answers contradict each other."
@@ -237,6 +263,7 @@ class Transfer(TenantModel):
                     uetr__regex=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
                 ),
             ),
+            *(proof for side in ("debit", "credit", "return") for proof in _proofs(side)),
         ]
 
     def __str__(self) -> str:

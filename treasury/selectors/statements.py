@@ -14,6 +14,7 @@ from treasury.models import (
     BankEntry,
     BookingStatus,
     EntryObservation,
+    EntryPart,
     EntryState,
     Statement,
     StatementBalance,
@@ -104,6 +105,11 @@ def counted_entries(
 def entries_since(account_id: UUID, base: Base) -> QuerySet[BankEntry]:
     """Return the entries that a position adds to its stated closing balance."""
     return counted_entries(account_id).filter(booking_date__gt=base.on_date)
+
+
+def parts_of(entry_id: UUID) -> QuerySet[EntryPart]:
+    """Return the payments that an entry books together, in the bank's order."""
+    return EntryPart.objects.filter(entry_id=entry_id).order_by("number")
 
 
 def observations_of(entry_id: UUID) -> QuerySet[EntryObservation]:

@@ -31,6 +31,7 @@ from treasury.models import (
 )
 from treasury.services import flows, outcomes, tasks, transfers
 from treasury.services.matching import FEE_SHARE_MAX
+from treasury.services.parts import Proof, proofs_in
 
 _WORDS_CHARS_MAX: Final = 200
 
@@ -315,31 +316,32 @@ def _words(said: Said, held: Transfer) -> str:
 
 @transaction.atomic
 def apply_entries(*, entries: Sequence[BankEntry]) -> int:
-    """Match booked entries to transfers by end-to-end id or UETR. Return how many matched."""
-    booked = [
+    """Match booked entries, or what a batch holds, to transfers by end-to-end id or UETR.
+
+    Return how many matched.
+    """
+    booked = proofs_in(
         entry
         for entry in entries
-        if entry.status == BookingStatus.BOOK
-        and entry.state == EntryState.COUNTED
-        and (entry.end_to_end_id or entry.uetr)
-    ]
+        if entry.status == BookingStatus.BOOK and entry.state == EntryState.COUNTED
+    )
     if not booked:
         return 0
     found = Transfer.objects.select_related("proposal").filter(
-        Q(end_to_end_id__in={entry.end_to_end_id for entry in booked if entry.end_to_end_id})
-        | Q(uetr__in={entry.uetr.lower() for entry in booked if entry.uetr})
+        Q(end_to_end_id__in={one.end_to_end_id for one in booked if one.end_to_end_id})
+        | Q(uetr__in={one.uetr for one in booked if one.uetr})
     )
     by_key = {key: one for one in found for key in (one.end_to_end_id, one.uetr)}
-    pairs = [(_transfer_in(by_key, entry), entry) for entry in booked]
+    pairs = [(by_key.get(one.end_to_end_id) or by_key.get(one.uetr), one) for one in booked]
     rows = transfers.lock_several([held.proposal_id for held, _ in pairs if held is not None])
     proving: dict[UUID, transfers.Rows] = {}
-    proofs: list[tuple[Transfer, BankEntry]] = []
-    for found_one, entry in pairs:
-        if found_one is not None and _prove(rows[found_one.proposal_id], entry):
+    proofs: list[tuple[Transfer, Proof]] = []
+    for found_one, proof in pairs:
+        if found_one is not None and _prove(rows[found_one.proposal_id], proof):
             proposal, held = proving[found_one.pk] = rows[found_one.proposal_id]
             # What comes back of a sweep was expected of its product, not of its payment.
-            if held.return_entry_id != entry.pk or proposal.purpose != Purpose.SWEEP:
-                proofs.append((held, entry))
+            if held.return_entry_id != proof.entry.pk or proposal.purpose != Purpose.SWEEP:
+                proofs.append((held, proof))
     _fulfil_all(proofs)
     heard = outcomes.heard_of([held for _, held in proving.values()])
     for proposal, held in proving.values():
@@ -347,10 +349,6 @@ def apply_entries(*, entries: Sequence[BankEntry]) -> int:
             held=held, proposal=proposal, evidence="a booked entry", before=heard[held.pk]
         )
     return sum(held is not None for held, _ in pairs)
-
-
-def _transfer_in(by_key: Mapping[str, Transfer], entry: BankEntry) -> Transfer | None:
-    return by_key.get(entry.end_to_end_id) or by_key.get(entry.uetr.lower())
 
 
 @transaction.atomic
@@ -367,71 +365,83 @@ def question_withdrawn(*, entry_ids: Iterable[UUID]) -> int:
     return len(found)
 
 
-def _prove(rows: transfers.Rows, entry: BankEntry) -> bool:
-    """Note which side of a held transfer an entry proves; one that fits none is a question."""
+def _prove(rows: transfers.Rows, proof: Proof) -> bool:
+    """Note which side of a held transfer is proven; what fits none is a question."""
     proposal, held = rows
-    if entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id):
+    if _is_known(held, proof):
         return False
-    if _has_matured(proposal, entry) and _fulfils(held, entry):
+    if _has_matured(proposal, proof) and _fulfils(held, proof):
         return False
-    side = _side(held, proposal, entry)
+    side = _side(held, proposal, proof)
     if side is None:
         expected = f"{proposal.amount:,.2f} {proposal.currency}"
         outcomes.ask_a_person(
             held,
-            key=f"entry:{entry.pk}",
-            words=f"an entry of {entry.amount:,.2f} carries its reference, {expected} was expected",
+            key=proof.key,
+            words=f"an entry of {proof.amount:,.2f} carries its reference, {expected} was expected",
         )
         return False
-    setattr(held, side, entry)
-    held.save(update_fields=[side])
+    setattr(held, f"{side}_entry", proof.entry)
+    setattr(held, f"{side}_part", proof.part)
+    held.save(update_fields=[f"{side}_entry", f"{side}_part"])
     return True
 
 
-def _fulfil_all(proofs: Sequence[tuple[Transfer, BankEntry]]) -> None:
+def _is_known(held: Transfer, proof: Proof) -> bool:
+    if proof.part is not None:
+        return proof.part.pk in (held.debit_part_id, held.credit_part_id, held.return_part_id)
+    return proof.entry.pk in (held.debit_entry_id, held.credit_entry_id, held.return_entry_id)
+
+
+def _fulfil_all(proofs: Sequence[tuple[Transfer, Proof]]) -> None:
     """Match entries to what was expected: those that name their payment together."""
-    named = [(held, entry) for held, entry in proofs if entry.end_to_end_id == held.end_to_end_id]
-    flows.match_entries(entries=[entry for _, entry in named])
-    for held, entry in proofs:
-        if entry.end_to_end_id != held.end_to_end_id:
-            _fulfils(held, entry)
+    named = [
+        proof.entry
+        for held, proof in proofs
+        if proof.part is None and proof.end_to_end_id == held.end_to_end_id
+    ]
+    flows.match_entries(entries=named)
+    for held, proof in proofs:
+        if proof.part is not None or proof.end_to_end_id != held.end_to_end_id:
+            _fulfils(held, proof)
 
 
-def _fulfils(held: Transfer, entry: BankEntry) -> bool:
-    """Match an entry to what was expected of a transfer, by its name or else by its UETR.
+def _fulfils(held: Transfer, proof: Proof) -> bool:
+    """Match what is proven to what was expected of a transfer, by its name or else by its UETR.
 
-    One that did so when it was first seen still does when the next message shows it again.
+    An entry that did so when it was first seen still does when the next message shows it again.
     """
+    entry = proof.entry
+    if proof.part is not None:
+        return flows.fulfil(entry=entry, end_to_end_id=held.end_to_end_id, amount=proof.amount)
     if ExpectedFlow.objects.filter(matched_entry=entry, state=FlowState.MATCHED).exists():
         return True
     named = entry.end_to_end_id or held.end_to_end_id
     return flows.match_entry(entry) or flows.fulfil(entry=entry, end_to_end_id=named)
 
 
-def _has_matured(proposal: Proposal, entry: BankEntry) -> bool:
-    """Say whether an entry may be the money that a sweep brings back."""
-    is_thrown_back = bool(entry.return_reason) or entry.is_reversal
+def _has_matured(proposal: Proposal, proof: Proof) -> bool:
+    """Say whether money that came in may be what a sweep brings back."""
     return (
         proposal.purpose == Purpose.SWEEP
-        and entry.account_id == proposal.debit_account_id
-        and entry.amount > 0
-        and not is_thrown_back
+        and proof.entry.account_id == proposal.debit_account_id
+        and proof.amount > 0
+        and not proof.is_thrown_back
     )
 
 
-def _side(held: Transfer, proposal: Proposal, entry: BankEntry) -> str | None:
-    """Return which side of the transfer an entry proves; None when it fits no free one."""
-    side = None
-    if entry.account_id == proposal.debit_account_id:
-        is_thrown_back = bool(entry.return_reason) or entry.is_reversal
+def _side(held: Transfer, proposal: Proposal, proof: Proof) -> str | None:
+    """Return which side of the transfer is proven; None when it fits no free one."""
+    side, amount = None, proof.amount
+    if proof.entry.account_id == proposal.debit_account_id:
         # Money of a sweep that comes in without a reason has matured: its payment did not bounce.
-        is_whole = entry.amount == proposal.amount and proposal.purpose != Purpose.SWEEP
-        is_return = is_whole or (0 < entry.amount <= proposal.amount and is_thrown_back)
-        if entry.amount == -proposal.amount:
-            side = "debit_entry"
+        is_whole = amount == proposal.amount and proposal.purpose != Purpose.SWEEP
+        is_return = is_whole or (0 < amount <= proposal.amount and proof.is_thrown_back)
+        if amount == -proposal.amount:
+            side = "debit"
         elif is_return:
-            side = "return_entry"
-    elif entry.account_id == proposal.credit_account_id:
+            side = "return"
+    elif proof.entry.account_id == proposal.credit_account_id:
         least = proposal.amount * (1 - FEE_SHARE_MAX)
-        side = "credit_entry" if least <= entry.amount <= proposal.amount else None
-    return side if side and getattr(held, f"{side}_id") is None else None
+        side = "credit" if least <= amount <= proposal.amount else None
+    return side if side and getattr(held, f"{side}_entry_id") is None else None

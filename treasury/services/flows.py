@@ -22,7 +22,7 @@ from treasury.models import (
     FlowState,
 )
 from treasury.selectors import accounts as account_selectors
-from treasury.services.matching import match_by_amount, match_by_reference
+from treasury.services.matching import match_by_amount, match_by_parts, match_by_reference
 from treasury.services.news import raise_alert
 
 AMOUNT_MAX: Final = Decimal(10) ** 16
@@ -155,7 +155,8 @@ def _check(flow: FlowIn, account: BankAccount) -> None:
 def match_entries(*, entries: Sequence[BankEntry]) -> int:
     """Match booked entries to expected flows. Return how many flows were matched.
 
-    By end-to-end id, or for payouts by amount and date where only one flow and one entry fit.
+    By end-to-end id, that of a payment inside a batch too, or for payouts by amount and date where
+    only one flow and one entry fit.
     """
     by_account: dict[UUID, list[BankEntry]] = defaultdict(list)
     for entry in entries:
@@ -168,24 +169,26 @@ def match_entries(*, entries: Sequence[BankEntry]) -> int:
         )
         found = match_by_reference(standing, ours)
         found.update(match_by_amount(standing, [one for one in ours if one.pk not in found]))
-        changed = list(found.values())
+        inside = match_by_parts(standing, [one for one in ours if one.pk not in found])
+        changed = [*found.values(), *inside]
         ExpectedFlow.objects.bulk_update(changed, ["state", "matched_entry"], batch_size=1_000)
         matched += len(changed)
     return matched
 
 
 @transaction.atomic
-def fulfil(*, entry: BankEntry, end_to_end_id: str) -> bool:
+def fulfil(*, entry: BankEntry, end_to_end_id: str, amount: Decimal | None = None) -> bool:
     """Match a booked entry that names its payment otherwise, as by UETR; say whether one waited.
 
     Only to the very amount: no reference that a bank repeats to the letter vouches for less.
+    `amount` is that of one part where the entry books several payments.
     """
     flow = (
         ExpectedFlow.objects.select_for_update()
         .filter(
             account_id=entry.account_id,
             end_to_end_id=end_to_end_id,
-            amount=entry.amount,
+            amount=entry.amount if amount is None else amount,
             state__in=(FlowState.EXPECTED, FlowState.STALE),
         )
         .order_by("value_date", "id")

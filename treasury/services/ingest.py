@@ -381,6 +381,8 @@ def _take(run: _Run, group: list[_Page]) -> None:
 def _booked(account: BankAccount, sheets: Sequence[Sheet], posted: Posted) -> list[BankEntry]:
     """Return the booked entries that transfers and expected flows may have waited for."""
     found = {entry.pk: entry for entry in posted.booked()}
+    if posted.batches:
+        found |= {one.pk: one for one in BankEntry.objects.filter(pk__in=posted.batches)}
     if posted.unseen:
         pages = [sheet.row.pk for sheet in sheets]
         for entry in matching.awaited_entries(account_id=account.pk, statement_ids=pages):

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from treasury.models import (
     BankEntry,
     BookingStatus,
+    EntryPart,
     EntryState,
     ExpectedFlow,
     FlowSource,
@@ -94,6 +95,26 @@ def _only_came_back(flow: ExpectedFlow, entry: BankEntry) -> bool:
     """Say whether an entry is a sweep's own payment thrown back, and not what has matured."""
     is_thrown_back = bool(entry.return_reason) or entry.is_reversal
     return flow.source == FlowSource.SWEEP and flow.amount > 0 and is_thrown_back
+
+
+def match_by_parts(
+    standing: QuerySet[ExpectedFlow], entries: Sequence[BankEntry]
+) -> list[ExpectedFlow]:
+    """Return flows whose payment is inside one of these entries, by end-to-end id and amount."""
+    nameless = {entry.pk: entry for entry in entries if not entry.end_to_end_id}
+    if not nameless:
+        return []
+    parts = EntryPart.objects.filter(entry__in=list(nameless)).exclude(end_to_end_id="")
+    inside = {(one.end_to_end_id, one.amount): nameless[one.entry_id] for one in parts}
+    if not inside:
+        return []
+    waiting = standing.filter(end_to_end_id__in={name for name, _ in inside})
+    found = []
+    for flow in waiting.order_by("value_date", "id"):
+        entry = inside.pop((flow.end_to_end_id, flow.amount), None)
+        if entry is not None:
+            found.append(_matched(flow, entry))
+    return found
 
 
 def match_by_amount(

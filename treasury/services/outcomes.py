@@ -230,7 +230,7 @@ def _settle(held: Transfer, proposal: Proposal) -> None:
 
 def _bounce(held: Transfer, proposal: Proposal) -> None:
     """The money came back: nothing is expected any more, and a person decides what to do."""
-    entry = held.return_entry
+    entry = held.return_part or held.return_entry
     if entry is None or proposal.state not in (_S.CONFIRMED, _S.SETTLED):
         return
     before = proposal.state

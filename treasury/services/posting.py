@@ -24,7 +24,7 @@ from treasury.models import (
     Statement,
     StatementState,
 )
-from treasury.services import arriving, late, resembling, rows
+from treasury.services import arriving, late, parts, resembling, rows
 from treasury.services.settling import Change, settle
 
 STATUS_ORDER: Final = ("INFO", "FUTR", "PDNG", "BOOK")
@@ -50,12 +50,14 @@ class Posted:
     """What a statement did: new entries, changed ones, and which began or ceased to count.
 
     `new` and `changed` are the entries that had to be looked at one by one; entries that nothing
-    known resembles are written as columns and only counted in `unseen`.
+    known resembles are written as columns and only counted in `unseen`. `batches` are entries of
+    which it is known since now what is inside.
     """
 
     new: list[BankEntry] = field(default_factory=list)
     changed: list[BankEntry] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    batches: list[UUID] = field(default_factory=list)
     unseen: int = 0
 
     @property
@@ -123,6 +125,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
     shown, posted = [], Posted()
     twins: Counter[str] = Counter()
     touched: list[UUID | str] = []
+    batches: list[tuple[UUID | str, Sighting]] = []
     start, end = _speaks_for(sheets, account)
     closing = late.closing_of(account)
     for sheet in sheets:
@@ -142,6 +145,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
                 now=now,
             )
             posted.unseen += len(ids)
+            batches += [(pk, one) for pk, one in zip(ids, fresh, strict=True) if one.is_batch]
             touched.extend(
                 pk
                 for pk, one in zip(ids, fresh, strict=True)
@@ -149,6 +153,7 @@ def post(*, account: BankAccount, sheets: Sequence[Sheet], now: datetime) -> Pos
             )
     if shown:
         touched.extend(_climb(posted, closing, shown, _Book(known), now=now))
+    posted.batches += parts.keep(account_id=account.pk, shown=batches)
     posted.changes = settle(
         account_id=account.pk, start=start, end=end, touched=touched, closed=closing.until
     )
@@ -198,6 +203,9 @@ def _climb(
     changed = {entry.pk: entry for entry in (*posted.changed, *joined)}
     rows.update(list(changed.values()), _CHANGING)
     rows.insert(observations)
+    seen = [(found.entry_id, one) for found, (_, one) in zip(observations, shown, strict=True)]
+    posted.batches += parts.keep(account_id=account.pk, shown=seen)
+    parts.inherit((one.merged_into, one) for one in joined if one.merged_into)
     return [*changed, *(one.entry_id for one in observations)]
 
 

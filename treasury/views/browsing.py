@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -23,6 +24,7 @@ from treasury.selectors import statements
 
 TEXT_CHARS_MAX: Final = 80
 DAYS_MAX: Final = 31
+PARTS_A_PAGE: Final = 100
 
 
 def _choices(label: str, kinds: Any) -> forms.ChoiceField:
@@ -201,11 +203,13 @@ def statement_list(request: HttpRequest) -> HttpResponse:
 def entry_page(request: HttpRequest, entry_id: UUID) -> HttpResponse:
     """Show one entry: what the bank said, where it was seen, and what it answers."""
     entry = statements.entry(entry_id)
+    parts = Paginator(statements.parts_of(entry.pk), PARTS_A_PAGE)
     context = {
         "entry": entry,
+        "parts": parts.get_page(request.GET.get("page")),
         "account": entry.account,
         "sightings": statements.observations_of(entry.pk),
-        "answers": statements.transfers_of(entry),
+        "answers": statements.transfers_of(entry)[:PARTS_A_PAGE],
         "may_read_bytes": actor(request).has_role(*ROLES_FOR_BYTES),
     }
     return render(request, "treasury/entry.html", context)

@@ -130,7 +130,7 @@ def _open_orders(*, after: UUID | None) -> list[SweepOrder]:
 
 def _payments_of(batch: list[SweepOrder], now: datetime) -> dict[str, tuple[Transfer, Payment]]:
     named = [one.order_id for one in batch]
-    rows = Transfer.objects.select_related("proposal", "debit_entry").filter(
+    rows = Transfer.objects.select_related("proposal", "debit_entry", "debit_part").filter(
         proposal__purpose=Purpose.SWEEP, end_to_end_id__in=named
     )
     return {
@@ -233,6 +233,6 @@ _STEPS: Final[dict[Word, Callable[[SweepOrder, Transfer], None]]] = {
 
 def _bank_ref(transfer: Transfer) -> str:
     """Return the bank's own reference, or else the mark by which it knows the payment."""
-    entry = transfer.debit_entry
+    entry = transfer.debit_part or transfer.debit_entry
     booked = entry.bank_reference if entry else ""
     return (transfer.bank_reference or booked or transfer.uetr)[:70]
