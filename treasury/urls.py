@@ -30,6 +30,7 @@ urlpatterns = [
     path("accounts/<uuid:account_id>", position.account_page, name="account"),
     path("accounts/<uuid:account_id>/proof", proofs.account_proof, name="account-proof"),
     path("periods", periods.overview, name="periods"),
+    path("periods/together", periods.together, name="decide-late"),
     path("periods/<uuid:late_id>/accept", periods.accept, name="accept-late"),
     path("periods/<uuid:late_id>/leave", periods.leave, name="leave-late"),
     path("evidence", evidence.page, name="evidence"),

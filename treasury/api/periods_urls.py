@@ -6,6 +6,7 @@ from treasury.api import periods_views as views
 
 urlpatterns = [
     path("late-entries", views.LateEntryList.as_view(), name="late-entries"),
+    path("late-entries/decide", views.LateEntriesDecide.as_view(), name="late-entries-decide"),
     path(
         "late-entries/<uuid:late_id>/accept",
         views.LateEntryAccept.as_view(),

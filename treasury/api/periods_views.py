@@ -106,6 +106,55 @@ class LateEntryLeave(APIView):
         return once(request, leave)
 
 
+class LateSeveralIn(serializers.Serializer[Any]):
+    """Which late entries, what becomes of them, and why."""
+
+    late_entries = serializers.ListField(
+        child=serializers.UUIDField(), min_length=1, max_length=periods.TOGETHER_MAX
+    )
+    outcome = serializers.ChoiceField(choices=["ACCEPT", "LEAVE"])
+    reason = serializers.CharField(max_length=periods.REASON_CHARS_MAX)
+
+
+class LateDecidedOut(serializers.Serializer[Any]):
+    """What became of one: its new state, or why it was not decided."""
+
+    late_entry = serializers.UUIDField(source="late_id")
+    state = serializers.CharField()
+    refusal = serializers.SerializerMethodField()
+
+    def get_refusal(self, decided: periods.Decided) -> str:
+        """Return why it was not decided, empty when it was."""
+        return decided.refusal.message if decided.refusal else ""
+
+
+class LateEntriesDecide(APIView):
+    """Decide on several late entries together."""
+
+    permission_classes = [HasRole]
+    roles_for_writing = periods.DECIDERS
+
+    @extend_schema(
+        request=LateSeveralIn, responses=LateDecidedOut(many=True), parameters=[IDEMPOTENCY_KEY]
+    )
+    def post(self, request: Request) -> Response:
+        """Accept or leave them for one reason; each is decided, or refused, by itself."""
+        given = LateSeveralIn(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def decide() -> Response:
+            wish = given.validated_data
+            found = periods.decide_several(
+                late_ids=wish["late_entries"],
+                outcome=wish["outcome"],
+                actor=actor(request),
+                reason=wish["reason"],
+            )
+            return Response(LateDecidedOut(found, many=True).data)
+
+        return once(request, decide)
+
+
 class ProofQuery(serializers.Serializer[Any]):
     """Which days: up to 92, by default the last 31."""
 

@@ -1,5 +1,7 @@
 """A person decides what may still change in a closed period."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
@@ -7,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from core import clock
-from core.errors import Forbidden, Invalid, NotFound
+from core.errors import DomainError, Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.identity.roles import BACK_OFFICE, TREASURY_MANAGER
 from treasury.errors import LateEntryDecided, LateEntryStale
@@ -25,6 +27,7 @@ from treasury.services.settling import settle
 
 DECIDERS: Final = (TREASURY_MANAGER, BACK_OFFICE)
 REASON_CHARS_MAX: Final = 500
+TOGETHER_MAX: Final = 200
 
 
 @transaction.atomic
@@ -67,11 +70,56 @@ def leave_late(*, late_id: UUID, actor: User, reason: str) -> LateEntry:
     return held
 
 
-def _locked(late_id: UUID, actor: User, reason: str, *, states: tuple[LateState, ...]) -> LateEntry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What became of one of several late entries; `refusal` says why it was not decided."""
+
+    late_id: UUID
+    state: str = ""
+    refusal: DomainError | None = None
+
+
+@transaction.atomic
+def decide_several(
+    *, late_ids: Sequence[UUID], outcome: str, actor: User, reason: str
+) -> list[Decided]:
+    """Accept or leave several late entries for one reason; each is decided, or refused, by itself.
+
+    Raises:
+        Forbidden: this person has none of the roles.
+        Invalid: none or too many are named, no reason, or the outcome is neither ACCEPT nor LEAVE.
+    """
+    _require(actor, reason)
+    act = {"ACCEPT": accept_late, "LEAVE": leave_late}.get(outcome)
+    if act is None:
+        raise Invalid("Say ACCEPT or LEAVE.", field="outcome")
+    wanted = list(dict.fromkeys(late_ids))
+    if not 0 < len(wanted) <= TOGETHER_MAX:
+        raise Invalid(f"Choose between 1 and {TOGETHER_MAX} late entries.", field="late_entries")
+    # In one order, as two people may decide at once.
+    ordered = LateEntry.objects.filter(pk__in=wanted).order_by("account", "id")
+    known = list(ordered.values_list("pk", flat=True))
+    found = []
+    for late_id in [*known, *(one for one in wanted if one not in known)]:
+        try:
+            with transaction.atomic():
+                held = act(late_id=late_id, actor=actor, reason=reason)
+        except DomainError as refusal:
+            found.append(Decided(late_id=late_id, refusal=refusal))
+        else:
+            found.append(Decided(late_id=late_id, state=held.state))
+    return found
+
+
+def _require(actor: User, reason: str) -> None:
     if actor.is_service or not actor.has_role(*DECIDERS):
         raise Forbidden("A treasury manager or the back office decides on closed periods.")
     if not reason.strip():
         raise Invalid("Say why.", field="reason")
+
+
+def _locked(late_id: UUID, actor: User, reason: str, *, states: tuple[LateState, ...]) -> LateEntry:
+    _require(actor, reason)
     found = LateEntry.objects.filter(pk=late_id).values_list("account_id", flat=True).first()
     if found is None:
         raise NotFound("There is no such late entry.", field="late_entry")

@@ -15,10 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 from core.api.actor import actor
 from core.audit.refusals import tell
 from core.browsing import FilterForm, Listing, listed
-from core.errors import DomainError
+from core.errors import DomainError, Invalid
 from treasury.models import BankAccount, LateEntry, LateState
 from treasury.selectors import periods as reads
 from treasury.services import periods
+
+_REFUSALS_TOLD: Final = 5
 
 
 class LateFilter(FilterForm):
@@ -94,6 +96,35 @@ def accept(request: HttpRequest, late_id: UUID) -> HttpResponse:
 def leave(request: HttpRequest, late_id: UUID) -> HttpResponse:
     """Leave the closed day as it is."""
     return _decided(request, late_id, periods.leave_late, "The closed day stays as it was.")
+
+
+@require_POST
+@login_required
+def together(request: HttpRequest) -> HttpResponse:
+    """Accept or leave the late entries that are marked, for one reason."""
+    try:
+        found = periods.decide_several(
+            late_ids=_marked(request),
+            outcome=request.POST.get("outcome", ""),
+            actor=actor(request),
+            reason=request.POST.get("reason", ""),
+        )
+    except DomainError as refusal:
+        tell(request, refusal)
+        return redirect("treasury:periods")
+    done = sum(one.refusal is None for one in found)
+    if done:
+        messages.success(request, f"{done} of {len(found)} decided.")
+    for told in [one.refusal for one in found if one.refusal][:_REFUSALS_TOLD]:
+        tell(request, told)
+    return redirect("treasury:periods")
+
+
+def _marked(request: HttpRequest) -> list[UUID]:
+    try:
+        return [UUID(one) for one in request.POST.getlist("late")]
+    except ValueError:
+        raise Invalid("Mark late entries of the list.", field="late") from None
 
 
 def _decided(request: HttpRequest, late_id: UUID, act: Any, done: str) -> HttpResponse:

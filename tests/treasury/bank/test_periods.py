@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -305,6 +306,33 @@ def test_the_page_lists_what_waits_and_takes_decisions(
     client.post(f"/periods/{other.pk}/leave", {"reason": "Next month."})
     states = LateEntry.objects.order_by("amount").values_list("state", "decided_by")
     assert list(states) == [("ACCEPTED", manager.pk), ("LEFT", manager.pk)]
+
+
+def test_several_are_decided_together_each_by_itself(
+    account: BankAccount, decide: Decide, manager: User
+) -> None:
+    close(account)
+    entries = tuple(E(amount=amount, ref=f"R{amount}") for amount in ("5", "6", "7"))
+    arrive(camt("054", S(id="N1", entries=entries)))
+    first, second, third = LateEntry.objects.order_by("amount")
+    decide(first, "accept")
+    client = signed_in(manager)
+    marked = {"late": [first.pk, second.pk], "reason": "Booked late by the bank."}
+    page = client.post("/periods/together", {**marked, "outcome": "ACCEPT"}, follow=True)
+    assert "1 of 2 decided" in page.content.decode()
+    assert "decided on" in page.content.decode()
+    for wrong in ({"late": ["x"]}, {"late": []}, {"reason": " "}, {"outcome": "BURN"}):
+        client.post(
+            "/periods/together", {**marked, "late": [third.pk], "outcome": "LEAVE", **wrong}
+        )
+    assert list(LateEntry.objects.order_by("amount").values_list("state", flat=True)) == [
+        "ACCEPTED", "ACCEPTED", "WAITING",
+    ]  # fmt: skip
+    with bound(account.tenant_id, actor=str(manager.pk)):
+        found = periods.decide_several(
+            late_ids=[third.pk, uuid4()], outcome="LEAVE", actor=manager, reason="Next month."
+        )
+    assert [(one.state, bool(one.refusal)) for one in found] == [("LEFT", False), ("", True)]
 
 
 def test_the_proof_of_an_account_names_what_is_off(account: BankAccount, maker: User) -> None:
