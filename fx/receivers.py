@@ -77,13 +77,13 @@ def instruct(envelope: Envelope) -> None:
         instructing.instruct_now(deal_id=UUID(facts["deal_id"]))
 
 
-@subscribe("ops.fund.movement.status", consumer="fx.settlement")
+@subscribe("ops.fund.movement.status", consumer="fx.payments")
 def follow_payment(envelope: Envelope) -> None:
     """Follow the payment of a leg."""
     settling.follow_proposal(proposal_id=UUID(envelope.payload["proposal_id"]))
 
 
-@subscribe_many("ops.nostro.balance.update", consumer="fx.settlement")
+@subscribe_many("ops.nostro.balance.update", consumer="fx.entries")
 def follow_entries(envelopes: Sequence[Envelope]) -> None:
     """Follow the legs of accounts whose bank has just written."""
     settling.follow_accounts(accounts={UUID(one.payload["account_id"]) for one in envelopes})

@@ -73,20 +73,26 @@ class Settling:
         return follow(deal)
 
 
-def build_settling(tenant: Tenant, folder: Path) -> Settling:
+def line_to(folder: Path) -> lines.ConnectionIn:
+    """Return a line to a bank that reads a folder."""
+    return lines.ConnectionIn(
+        code="host", name="Host to host", kind="FOLDER", directory=str(folder)
+    )
+
+
+def build_settling(tenant: Tenant, line: lines.ConnectionIn) -> Settling:
     """Build the desk with rails, a line to its bank, money on every account, and rates."""
     calendars.install_rails()
-    lines.save_connection(
-        wish=lines.ConnectionIn(
-            code="host", name="Host to host", kind="FOLDER", directory=str(folder)
-        )
-    )
+    lines.save_connection(wish=line)
     desk = build_desk(tenant, connection="host", places=AT_HOME)
     for account in desk.accounts.values():
         put_balance(account, "500000000.00")
     for currency, worth in (("INR", "0.0118"), ("EUR", "1.087"), ("GBP", "1.265")):
         rates.record_usd_rate(
-            currency=currency, usd_per_unit=D(worth), as_of=clock.now(), source="test"
+            currency=currency,
+            usd_per_unit=D(worth),
+            as_of=clock.now() - timedelta(seconds=1),
+            source="test",
         )
     age()
     return Settling(desk=desk)

@@ -1,14 +1,12 @@
 """Settlement: two legs once a deal is dealt, one payment once confirmed, and the entries."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from core import clock
 from core.errors import Forbidden
 from core.events.models import OutboxEvent
-from core.tenancy import Tenant
 from fx.errors import LegAlreadySent
 from fx.models import DealLeg, SettlementAlarm
 from fx.selectors import exposure
@@ -18,7 +16,6 @@ from tests.fx.settling import (
     D,
     Settling,
     book,
-    build_settling,
     flow_of,
     follow,
     fresh,
@@ -28,16 +25,6 @@ from tests.fx.settling import (
 )
 from treasury.models import Task
 from treasury.selectors import positions
-
-
-@pytest.fixture
-def house_that_settles(house: Tenant, prices: None, tmp_path: Path) -> Settling:
-    return build_settling(house, tmp_path)
-
-
-@pytest.fixture
-def settles(house_that_settles: Settling) -> Settling:
-    return house_that_settles
 
 
 def test_a_deal_that_is_dealt_has_two_legs_and_two_flows(settles: Settling) -> None:
