@@ -1,13 +1,20 @@
 """Reads of legs: what a deal settles by, what stands open, and where one leg only is done."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
+from core import clock
 from fx.engine.settlement import Done, Payment
-from fx.models import STANDING, DealLeg, LegState, SettlementAlarm
+from fx.models import STANDING, UNSETTLED, DealLeg, LegDirection, LegState, SettlementAlarm
+
+ZERO: Final = Decimal(0)
+DAYS_SHOWN: Final = 14
 
 _OF_LEG = (
     "deal__counterparty", "account__bank", "instruction__beneficiary", "proposal__transfer",
@@ -50,12 +57,6 @@ def open_alarms() -> QuerySet[SettlementAlarm]:
     return found.select_related("deal__counterparty").order_by("opened_at")
 
 
-def waiting() -> QuerySet[DealLeg]:
-    """Return legs that a bank or a person may still move, and those of deals that are open."""
-    unsettled = Q(state__in=(LegState.EXPECTED, LegState.INSTRUCTED, LegState.SENT))
-    return legs().filter(unsettled)
-
-
 def on_the_wire(found: Iterable[DealLeg]) -> list[dict[str, Any]]:
     """Return legs as the event names them; amounts and ids as text."""
     return [
@@ -73,3 +74,50 @@ def on_the_wire(found: Iterable[DealLeg]) -> list[dict[str, Any]]:
         }
         for one in found
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What one currency has to pay and to receive on a day, and how much of that is settled.
+
+    Shares are percent of the larger of both sides, for the picture.
+    """
+
+    day: date
+    currency: str
+    pay: Decimal
+    receive: Decimal
+    settled: Decimal
+    pay_share: int
+    receive_share: int
+
+
+def days_ahead(*, days: int = DAYS_SHOWN) -> list[Day]:
+    """Return what stands to settle per day and currency, from today on and what is late."""
+    until = clock.now().date() + timedelta(days=days)
+    late_or_due = Q(value_date__gte=clock.now().date()) | Q(state__in=UNSETTLED)
+    rows = (
+        DealLeg.objects.filter(late_or_due, state__in=STANDING, value_date__lte=until)
+        .values("value_date", "currency")
+        .annotate(
+            pay=Sum("amount", filter=Q(direction=LegDirection.PAY)),
+            receive=Sum("amount", filter=Q(direction=LegDirection.RECEIVE)),
+            settled=Sum("amount", filter=Q(state=LegState.SETTLED)),
+        )
+        .order_by("value_date", "currency")
+    )
+    return [_day(row) for row in rows]
+
+
+def _day(row: dict[str, Any]) -> Day:
+    pay, receive = row["pay"] or ZERO, row["receive"] or ZERO
+    most = max(pay, receive)
+    return Day(
+        day=row["value_date"],
+        currency=row["currency"],
+        pay=pay,
+        receive=receive,
+        settled=row["settled"] or ZERO,
+        pay_share=round(pay * 100 / most),
+        receive_share=round(receive * 100 / most),
+    )
