@@ -9,11 +9,13 @@ from fx.models import (
     Counterparty,
     Deal,
     DealConfirmation,
+    DealLeg,
     ExposureAlarm,
     Rate,
     RateAlarm,
     RateDelivery,
     RateSource,
+    SettlementAlarm,
     SettlementInstruction,
 )
 
@@ -117,3 +119,34 @@ class ExposureAlarmAdmin(ReadOnlyAdmin):
 
     list_display = ("day", "currency", "kind", "open_amount", "share", "limit_share", "raised_at")
     list_filter = ("kind", "currency")
+
+
+@admin.register(DealLeg)
+class DealLegAdmin(ReadOnlyAdmin):
+    """What deals pay and receive, every version."""
+
+    list_display = (
+        "reference",
+        "state",
+        "direction",
+        "currency",
+        "amount",
+        "account",
+        "rail",
+        "value_date",
+        "due_at",
+        "settled_at",
+    )
+    list_filter = ("state", "direction", "currency")
+    list_select_related = ("deal", "account")
+    search_fields = ("deal__reference",)
+    date_hierarchy = "value_date"
+
+
+@admin.register(SettlementAlarm)
+class SettlementAlarmAdmin(ReadOnlyAdmin):
+    """Deals of which one leg only was done."""
+
+    list_display = ("deal", "kind", "opened_at", "closed_at", "words")
+    list_filter = ("kind",)
+    list_select_related = ("deal",)

@@ -86,3 +86,15 @@ class NotTheDealer(Forbidden):
     """Somebody else's deal."""
 
     code = "fx_not_the_dealer"
+
+
+class LegAlreadySent(DomainError):
+    """The payment of a leg has left, or may have: it is not replaced any more."""
+
+    code = "fx_leg_already_sent"
+
+
+class LegUnknown(NotFound):
+    """There is no such leg."""
+
+    code = "fx_leg_unknown"

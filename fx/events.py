@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from core.events import Event
@@ -25,11 +25,15 @@ class RatesUpdated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealInstruction(Event):
-    """A deal changed its state: operations prepare, the desk shows it anew."""
+    """A deal changed its state: operations prepare, the desk shows it anew.
+
+    `legs` are empty until it is dealt: number, direction, currency, amount, account, payee, rail.
+    """
 
     topic: ClassVar[str] = "fx.deal.instruction"
     deal_id: UUID
     reference: str
+    deal_version: int
     from_state: str
     state: str
     pair: str
@@ -38,11 +42,21 @@ class DealInstruction(Event):
     buy_amount: Decimal
     sell_currency: str
     sell_amount: Decimal
+    dealt_ccy: str
+    dealt_amount: Decimal
+    contra_amount: Decimal
     rate: Decimal
+    trade_date: date
     value_date: date
     counterparty: str
+    legs: list[dict[str, Any]]
     reason: str
     at: datetime
+
+    def payload(self) -> dict[str, Any]:
+        """Return the fields; the deal's version goes by the name that the contract gives it."""
+        facts = Event.payload(self)
+        return {**facts, "version": facts.pop("deal_version")}
 
     def aggregate(self) -> str:
         """Order news per deal."""

@@ -1,5 +1,7 @@
 """The rules of deals as the database holds them, for the app role's own SQL as well."""
 
+from fx import leg_guards
+
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 EDGES = (
     ("DRAFT", "SUBMITTED"),
@@ -16,6 +18,9 @@ EDGES = (
     ("EXECUTED", "FAILED"),
     ("CONFIRMED", "FAILED"),
     ("FAILED", "CONFIRMED"),
+    ("CONFIRMED", "SETTLED"),
+    ("SETTLED", "CONFIRMED"),
+    ("SETTLED", "FAILED"),
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 MAX_SINGLE_DEAL_USD = "5000000"
@@ -177,6 +182,10 @@ BEGIN
                 USING ERRCODE = 'check_violation';
         END IF;
     END IF;
+    IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED' AND NOT fx_deal_is_delivered(NEW) THEN
+        RAISE EXCEPTION 'deal % has a leg that no entry settles', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -187,6 +196,7 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON fx_deal
 DEALS = "SET LOCAL check_function_bodies = false;" + DEAL
 TRIGGERS = frozenset(
     {
+        *leg_guards.TRIGGERS,
         "fx_deal.guard",
         "fx_dealconfirmation.append_only",
         "fx_exposurealarm.append_only",

@@ -113,3 +113,11 @@ EXPOSURE_DENOMINATOR: Final = policies.define(
     choices=("net_required", "gross_required"),
     help="What the open amount is a share of: the need less what is there, or the whole need.",
 )
+FX_RECEIPT_SLA_MINUTES: Final = policies.define(
+    "FX_RECEIPT_SLA_MINUTES",
+    60,
+    minimum=0,
+    maximum=2_880,
+    help="How long after its rail's cut-off what a counterparty owes may stay unseen before a"
+    " person is asked to chase it.",
+)

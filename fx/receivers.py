@@ -1,14 +1,16 @@
-"""What checkers decide about deals."""
+"""What checkers decide about deals, and what banks do with their legs."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
 from approvals import registry as approvals
 from core import clock
+from core.events import Envelope, subscribe, subscribe_many
 from core.money import Money
 from fx.models import Deal, DealState
 from fx.selectors import deals as reads
-from fx.services import deals
+from fx.services import deals, instructing, settling
 from treasury.selectors import accounts
 
 
@@ -65,6 +67,26 @@ def _requote(amount: Decimal, currency: str) -> approvals.UsdQuote | None:
     if worth.amount is None or worth.rate is None or worth.as_of is None:
         return None
     return approvals.UsdQuote(usd_equivalent=worth.amount, rate=worth.rate, rate_at=worth.as_of)
+
+
+@subscribe("fx.deal.instruction", consumer="fx.instructing")
+def instruct(envelope: Envelope) -> None:
+    """Propose what a deal pays as soon as it is confirmed, if its day can be reached."""
+    facts = envelope.payload
+    if facts["state"] == DealState.CONFIRMED and facts["from_state"] != DealState.CONFIRMED:
+        instructing.instruct_now(deal_id=UUID(facts["deal_id"]))
+
+
+@subscribe("ops.fund.movement.status", consumer="fx.payments")
+def follow_payment(envelope: Envelope) -> None:
+    """Follow the payment of a leg."""
+    settling.follow_proposal(proposal_id=UUID(envelope.payload["proposal_id"]))
+
+
+@subscribe_many("ops.nostro.balance.update", consumer="fx.entries")
+def follow_entries(envelopes: Sequence[Envelope]) -> None:
+    """Follow the legs of accounts whose bank has just written."""
+    settling.follow_accounts(accounts={UUID(one.payload["account_id"]) for one in envelopes})
 
 
 approvals.register(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, rates
+from fx.views import deals, exposure, rates, settlement
 
 app_name = "fx"
 
@@ -19,4 +19,6 @@ urlpatterns = [
     path("fx/rates/pair", rates.pair, name="pair"),
     path("fx/rates/upload", rates.upload, name="upload-rates"),
     path("fx/rates/history", rates.history, name="rate-history"),
+    path("fx/settlements", settlement.board, name="settlements"),
+    path("fx/deals/<uuid:deal_id>/settle", settlement.act, name="settle-step"),
 ]

@@ -41,6 +41,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="16", minute="30"),
     },
     "expire deals": {"task": "fx.expire", "schedule": 60.0},
+    "settle deals": {"task": "fx.settle", "schedule": 60.0},
     "tick the demo's rates": {"task": "demo.tick_rates", "schedule": 20.0},
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},

@@ -83,7 +83,7 @@ class DealDetail(RetrieveAPIView[Deal]):
         return reads.deal(self.kwargs["deal_id"])
 
 
-class _Step(APIView):
+class Step(APIView):
     """A step of one deal, once per Idempotency-Key."""
 
     permission_classes = (IsAuthenticated, HasRole)
@@ -99,7 +99,7 @@ class _Step(APIView):
         return once(request, act)
 
 
-class DealSubmit(_Step):
+class DealSubmit(Step):
     """Submit a draft."""
 
     @extend_schema(request=None, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY])
@@ -111,7 +111,7 @@ class DealSubmit(_Step):
         )
 
 
-class DealRecall(_Step):
+class DealRecall(Step):
     """Recall a submitted deal."""
 
     @extend_schema(request=None, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY])
@@ -123,13 +123,13 @@ class DealRecall(_Step):
         )
 
 
-class DealCancel(_Step):
+class DealCancel(Step):
     """Give a deal up."""
 
     @extend_schema(request=wire.DealReasonIn, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, deal_id: UUID) -> Response:
         """Give a deal up before it was dealt."""
-        reason, person = _reason(request), actor(request)
+        reason, person = reason_in(request), actor(request)
         return self.taken(
             request,
             deal_id,
@@ -137,7 +137,7 @@ class DealCancel(_Step):
         )
 
 
-class DealExecute(_Step):
+class DealExecute(Step):
     """Record that a deal was dealt."""
 
     @extend_schema(request=wire.ExecutionIn, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY])
@@ -153,7 +153,7 @@ class DealExecute(_Step):
         )
 
 
-class DealFail(_Step):
+class DealFail(Step):
     """Record that a deal did not settle."""
 
     roles_for_writing = dealing.CONFIRMERS
@@ -161,7 +161,7 @@ class DealFail(_Step):
     @extend_schema(request=wire.DealReasonIn, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, deal_id: UUID) -> Response:
         """Record that it did not settle, and why."""
-        reason, person = _reason(request), actor(request)
+        reason, person = reason_in(request), actor(request)
         return self.taken(
             request,
             deal_id,
@@ -193,7 +193,12 @@ class DealConfirm(APIView):
         return once(request, act)
 
 
-def _reason(request: Request) -> str:
+def reason_in(request: Request) -> str:
+    """Return the reason that a step was given.
+
+    Raises:
+        ValidationError: there is none.
+    """
     given = wire.DealReasonIn(data=request.data)
     given.is_valid(raise_exception=True)
     return str(given.validated_data["reason"])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.api import deals_views, exposure_views, rates_views
+from fx.api import deals_views, exposure_views, rates_views, settlement_views
 
 urlpatterns = [
     path("exposure", exposure_views.ExposureBoard.as_view(), name="exposure"),
@@ -18,4 +18,15 @@ urlpatterns = [
     path("fx/rates/file", rates_views.RateFile.as_view(), name="fx-rates-file"),
     path("fx/rates/history", rates_views.RateHistory.as_view(), name="fx-rates-history"),
     path("fx/convert", rates_views.Converter.as_view(), name="fx-convert"),
+    path("fx/settlements", settlement_views.LegList.as_view(), name="fx-settlements"),
+    path(
+        "fx/deals/<uuid:deal_id>/reinstruct",
+        settlement_views.DealReinstruct.as_view(),
+        name="fx-reinstruct",
+    ),
+    path(
+        "fx/deals/<uuid:deal_id>/replace-legs",
+        settlement_views.DealReplaceLegs.as_view(),
+        name="fx-replace-legs",
+    ),
 ]

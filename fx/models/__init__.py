@@ -13,9 +13,19 @@ from fx.models.deals import (
 )
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
+from fx.models.settlement import (
+    STANDING,
+    UNSETTLED,
+    DealLeg,
+    LegDirection,
+    LegState,
+    SettlementAlarm,
+    SettlementAlarmKind,
+)
 
 __all__ = [
-    "DEALT", "AlarmKind", "Counterparty", "Deal", "DealConfirmation", "DealKind", "DealPeriod",
-    "DealSide", "DealState", "ExposureAlarm", "ExposureAlarmKind", "Rate", "RateAlarm",
-    "RateDelivery", "RateSource", "SettlementInstruction", "SourceKind",
+    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "Counterparty", "Deal", "DealConfirmation",
+    "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState", "ExposureAlarm",
+    "ExposureAlarmKind", "LegDirection", "LegState", "Rate", "RateAlarm", "RateDelivery",
+    "RateSource", "SettlementAlarm", "SettlementAlarmKind", "SettlementInstruction", "SourceKind",
 ]  # fmt: skip

@@ -303,10 +303,25 @@ class Deal(FSMModelMixin, TenantModel):
         self.confirmed_at = at
         self.closed_at, self.closing_reason = None, ""
 
-    @transition(state, [_S.EXECUTED, _S.CONFIRMED], _S.FAILED)
+    @transition(state, [_S.EXECUTED, _S.CONFIRMED, _S.SETTLED], _S.FAILED)
     def fail(self, *, at: datetime, reason: str) -> None:
         """It did not settle."""
         self._close(at, reason)
+
+    @transition(state, _S.FAILED, _S.CONFIRMED)
+    def resume(self) -> None:
+        """Instructed anew; what the counterparty confirmed still holds."""
+        self.closed_at, self.closing_reason = None, ""
+
+    @transition(state, _S.CONFIRMED, _S.SETTLED)
+    def settle(self, *, at: datetime) -> None:
+        """The bank booked everything that belongs to it."""
+        self._close(at, "")
+
+    @transition(state, _S.SETTLED, _S.CONFIRMED)
+    def unsettle(self) -> None:
+        """An entry that proved it does not count any more."""
+        self.closed_at, self.closing_reason = None, ""
 
     def _close(self, at: datetime, reason: str) -> None:
         self.closed_at = at

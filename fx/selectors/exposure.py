@@ -29,6 +29,7 @@ from treasury.selectors import accounts, flows, positions, statements
 
 # What a payout or a plan takes out; transfers of ours are counted as money, not as need.
 NEEDS: Final = ("PAYOUT", "PATTERN", "FORECAST", "MANUAL")
+MONEY: Final = tuple(one for one in positions.FIRM_SOURCES if one != "DEAL")
 HEDGING: Final = (DealState.EXECUTED, DealState.CONFIRMED)
 
 
@@ -61,7 +62,8 @@ def of_currency(currency: str, *, now: datetime) -> Board:
     """
     cap = cap_of(currency, calendars.settlement_calendar(currency), now)
     held = list(accounts.accounts(currency))
-    available = positions.available_many(held, on=cap.until, now=now).values()
+    # What deals bring is counted as bought, not as money that is there.
+    available = positions.available_many(held, on=cap.until, now=now, sources=MONEY).values()
     required = -sum(
         (
             flow.amount

@@ -29,6 +29,8 @@ from fx.services.deals import (
     require_time,
     tell,
 )
+from fx.services.failing import fall, renew_failed
+from fx.services.legs import make_legs
 from fx.services.rules import refuse, require_allowed, save_weighed
 from treasury.services.news import raise_alert
 
@@ -68,6 +70,7 @@ def execute_deal(*, deal_id: UUID, rate: Decimal, counterparty_reference: str, a
     deal.rate, deal.counterparty_reference, deal.executed_by = rate, reference, actor
     deal.execute(at=now)
     save_weighed(deal)
+    make_legs(deal)
     tell(deal, before=before)
     return deal
 
@@ -135,6 +138,8 @@ def confirm_deal(*, deal_id: UUID, stated: Stated, actor: User) -> DealConfirmat
     deal.confirmed_by = actor
     deal.confirm(at=now)
     deal.save()
+    if before == DealState.FAILED:
+        renew_failed(deal, reason="Confirmed after it had failed.")
     tell(deal, before=before)
     return kept
 
@@ -181,7 +186,7 @@ def _ring(deal: Deal, differences: list[str]) -> None:
 
 @transaction.atomic
 def fail_deal(*, deal_id: UUID, reason: str, actor: User) -> Deal:
-    """Record that a deal did not settle; a matching confirmation later takes it up again.
+    """Record that a deal did not settle: what it still expected is withdrawn until it is taken up.
 
     Raises:
         Forbidden: this person is not of the back office.
@@ -194,10 +199,7 @@ def fail_deal(*, deal_id: UUID, reason: str, actor: User) -> Deal:
         raise Invalid("Say why it did not settle.", field="reason")
     deal = locked(deal_id)
     require_state(deal, DealState.EXECUTED, DealState.CONFIRMED)
-    before = deal.state
-    deal.fail(at=clock.now(), reason=reason.strip())
-    deal.save()
-    tell(deal, before=before, reason=reason)
+    fall(deal, reason=reason.strip())
     return deal
 
 

@@ -22,6 +22,7 @@ from fx.errors import DealExpired, DealStateRefused, DealUnknown, NotTheDealer
 from fx.events import DealInstruction
 from fx.models import Deal, DealState
 from fx.selectors import deals as reads
+from fx.selectors import settlement
 from fx.services.rules import look_at, require_allowed, save_weighed
 from fx.services.terms import DealIn, fields_of
 from treasury.services.news import raise_alert
@@ -238,10 +239,12 @@ def tell(deal: Deal, *, before: str, reason: str = "") -> None:
     """Publish that a deal changed its state."""
     base, quote = deal.base_amount, deal.quote_amount
     bought, sold = (base, quote) if deal.side == Side.BUY else (quote, base)
+    is_base = deal.dealt_currency == deal.base
     publish(
         DealInstruction(
             deal_id=deal.pk,
             reference=deal.reference,
+            deal_version=deal.version,
             from_state=before,
             state=deal.state,
             pair=deal.pair,
@@ -250,9 +253,14 @@ def tell(deal: Deal, *, before: str, reason: str = "") -> None:
             buy_amount=bought,
             sell_currency=deal.sold,
             sell_amount=sold,
+            dealt_ccy=deal.dealt_currency,
+            dealt_amount=base if is_base else quote,
+            contra_amount=quote if is_base else base,
             rate=deal.rate or deal.limit_rate,
+            trade_date=deal.trade_date,
             value_date=deal.value_date,
             counterparty=deal.counterparty.code,
+            legs=settlement.on_the_wire(settlement.legs_of(deal.pk)) if deal.rate else [],
             reason=reason,
             at=clock.now(),
         )

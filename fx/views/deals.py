@@ -29,6 +29,7 @@ from fx.selectors import deals as reads
 from fx.selectors import rates
 from fx.services import dealing, deals
 from fx.services.uploading import read_number
+from fx.views import settlement
 from treasury.selectors import accounts
 
 TENORS: Final = (*Short, "1W", "2W", "1M", "2M", "3M", "6M", "1Y")
@@ -132,6 +133,7 @@ def deal(request: HttpRequest, deal_id: UUID) -> HttpResponse:
         and found.state in (DealState.DRAFT, DealState.SUBMITTED, DealState.APPROVED),
         "may_execute": deals_here and found.state == DealState.APPROVED,
         "may_confirm": _may_confirm(found, person),
+        **settlement.context_of(found, person),
     }
     whole = request.headers.get("HX-Request") != "true"
     return render(request, "fx/deal.html" if whole else "fx/deal_body.html", context)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from fx.engine.pairs import parse_pair
 from fx.services.rates import Origin, RateIn, Taken, record_rates
 from fx.services.sources import FEED, install_usual_sources
 from tests.fx.dealing import Desk, build_desk
+from tests.fx.settling import Settling, build_settling, line_to
 
 # Friday 20 November 2026, 10:00 in London, 15:30 in Mumbai.
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -66,3 +68,9 @@ def prices(quoted: Quoted) -> None:
 def desk(house: Tenant, prices: None) -> Desk:
     """A dealer, a checker, a back office, a bank, accounts, and fresh prices."""
     return build_desk(house)
+
+
+@pytest.fixture
+def settles(house: Tenant, prices: None, tmp_path: Path) -> Settling:
+    """The desk with a back office that settles: rails, a bank that takes payments, and money."""
+    return build_settling(house, line_to(tmp_path))

@@ -1,5 +1,6 @@
 """A bank to deal with, our accounts, and the people of a deal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -112,24 +113,42 @@ class Desk:
         return dealing.Stated(**facts | other)
 
 
-def build_desk(tenant: Tenant) -> Desk:
-    """Build the desk in the bound tenant."""
+# Our bank with its code, and theirs: at home where a rail is to reach them.
+_ANYWHERE = ("SBNKGB22XXX", "SBNK0000001", "DEALGB2LXXX", "DEAL0000001")
+AT_HOME = {
+    "USD": ("SBNKUS33XXX", "021000021", "DEALUS33XXX", "026009593"),
+    "INR": ("SBNKINBBXXX", "SBNK0000001", "DEALINBBXXX", "DEAL0000001"),
+}
+
+
+def build_desk(
+    tenant: Tenant, *, connection: str = "", places: Mapping[str, tuple[str, ...]] | None = None
+) -> Desk:
+    """Build the desk in the bound tenant.
+
+    `connection` is the line of its banks, if they have one; `places` are banks by currency.
+    """
+    places = places or {}
     approvals.install_default_rules()
     entity = static.create_entity(
         entity=static.EntityIn(
             name="North Remit Limited", lei="5493001KJTIIGC8Y1R12", town="London", country="GB"
         )
     )
-    ours = static.create_bank(bic="SBNKGB22XXX", name="House Bank")
+    at = {currency: places.get(currency, _ANYWHERE) for currency in CURRENCIES}
+    ours = {
+        bic: static.create_bank(bic=bic, name="House Bank", connection=connection)
+        for bic in dict.fromkeys(place[0] for place in at.values())
+    }
     accounts = {
         currency: static.open_account(
             account=static.AccountIn(
                 entity=entity,
-                bank=ours,
+                bank=ours[at[currency][0]],
                 label=f"{currency} desk",
                 currency=currency,
                 number=f"40100000{number:02d}",
-                clearing_code="SBNK0000001",
+                clearing_code=at[currency][1],
                 timezone=_ZONES.get(currency, "UTC"),
             )
         )
@@ -140,7 +159,7 @@ def build_desk(tenant: Tenant) -> Desk:
     )
     clerk, other = make_user("clerk", "static_data"), make_user("clerk-two", "static_data")
     for number, currency in enumerate(CURRENCIES):
-        give_instruction(bank, currency, f"50200000{number:02d}", clerk, other)
+        give_instruction(bank, currency, f"50200000{number:02d}", clerk, other, at=at[currency][2:])
     return Desk(
         tenant=tenant,
         dealer=make_user("dealer", "dealer"),
@@ -152,7 +171,13 @@ def build_desk(tenant: Tenant) -> Desk:
 
 
 def give_instruction(
-    bank: Counterparty, currency: str, number: str, clerk: User, other: User
+    bank: Counterparty,
+    currency: str,
+    number: str,
+    clerk: User,
+    other: User,
+    *,
+    at: tuple[str, ...] = _ANYWHERE[2:],
 ) -> SettlementInstruction:
     """Write down where the bank receives a currency, verified by another person."""
     with bound(current_tenant_id(), actor=clerk.pk):
@@ -161,9 +186,9 @@ def give_instruction(
                 name=bank.name,
                 currency=currency,
                 number=number,
-                bank_bic="DEALGB2LXXX",
+                bank_bic=at[0],
                 bank_name="Dealing Bank",
-                clearing_code="DEAL0000001",
+                clearing_code=at[1],
                 town="London",
                 country="GB",
             ),

@@ -105,6 +105,9 @@ ENTRIES: Final = (
     Entry(heading="FX", title="Deals", url_name="fx:deals", icon="list", keys="g 1"),
     Entry(heading="FX", title="Rates", url_name="fx:rates", icon="chart", keys="g 2"),
     Entry(
+        heading="FX", title="Settlement", url_name="fx:settlements", icon="check-circle", keys="g 4"
+    ),
+    Entry(
         heading="Payments",
         title="Prefunding",
         url_name="treasury:prefunding",

@@ -27,3 +27,11 @@ def flow(*, account_id: UUID, source: str, source_ref: str) -> ExpectedFlow | No
     return ExpectedFlow.objects.filter(
         account_id=account_id, source=source, source_ref=source_ref
     ).first()
+
+
+def flows_named(*, source: str, refs: Iterable[str]) -> dict[str, ExpectedFlow]:
+    """Return flows of a source by what they came from, each with the entry that proved it."""
+    found = ExpectedFlow.objects.select_related("matched_entry").filter(
+        source=source, source_ref__in=list(refs)
+    )
+    return {one.source_ref: one for one in found}

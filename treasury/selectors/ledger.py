@@ -86,6 +86,7 @@ SELECT f.account_id, f.value_date, coalesce(sum(f.amount) FILTER (WHERE f.amount
   FROM treasury_expectedflow f
  WHERE f.account_id = ANY(%(accounts)s) AND f.state = 'EXPECTED' AND f.source = ANY(%(sources)s)
    AND (f.expires_on IS NULL OR f.expires_on >= %(today)s)
+   AND (f.source <> 'DEAL' OR f.value_date <= %(deals_until)s::date)
  GROUP BY 1, 2
 """
 
@@ -163,10 +164,22 @@ def booked_sums(*, on: date) -> dict[UUID, Decimal]:
 
 
 def awaited(
-    accounts: Sequence[UUID], *, sources: Sequence[str], today: date
+    accounts: Sequence[UUID],
+    *,
+    sources: Sequence[str],
+    today: date,
+    deals_until: date = date.max,
 ) -> dict[UUID, list[Awaited]]:
-    """Return the expected flows of each account per value date, as far as they still stand."""
-    facts: dict[str, Any] = {"accounts": list(accounts), "sources": list(sources), "today": today}
+    """Return the expected flows of each account per value date, as far as they still stand.
+
+    Those of deals are returned up to `deals_until`.
+    """
+    facts: dict[str, Any] = {
+        "accounts": list(accounts),
+        "sources": list(sources),
+        "today": today,
+        "deals_until": deals_until,
+    }
     flows: dict[UUID, list[Awaited]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_AWAITED, facts)

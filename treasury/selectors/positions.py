@@ -34,6 +34,8 @@ from treasury.selectors.ledger import Base
 FIRM_SOURCES: Final = (FlowSource.TRANSFER, FlowSource.DEAL, FlowSource.SWEEP)
 ALL_SOURCES: Final = tuple(FlowSource)
 LADDER_DAYS_MAX: Final = 400
+# A spot deal settles within these days, weekend and holidays included.
+DEAL_HOLD_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,14 +140,24 @@ def available(*, account_id: UUID | str, on: date, now: datetime) -> Available:
 
 
 def available_many(
-    accounts: Iterable[BankAccount], *, on: date, now: datetime
+    accounts: Iterable[BankAccount],
+    *,
+    on: date,
+    now: datetime,
+    sources: Sequence[str] = FIRM_SOURCES,
 ) -> dict[UUID, Available]:
-    """Return what may be spent from each account on `on`, in three queries."""
+    """Return what may be spent from each account on `on`, in three queries.
+
+    `sources` are the expectations that count as firm. Of what deals pay out, what is due within
+    `DEAL_HOLD_DAYS` is held; what a forward pays later is not today's money.
+    """
     listed = list(accounts)
     ids = [account.pk for account in listed]
     bases = ledger.bases(ids, codes=HEADLINE_ORDER, now=now)
     moved = ledger.movements(ids, bases, start=on)
-    firm = ledger.awaited(ids, sources=FIRM_SOURCES, today=on)
+    firm = ledger.awaited(
+        ids, sources=sources, today=on, deals_until=on + timedelta(days=DEAL_HOLD_DAYS)
+    )
     return {
         account.pk: _available(
             account, bases.get(account.pk), moved[account.pk], firm[account.pk], on=on, now=now

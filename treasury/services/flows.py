@@ -27,7 +27,7 @@ from treasury.services.news import raise_alert
 
 AMOUNT_MAX: Final = Decimal(10) ** 16
 STALE_AFTER_DAYS: Final = 3
-_OWN_PAYMENTS: Final = (FlowSource.TRANSFER, FlowSource.SWEEP)
+_OWN_PAYMENTS: Final = (FlowSource.TRANSFER, FlowSource.SWEEP, FlowSource.DEAL)
 _WRITTEN: Final = ("amount", "value_date", "description", "end_to_end_id", "expires_on", "state")
 
 

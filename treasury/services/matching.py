@@ -24,6 +24,8 @@ from treasury.models import (
 # Banks on the way may keep a fee: the same reference with a little less is still the payment.
 FEE_SHARE_MAX: Final = Decimal("0.01")
 PAYOUT_WINDOW_DAYS: Final = 2
+# What we pay for an order or a deal of ours, and what others pay us for it under their own names.
+_COME_IN: Final = (FlowSource.SWEEP, FlowSource.DEAL)
 
 
 # Few of a day's entries are waited for: by a transfer, or by an expected flow of the account.
@@ -39,7 +41,7 @@ SELECT e.id FROM treasury_bankentry e
      OR e.amount IN (
              SELECT f.amount FROM treasury_expectedflow f
               WHERE f.account_id = %(account)s AND f.state IN ('EXPECTED', 'STALE')
-                AND (f.source = 'PAYOUT' OR f.source = 'SWEEP' AND f.amount > 0)))
+                AND (f.source = 'PAYOUT' OR f.source IN ('SWEEP', 'DEAL') AND f.amount > 0)))
 """
 
 
@@ -73,11 +75,11 @@ def match_by_reference(
 
 
 def _paid_by_us(waiting: dict[str, list[ExpectedFlow]]) -> set[str]:
-    """Return the names of sweeps that our own bank pays: no fee is on the way of their debit."""
+    """Return the names of what our own bank pays for sweeps and deals: its debit has no fee."""
     names = [
         name
         for name, flows in waiting.items()
-        if any(flow.source == FlowSource.SWEEP and flow.amount < 0 for flow in flows)
+        if any(flow.source in _COME_IN and flow.amount < 0 for flow in flows)
     ]
     if not names:
         return set()
@@ -92,9 +94,9 @@ def _fits(flow: ExpectedFlow, entry: BankEntry, *, is_exact: bool) -> bool:
 
 
 def _only_came_back(flow: ExpectedFlow, entry: BankEntry) -> bool:
-    """Say whether an entry is a sweep's own payment thrown back, and not what has matured."""
+    """Say whether an entry is a payment of ours thrown back, and not what others owe."""
     is_thrown_back = bool(entry.return_reason) or entry.is_reversal
-    return flow.source == FlowSource.SWEEP and flow.amount > 0 and is_thrown_back
+    return flow.source in _COME_IN and flow.amount > 0 and is_thrown_back
 
 
 def match_by_parts(
@@ -122,13 +124,14 @@ def match_by_amount(
 ) -> dict[UUID, ExpectedFlow]:
     """Return flows, by entry, where one flow and one entry alone fit each other.
 
-    So are matched payouts, and what comes back of sweeps where the payer names no order of ours.
+    So are matched payouts, and what comes back of sweeps, or in for deals, where the payer names
+    no order or deal of ours.
     """
     if not entries:
         return {}
     amounts = {entry.amount for entry in entries}
     flows: dict[Decimal, list[ExpectedFlow]] = defaultdict(list)
-    nameless = Q(source=FlowSource.PAYOUT) | Q(source=FlowSource.SWEEP, amount__gt=0)
+    nameless = Q(source=FlowSource.PAYOUT) | Q(source__in=_COME_IN, amount__gt=0)
     for flow in standing.filter(nameless, amount__in=amounts):
         flows[flow.amount].append(flow)
     if not flows:

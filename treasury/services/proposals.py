@@ -1,5 +1,6 @@
 """Propose to move our money: create, submit, amend, withdraw."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -36,8 +37,12 @@ MAKERS = (TREASURY_MAKER, TREASURY_MANAGER, DEALER, INTEGRATION)
 
 
 @transaction.atomic
-def create_proposal(*, draft: ProposalIn, maker: User | None, maker_label: str = "") -> Proposal:
+def create_proposal(
+    *, draft: ProposalIn, maker: User | None, maker_label: str = "", reference: str = ""
+) -> Proposal:
     """Create a draft. After today's cut-off it is born with the next business day.
+
+    `reference` is a name that somebody else keeps unique; without one the next number is taken.
 
     Raises:
         Forbidden: this person may not make proposals.
@@ -48,7 +53,7 @@ def create_proposal(*, draft: ProposalIn, maker: User | None, maker_label: str =
     _require_maker(maker)
     fields = routed(draft)
     return Proposal.objects.create(
-        reference=next_reference(kind="FMP"),
+        reference=reference or next_reference(kind="FMP"),
         purpose=draft.purpose,
         maker=maker,
         maker_label=maker_label or (maker.display_name if maker else "system"),
@@ -63,8 +68,11 @@ def submit_proposal(
     proposal_id: UUID,
     actor: User | None,
     break_glass: approval_services.BreakGlass | None = None,
+    involved: Sequence[User] = (),
 ) -> Proposal:
     """Put a draft before its checkers; in an emergency with broken glass, which ends a cool-off.
+
+    Who is `involved` in what it pays does not check it, like its maker.
 
     Raises:
         NotTheMaker: somebody else's draft.
@@ -84,7 +92,7 @@ def submit_proposal(
     # Before the instant is taken: who comes later counts who came earlier, never neither the other.
     controls.count_alone(proposal)
     proposal.submit(at=clock.now())
-    _ask_for_approval(proposal, break_glass)
+    _ask_for_approval(proposal, break_glass, involved)
     tell_status(proposal=proposal, from_state=before)
     return proposal
 
@@ -112,8 +120,8 @@ def amend_proposal(*, proposal_id: UUID, draft: ProposalIn, actor: User) -> Prop
 
 
 @transaction.atomic
-def withdraw_proposal(*, proposal_id: UUID, actor: User, reason: str) -> Proposal:
-    """Take a proposal back before anything was sent.
+def withdraw_proposal(*, proposal_id: UUID, actor: User | None, reason: str) -> Proposal:
+    """Take a proposal back before anything was sent; `actor` None is the system itself.
 
     Raises:
         NotTheMaker: somebody else's proposal.
@@ -151,7 +159,9 @@ def close_proposal(*, proposal_id: UUID, outcome: str, reason: str) -> Proposal:
 
 
 def _ask_for_approval(
-    proposal: Proposal, break_glass: approval_services.BreakGlass | None = None
+    proposal: Proposal,
+    break_glass: approval_services.BreakGlass | None = None,
+    involved: Sequence[User] = (),
 ) -> None:
     worth = usd_equivalent(money=Money(proposal.amount, proposal.currency), now=clock.now())
     proposal.usd_equivalent = worth.amount
@@ -176,7 +186,7 @@ def _ask_for_approval(
             usd_rate=worth.rate,
             usd_rate_at=worth.as_of,
             cutoff_at=proposal.cutoff_at,
-            involved=control_reads.recent_editors(proposal),
+            involved=(*control_reads.recent_editors(proposal), *involved),
             entity=proposal.debit_account.entity_id,
             flags=controls.flags_for_checkers(proposal),
             at_least=controls.at_least(proposal, action=ACTION),

@@ -25,7 +25,14 @@ from core.tenancy import bound
 from integrations import services as lines
 from treasury.engine.rails import BOOK, profile
 from treasury.errors import NotRetriable, OutflowsFrozen
-from treasury.models import BeneficiaryState, FlowSource, Proposal, ProposalState, Transfer
+from treasury.models import (
+    BeneficiaryState,
+    FlowSource,
+    Proposal,
+    ProposalState,
+    Purpose,
+    Transfer,
+)
 from treasury.policies import RETRY_HOURS_MAX
 from treasury.selectors import controls, freezing, pools, positions
 from treasury.selectors.sweep_lines import sweep_pays
@@ -309,6 +316,11 @@ def _require_retriable(proposal: Proposal, held: Transfer) -> None:
         raise NotRetriable(
             "A sweep is not tried again: the next window decides anew.", state=proposal.state
         )
+    if proposal.purpose == Purpose.FX_SETTLEMENT:
+        raise NotRetriable(
+            "A payment for a deal is not tried again: its deal is instructed anew.",
+            state=proposal.state,
+        )
     if held.disputed_since is not None:
         raise NotRetriable(
             "The bank's answers contradict each other: it may have been paid. Propose it anew once"
@@ -405,11 +417,11 @@ def lock_several(proposal_ids: Iterable[UUID]) -> dict[UUID, Rows]:
 def expect_our_sides(made: Transfer) -> None:
     """Reserve the money on our accounts; what an entry proved already stays as it is.
 
-    What a sweep pays out its order has reserved already.
+    What a sweep or a deal pays out its order or its leg has reserved already.
     """
     proposal = made.proposal
     sides = [(proposal.debit_account, -proposal.amount, f"to {proposal.payee}")]
-    if orders.is_sweep(proposal):
+    if proposal.purpose in (Purpose.SWEEP, Purpose.FX_SETTLEMENT):
         sides = []
     if proposal.credit_account is not None:
         came_from = f"from {proposal.debit_account.label}"

@@ -1,0 +1,58 @@
+"""Where a leg stands by what its bank and our people said of it. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Standing(StrEnum):
+    """Where a leg belongs."""
+
+    EXPECTED = "EXPECTED"
+    INSTRUCTED = "INSTRUCTED"
+    SENT = "SENT"
+    SETTLED = "SETTLED"
+    FAILED = "FAILED"
+
+
+ASKED: Final = frozenset({"DRAFT", "PENDING", "APPROVED"})
+# From here on the money may have left: nothing is voided or recalled by us.
+MAY_HAVE_LEFT: Final = frozenset({"EXECUTING", "SENT", "CONFIRMED", "SETTLED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What is known of a payment: the state of its proposal, and whether its bank booked it."""
+
+    state: str
+    is_booked: bool
+
+
+def paid(payment: Payment | None) -> Standing:
+    """Return where what we pay stands; a payment that ended otherwise than booked has failed."""
+    if payment is None:
+        return Standing.EXPECTED
+    if payment.state in ASKED:
+        return Standing.INSTRUCTED
+    if payment.state not in MAY_HAVE_LEFT:
+        return Standing.FAILED
+    return Standing.SETTLED if payment.is_booked else Standing.SENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How much of a deal is done: legs that stand, how many are settled, and whether we paid."""
+
+    legs: int
+    settled: int
+    is_paid: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every leg is settled."""
+        return self.legs > 0 and self.settled == self.legs
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Tell whether one side is done and the other one is not: settlement risk."""
+        return 0 < self.settled < self.legs

@@ -1,0 +1,202 @@
+"""The rules of settlement as the database holds them, for the app role's own SQL as well."""
+
+_PATH = "SET search_path = pg_catalog, public, pg_temp"
+EDGES = (
+    ("EXPECTED", "INSTRUCTED"),
+    ("EXPECTED", "SETTLED"),
+    ("EXPECTED", "FAILED"),
+    ("EXPECTED", "VOID"),
+    ("INSTRUCTED", "SENT"),
+    ("INSTRUCTED", "FAILED"),
+    ("INSTRUCTED", "VOID"),
+    ("SENT", "SETTLED"),
+    ("SENT", "FAILED"),
+    ("SETTLED", "SENT"),
+    ("SETTLED", "EXPECTED"),
+    ("SETTLED", "FAILED"),
+    ("FAILED", "SENT"),
+    ("FAILED", "VOID"),
+)
+_EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
+# A payment in one of these may have left, or has.
+_MAY_HAVE_LEFT = "('EXECUTING', 'SENT', 'CONFIRMED', 'SETTLED')"
+
+LEGS = f"""
+-- Whether the bank's entries settle every leg that stands of a deal, and none is missing.
+CREATE OR REPLACE FUNCTION fx_deal_is_delivered(d fx_deal) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT count(*) = 2 AND bool_and(l.state = 'SETTLED')
+      FROM fx_dealleg l WHERE l.deal_id = d.id AND l.state <> 'VOID'
+$$;
+
+-- What a leg moves: amount, currency and account follow from its deal.
+CREATE OR REPLACE FUNCTION fx_leg_is_of_its_deal(l fx_dealleg, d fx_deal) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT l.tenant_id = d.tenant_id AND d.kind = 'DELIVERABLE'
+       AND l.currency = CASE WHEN (d.side = 'BUY') = (l.direction = 'RECEIVE')
+                             THEN d.base ELSE d.quote END
+       AND l.amount = CASE WHEN l.currency = d.base THEN d.base_amount ELSE d.quote_amount END
+       AND CASE WHEN l.version = 1
+                THEN l.value_date = d.value_date
+                     AND l.account_id = CASE l.direction WHEN 'PAY' THEN d.pay_account_id
+                                                         ELSE d.receive_account_id END
+                     AND (l.direction = 'RECEIVE' OR l.instruction_id = d.instruction_id)
+                ELSE l.value_date >= d.value_date END
+       AND EXISTS (SELECT 1 FROM treasury_bankaccount a
+                    WHERE a.id = l.account_id AND a.currency = l.currency)
+       AND (l.direction = 'RECEIVE' OR EXISTS (
+            SELECT 1 FROM fx_settlementinstruction s
+             WHERE s.id = l.instruction_id AND s.counterparty_id = d.counterparty_id
+               AND s.currency = l.currency AND (s.is_active OR l.version = 1)))
+$$;
+
+-- Whether a proposal is the payment of a leg: its account, amount, currency, day and payee.
+CREATE OR REPLACE FUNCTION fx_leg_pays(p treasury_proposal) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_dealleg l
+          JOIN fx_deal d ON d.id = l.deal_id
+          JOIN fx_settlementinstruction s ON s.id = l.instruction_id
+         WHERE l.proposal_id = p.id AND l.tenant_id = p.tenant_id AND l.direction = 'PAY'
+           AND l.state IN ('INSTRUCTED', 'SENT') AND d.state = 'CONFIRMED'
+           AND p.version = 1 AND p.maker_id IS NULL
+           AND p.reference = d.reference || 'P' || l.version
+           AND (p.debit_account_id, p.amount, p.currency, p.rail, p.value_date, p.beneficiary_id)
+             = (l.account_id, l.amount, l.currency, l.rail, l.value_date, s.beneficiary_id))
+$$;
+
+CREATE OR REPLACE FUNCTION fx_guard_leg() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    d fx_deal;
+    steps text[] := ARRAY['state', 'entry_id', 'reason', 'instructed_at', 'sent_at', 'settled_at',
+                          'closed_at'];
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a leg is never deleted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    SELECT * INTO d FROM fx_deal WHERE id = NEW.deal_id FOR SHARE;
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state <> 'EXPECTED' OR NEW.proposal_id IS NOT NULL THEN
+            RAISE EXCEPTION 'a leg is born as EXPECTED, not as %', NEW.state
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF d.state IS NULL OR d.state NOT IN ('EXECUTED', 'CONFIRMED', 'FAILED') THEN
+            RAISE EXCEPTION 'only what was dealt has legs' USING ERRCODE = 'check_violation';
+        END IF;
+        IF NOT coalesce(fx_leg_is_of_its_deal(NEW, d), false) THEN
+            RAISE EXCEPTION 'a leg of % is not what was dealt', d.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.version <> 1 + coalesce((SELECT max(l.version) FROM fx_dealleg l
+             WHERE l.deal_id = NEW.deal_id AND l.leg_no = NEW.leg_no), 0) THEN
+            RAISE EXCEPTION 'the versions of a leg of % are counted without gaps', d.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF OLD.state = 'EXPECTED' AND NEW.state = 'INSTRUCTED' THEN
+        steps := steps || ARRAY['proposal_id'];
+    END IF;
+    IF to_jsonb(NEW) - steps <> to_jsonb(OLD) - steps THEN
+        RAISE EXCEPTION 'a leg of % does not change: a next version takes its place', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (VALUES {_EDGE_ROWS}) THEN
+        RAISE EXCEPTION 'a leg does not go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.direction = 'PAY' AND OLD.state = 'EXPECTED' AND NEW.state = 'SETTLED' THEN
+        RAISE EXCEPTION 'what we pay is instructed before it is settled'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'INSTRUCTED' AND OLD.state <> 'INSTRUCTED' AND d.state <> 'CONFIRMED' THEN
+        RAISE EXCEPTION 'deal % is paid once it is confirmed', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'INSTRUCTED' AND OLD.state <> 'INSTRUCTED' AND NOT EXISTS (
+        SELECT 1 FROM treasury_proposal p
+          JOIN fx_settlementinstruction s ON s.id = NEW.instruction_id
+         WHERE p.id = NEW.proposal_id AND p.purpose = 'FX_SETTLEMENT' AND p.state = 'DRAFT'
+           AND (p.debit_account_id, p.amount, p.currency, p.rail, p.value_date, p.beneficiary_id)
+             = (NEW.account_id, NEW.amount, NEW.currency, NEW.rail, NEW.value_date,
+                s.beneficiary_id)) THEN
+        RAISE EXCEPTION 'another payment than that of this leg of %', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'SETTLED' AND NOT EXISTS (
+        SELECT 1 FROM treasury_bankentry e
+         WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
+           AND e.state = 'COUNTED' AND e.status = 'BOOK'
+           AND e.amount = CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END
+           AND (NEW.direction = 'RECEIVE' OR EXISTS (
+                SELECT 1 FROM treasury_transfer t
+                 WHERE t.proposal_id = NEW.proposal_id AND t.debit_entry_id = e.id))) THEN
+        RAISE EXCEPTION 'no entry of its bank settles this leg of %', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state IN ('VOID', 'FAILED') AND OLD.state <> NEW.state AND EXISTS (
+        SELECT 1 FROM treasury_proposal p
+         WHERE p.id = NEW.proposal_id AND p.state IN {_MAY_HAVE_LEFT}) THEN
+        RAISE EXCEPTION 'the payment of % may have left already', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON fx_dealleg;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON fx_dealleg
+    FOR EACH ROW EXECUTE FUNCTION fx_guard_leg();
+
+-- A payment for a deal is that of its leg, to the letter, from the moment people are asked.
+CREATE OR REPLACE FUNCTION fx_guard_payment() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.purpose <> OLD.purpose AND 'FX_SETTLEMENT' IN (NEW.purpose, OLD.purpose) THEN
+        RAISE EXCEPTION 'a payment for a deal stays one' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.purpose = 'FX_SETTLEMENT' AND NEW.state IN ('PENDING', 'APPROVED', 'EXECUTING')
+       AND NOT fx_leg_pays(NEW) THEN
+        RAISE EXCEPTION 'payment % is not what a confirmed deal pays', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard_settlement ON treasury_proposal;
+CREATE TRIGGER guard_settlement BEFORE INSERT OR UPDATE ON treasury_proposal
+    FOR EACH ROW EXECUTE FUNCTION fx_guard_payment();
+
+-- Who dealt does not check what the deal pays.
+CREATE OR REPLACE FUNCTION fx_guard_decision() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    IF NEW.outcome = 'APPROVE' AND EXISTS (
+        SELECT 1 FROM approvals_approvalrequest q
+          JOIN fx_dealleg l ON l.proposal_id = q.subject_id
+          JOIN fx_deal d ON d.id = l.deal_id
+         WHERE q.id = NEW.request_id AND q.subject_type = 'treasury.proposal'
+           AND (fx_same_person(NEW.checker_id, d.maker_id)
+                OR fx_same_person(NEW.checker_id, d.executed_by_id)
+                OR fx_same_person(NEW.checker_id, d.confirmed_by_id))) THEN
+        RAISE EXCEPTION 'who dealt, or confirmed, does not check what the deal pays'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard_settlement ON approvals_decision;
+CREATE TRIGGER guard_settlement BEFORE INSERT ON approvals_decision
+    FOR EACH ROW EXECUTE FUNCTION fx_guard_decision();
+"""
+SQL = "SET LOCAL check_function_bodies = false;" + LEGS
+TRIGGERS = frozenset(
+    {
+        "fx_dealleg.guard",
+        "treasury_proposal.guard_settlement",
+        "approvals_decision.guard_settlement",
+    }
+)

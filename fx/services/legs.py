@@ -1,0 +1,184 @@
+"""Legs of a deal: made when it is dealt, replaced while nothing left, withdrawn when it fails."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Max
+
+from calendars import selectors as calendars
+from core import clock, policies
+from core.errors import DomainError
+from fx import policies as knobs
+from fx.engine.settlement import ASKED, MAY_HAVE_LEFT
+from fx.errors import LegAlreadySent
+from fx.models import (
+    Deal,
+    DealKind,
+    DealLeg,
+    LegDirection,
+    LegState,
+    SettlementInstruction,
+)
+from treasury.engine.rails import BOOK, rail_for, rail_to
+from treasury.selectors import accounts
+from treasury.services import flows, proposals, transfers
+
+SOURCE: Final = "DEAL"
+PAY_NO: Final = 1
+RECEIVE_NO: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a leg is made of, where it differs from its deal: accounts, payee and day."""
+
+    value_date: date
+    pay_account: UUID
+    receive_account: UUID
+    instruction: SettlementInstruction | None
+
+
+def make_legs(deal: Deal) -> list[DealLeg]:
+    """Make both legs of a deal that was just dealt, in the caller's transaction.
+
+    A non-deliverable forward has none: its difference is known once it is fixed.
+    """
+    if deal.kind != DealKind.DELIVERABLE:
+        return []
+    terms = Terms(
+        value_date=deal.value_date,
+        pay_account=deal.pay_account_id,
+        receive_account=deal.receive_account_id,
+        instruction=deal.instruction,
+    )
+    return [_made(deal, number, terms) for number in (PAY_NO, RECEIVE_NO)]
+
+
+def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
+    is_pay = number == PAY_NO
+    currency = deal.sold if is_pay else deal.bought
+    account = accounts.account(terms.pay_account if is_pay else terms.receive_account)
+    instruction = terms.instruction if is_pay else None
+    rail = _rail(currency, account.bank.bic, instruction)
+    before = DealLeg.objects.filter(deal=deal, leg_no=number).aggregate(last=Max("version"))
+    leg = DealLeg.objects.create(
+        deal=deal,
+        leg_no=number,
+        version=(before["last"] or 0) + 1,
+        direction=LegDirection.PAY if is_pay else LegDirection.RECEIVE,
+        currency=currency,
+        amount=deal.base_amount if currency == deal.base else deal.quote_amount,
+        account=account,
+        instruction=instruction,
+        rail=rail,
+        value_date=terms.value_date,
+        due_at=_due_at(account, rail, currency, terms.value_date, is_pay=is_pay),
+        created_at=clock.now(),
+    )
+    expect(leg)
+    return leg
+
+
+def _rail(currency: str, bic: str, instruction: SettlementInstruction | None) -> str:
+    """Return the rail; empty where we have none: what was dealt is kept all the same."""
+    try:
+        if instruction is None:
+            return rail_for(currency=currency, same_bank=False)
+        return rail_to(
+            currency=currency, debit_bic=bic, credit_bic=instruction.beneficiary.bank_bic
+        )
+    except (DomainError, KeyError):
+        return ""
+
+
+def _due_at(account: Any, rail: str, currency: str, day: date, *, is_pay: bool) -> datetime:
+    """Return when a leg should be done: by its rail's cut-off, what we receive a while later."""
+    zone, bic = ZoneInfo(account.timezone), account.bank.bic
+    cutoff: datetime | None = None
+    if rail not in ("", BOOK):
+        try:
+            cutoff = calendars.cutoff_for(rail=rail, day=day, bank=bic, currency=currency)
+        except DomainError:  # a rail that is not installed: the end of the day is asked
+            cutoff = None
+    due = cutoff or datetime.combine(day + timedelta(days=1), time(), zone)
+    patience = timedelta(minutes=policies.get(knobs.FX_RECEIPT_SLA_MINUTES))
+    return due if is_pay else due + patience
+
+
+def expect(leg: DealLeg) -> None:
+    """Let the treasury expect what a leg moves."""
+    verb = "to" if leg.is_pay else "from"
+    flows.put_expected_flow(
+        flow=flows.FlowIn(
+            account_id=leg.account_id,
+            source=SOURCE,
+            source_ref=leg.reference,
+            amount=-leg.amount if leg.is_pay else leg.amount,
+            value_date=leg.value_date,
+            description=f"{leg.deal.reference} {verb} {leg.deal.counterparty.name}",
+            end_to_end_id=leg.reference if leg.is_pay else leg.deal.counterparty_reference,
+        )
+    )
+
+
+def withdraw(leg: DealLeg) -> None:
+    """Let the treasury expect it no longer."""
+    flows.cancel_flow(account_id=leg.account_id, source=SOURCE, source_ref=leg.reference)
+
+
+def has_left(leg: DealLeg) -> bool:
+    """Hold the payment of a leg until the transaction ends, and say whether it may have left."""
+    if leg.proposal_id is None:
+        return False
+    leg.proposal = transfers.lock(leg.proposal_id)
+    return leg.proposal.state in MAY_HAVE_LEFT
+
+
+def void(leg: DealLeg, *, reason: str) -> None:
+    """Take a leg out whose money has not left: its flow goes, and so does its payment's proposal.
+
+    Raises:
+        LegAlreadySent: its payment may have left, or came.
+    """
+    if leg.state in (LegState.SENT, LegState.SETTLED) or has_left(leg):
+        raise LegAlreadySent(
+            f"{leg.reference} has left or come already: it is not changed any more. What it moved"
+            " is closed out by another deal.",
+            leg=leg.reference,
+        )
+    _stop_payment(leg, reason)
+    withdraw(leg)
+    leg.void(at=clock.now(), reason=reason)
+    leg.save()
+
+
+def renewed(leg: DealLeg, terms: Terms, *, reason: str) -> DealLeg:
+    """Replace a leg by its next version.
+
+    Raises:
+        LegAlreadySent: its payment may have left.
+    """
+    void(leg, reason=reason)
+    return _made(leg.deal, leg.leg_no, terms)
+
+
+def fail(leg: DealLeg, *, reason: str) -> None:
+    """Give up what a leg expected, and the proposal of its payment, unless that may have left."""
+    if has_left(leg):
+        if leg.state == LegState.INSTRUCTED:
+            leg.send(at=clock.now())
+            leg.save()
+        return
+    _stop_payment(leg, reason)
+    withdraw(leg)
+    leg.fail(at=clock.now(), reason=reason)
+    leg.save()
+
+
+def _stop_payment(leg: DealLeg, reason: str) -> None:
+    proposal = leg.proposal
+    if proposal is not None and proposal.state in ASKED:
+        proposals.withdraw_proposal(proposal_id=proposal.pk, actor=None, reason=reason)

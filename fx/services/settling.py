@@ -1,0 +1,260 @@
+"""Settlement: legs follow their banks' entries, and deals follow their legs.
+
+A leg is never settled by a word of ours. What we pay is settled by the debit that its transfer
+was proven with, what we receive by the entry that fulfilled what was expected. A payment that is
+refused, expires or comes back fails its deal in the same transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from core import clock
+from core.errors import DomainError
+from core.money import Money
+from fx.engine.settlement import Standing, paid
+from fx.models import (
+    Deal,
+    DealLeg,
+    DealState,
+    LegDirection,
+    LegState,
+    SettlementAlarm,
+    SettlementAlarmKind,
+)
+from fx.selectors import settlement
+from fx.services import legs
+from fx.services.deals import SUBJECT, locked, tell
+from fx.services.failing import fall, held_legs, renew_failed
+from treasury.selectors import flows as flow_reads
+from treasury.services import tasks
+from treasury.services.news import raise_alert
+
+logger = structlog.get_logger(__name__)
+MISSING: Final = "fx_receipt_missing"
+DIFFERS: Final = "fx_receipt_differs"
+BATCH_MAX: Final = 500
+_MATCHED: Final = "MATCHED"
+_FOLLOWED: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.FAILED)
+_MOVING: Final = (LegState.EXPECTED, LegState.INSTRUCTED, LegState.SENT, LegState.FAILED)
+
+
+def follow_open() -> list[UUID]:
+    """Bring every open deal to where its banks' entries put it; return those that moved."""
+    undone = Q(proposal__state="RETURNED") | ~Q(entry__state="COUNTED")
+    moving = DealLeg.objects.filter(
+        Q(state__in=_MOVING) | Q(undone, state=LegState.SETTLED),
+        deal__state__in=(*_FOLLOWED, DealState.SETTLED),
+    )
+    moved = []
+    for deal_id in list(dict.fromkeys(moving.order_by("deal_id").values_list("deal", flat=True))):
+        try:
+            if follow_deal(deal_id=deal_id):
+                moved.append(deal_id)
+        except (DomainError, IntegrityError) as refusal:  # one deal stops no other one
+            logger.warning("fx_deal_not_followed", deal=str(deal_id), error=str(refusal))
+    return moved
+
+
+def follow_proposal(*, proposal_id: UUID) -> None:
+    """Follow the deal that a payment belongs to, if it is the payment of one."""
+    leg = DealLeg.objects.filter(proposal=proposal_id).values_list("deal_id", flat=True).first()
+    if leg is not None:
+        follow_deal(deal_id=leg)
+
+
+def follow_accounts(*, accounts: Iterable[UUID]) -> None:
+    """Follow the deals that wait for entries on these accounts."""
+    moving = DealLeg.objects.filter(
+        account__in=tuple(accounts), state__in=(LegState.EXPECTED, LegState.SENT),
+        deal__state__in=_FOLLOWED,
+    )  # fmt: skip
+    for deal_id in sorted(set(moving.values_list("deal_id", flat=True))):
+        follow_deal(deal_id=deal_id)
+
+
+@transaction.atomic
+def follow_deal(*, deal_id: UUID) -> bool:
+    """Bring the legs of a deal, and the deal, to where its banks put them; say whether it moved.
+
+    Raises:
+        DealUnknown: there is none.
+    """
+    deal = locked(deal_id)
+    standing = list(held_legs(deal))
+    if not standing:
+        return False
+    before = (deal.state, [one.state for one in standing])
+    reasons = [_follow_pay(one) if one.is_pay else _follow_receipt(one) for one in standing]
+    failed = next((one for one in reasons if one), "")
+    if failed and deal.state != DealState.FAILED:
+        fall(deal, reason=failed)
+    elif deal.state == DealState.FAILED:
+        _take_up(deal, standing)
+    _conclude(deal)
+    after = list(held_legs(deal))
+    _watch_gap(deal, after)
+    moved = (deal.state, [one.state for one in after]) != before
+    if moved and deal.state == before[0]:
+        tell(deal, before=deal.state)
+    return moved
+
+
+def _follow_pay(leg: DealLeg) -> str:
+    """Bring what we pay to where its payment stands; return why it failed just now."""
+    payment = settlement.payment_of(leg)
+    standing = paid(payment)
+    proposal = leg.proposal
+    if proposal is None or standing == leg.state:
+        return ""
+    if standing is Standing.FAILED and leg.state in (
+        LegState.INSTRUCTED, LegState.SENT, LegState.SETTLED,
+    ):  # fmt: skip
+        reason = proposal.closing_reason or f"Its payment is {proposal.get_state_display()}."
+        legs.fail(leg, reason=reason)
+        return f"{leg.reference}: {reason}"
+    if standing in (Standing.SENT, Standing.SETTLED):
+        _sent(leg)
+    if standing is Standing.SETTLED and leg.state == LegState.SENT:
+        leg.entry = proposal.transfer.debit_entry
+        leg.settle(at=clock.now())
+        leg.save()
+    return ""
+
+
+def _sent(leg: DealLeg) -> None:
+    """Note that the bank may have it; one that had failed is owed, and expected, again."""
+    if leg.state not in (LegState.INSTRUCTED, LegState.FAILED):
+        return
+    is_late = leg.state == LegState.FAILED
+    leg.send(at=clock.now())
+    leg.save()
+    if is_late:
+        legs.expect(leg)
+
+
+def _follow_receipt(leg: DealLeg) -> str:
+    """Bring what we receive to where the expected flow stands; it fails by a person's word only."""
+    flow = flow_reads.flows_named(source=legs.SOURCE, refs=[leg.reference]).get(leg.reference)
+    entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
+    if entry is not None and entry.amount != leg.amount:
+        _ask_about(leg, Money(entry.amount, leg.currency))
+        entry = None
+    if entry is not None and leg.state == LegState.EXPECTED:
+        leg.entry = entry
+        leg.settle(at=clock.now())
+        leg.save()
+        tasks.answer_task(kind=MISSING, key=leg.reference, note="It was booked.")
+    elif entry is None and leg.state == LegState.SETTLED:
+        leg.expect_again()
+        leg.save()
+    return ""
+
+
+def _ask_about(leg: DealLeg, came: Money) -> None:
+    """Ask a person about money that came for a leg and is not what was agreed."""
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind=DIFFERS,
+            key=leg.reference,
+            title=f"{leg.deal.counterparty.name} paid {came} for {leg.reference}",
+            detail=f"{Money(leg.amount, leg.currency)} were agreed. Claim the rest, or have the"
+            " payment corrected: the leg stays open until the whole amount came.",
+        )
+    )
+
+
+def _take_up(deal: Deal, standing: Sequence[DealLeg]) -> None:
+    """Take a deal up again that fell by its payment, once that was made after all."""
+    paid_after_all = any(
+        one.is_pay
+        and one.state in (LegState.SENT, LegState.SETTLED)
+        and deal.closing_reason.startswith(one.reference)
+        for one in standing
+    )
+    if not paid_after_all or deal.confirmed_by is None:
+        return
+    before = deal.state
+    deal.resume()
+    deal.save()
+    renew_failed(deal, reason="The payment was made after all.")
+    tell(deal, before=before)
+
+
+def _conclude(deal: Deal) -> None:
+    """Settle a confirmed deal whose legs are both proven, or take that back."""
+    is_whole = settlement.done(held_legs(deal)).is_whole
+    before = deal.state
+    if is_whole and deal.state == DealState.CONFIRMED:
+        deal.settle(at=clock.now())
+    elif not is_whole and deal.state == DealState.SETTLED:
+        deal.unsettle()
+    else:
+        return
+    deal.save()
+    tell(deal, before=before)
+
+
+def _watch_gap(deal: Deal, standing: Sequence[DealLeg]) -> None:
+    """Ring once while one leg is done and the other one is not; it stands until that is right."""
+    found = settlement.done(standing)
+    kind = SettlementAlarmKind.ONE_LEG_SETTLED
+    alarm = (
+        SettlementAlarm.objects.select_for_update()
+        .filter(deal=deal, kind=kind, closed_at=None)
+        .first()
+    )
+    if alarm is not None and not found.is_one_sided:
+        alarm.closed_at = clock.now()
+        alarm.save(update_fields=["closed_at"])
+    if alarm is not None or not found.is_one_sided:
+        return
+    words = _gap_words(deal, standing, is_paid=found.is_paid)
+    alarm = SettlementAlarm.objects.create(
+        deal=deal, kind=kind, words=words[:300], opened_at=clock.now()
+    )
+    raise_alert(
+        kind="fx_one_leg_settled",
+        severity="high" if found.is_paid else "medium",
+        subject_type=SUBJECT,
+        subject_id=deal.pk,
+        title=f"{deal.reference}: one leg only is settled",
+        detail=words,
+    )
+
+
+def _gap_words(deal: Deal, standing: Sequence[DealLeg], *, is_paid: bool) -> str:
+    left = next(one for one in standing if one.state != LegState.SETTLED)
+    amount = Money(left.amount, left.currency)
+    if is_paid:
+        return (
+            f"We paid, and {deal.counterparty.name} owes us {amount}, due {left.value_date}:"
+            " settlement risk is open."
+        )
+    return f"{deal.counterparty.name} paid, and we owe {amount}, due {left.value_date}."
+
+
+@transaction.atomic
+def chase_overdue(*, now: datetime) -> list[DealLeg]:
+    """Ask a person to chase what a counterparty owes and no bank has booked by its time."""
+    late = settlement.legs().filter(
+        direction=LegDirection.RECEIVE, state=LegState.EXPECTED, due_at__lte=now
+    )
+    found = list(late[:BATCH_MAX])
+    for leg in found:
+        tasks.open_task(
+            task=tasks.TaskIn(
+                kind=MISSING,
+                key=leg.reference,
+                title=f"{leg.deal.counterparty.name} owes {Money(leg.amount, leg.currency)}",
+                detail=f"{leg.reference} was due on {leg.value_date} on {leg.account.label} and no"
+                f" bank has booked it. Chase {leg.deal.counterparty.name}; its reference is"
+                f" {leg.deal.counterparty_reference}.",
+            )
+        )
+    return found

@@ -1,0 +1,131 @@
+"""Settlement on the desk: legs by day, deals with one leg only done, and what may be done."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from core.api.actor import actor
+from core.audit.refusals import tell
+from core.browsing import FilterForm, Listing, day_field, listed
+from core.errors import DomainError, Invalid
+from core.identity.models import User
+from fx.models import UNSETTLED, Deal, DealLeg, DealState, LegDirection, LegState
+from fx.selectors import deals as reads
+from fx.selectors import settlement
+from fx.services import instructing
+
+TEXT_CHARS_MAX: Final = 40
+
+
+class LegFilter(FilterForm):
+    """Questions to the legs."""
+
+    show = forms.CharField(max_length=TEXT_CHARS_MAX, widget=forms.HiddenInput())
+    currency = forms.CharField(label="Currency", max_length=3)
+    direction = forms.ChoiceField(label="Way", choices=[("", "both"), *LegDirection.choices])
+    state = forms.ChoiceField(label="State", choices=[("", "all"), *LegState.choices])
+    since = day_field("Value date from")
+    until = day_field("to")
+    deal = forms.CharField(label="Deal", max_length=TEXT_CHARS_MAX)
+
+
+def _rows(asked: Mapping[str, Any]) -> tuple[QuerySet[DealLeg], tuple[str, ...]]:
+    found = settlement.legs()
+    show = _shown(asked.get("show"), asked.get("state"))
+    if show == "open":
+        found = found.filter(state__in=(*UNSETTLED, LegState.FAILED))
+    elif show == "settled":
+        found = found.filter(state=LegState.SETTLED)
+    for name, column in (
+        ("direction", "direction"), ("state", "state"), ("since", "value_date__gte"),
+        ("until", "value_date__lte"), ("deal", "deal__reference__iexact"),
+        ("currency", "currency__iexact"),
+    ):  # fmt: skip
+        if value := asked.get(name):
+            found = found.filter(**{column: value})
+    return found, ("value_date", "id")
+
+
+def _shown(show: str | None, state: str | None) -> str:
+    return show or ("all" if state else "open")
+
+
+_COLUMNS: Final[Mapping[str, Callable[[DealLeg], object]]] = {
+    "leg": lambda row: row.reference,
+    "deal": lambda row: row.deal.reference,
+    "deal_state": lambda row: row.deal.state,
+    "counterparty": lambda row: row.deal.counterparty.code,
+    "direction": lambda row: row.direction,
+    "currency": lambda row: row.currency,
+    "amount": lambda row: row.amount,
+    "account": lambda row: row.account.label,
+    "rail": lambda row: row.rail,
+    "value_date": lambda row: row.value_date,
+    "due_at": lambda row: row.due_at,
+    "state": lambda row: row.state,
+    "payment": lambda row: row.proposal.reference if row.proposal else "",
+    "settled_at": lambda row: row.settled_at,
+    "reason": lambda row: row.reason,
+}
+LEGS: Final = Listing(
+    name="settlements",
+    form=LegFilter,
+    rows=_rows,
+    page="fx/settlements.html",
+    table="fx/settlements_table.html",
+    columns=_COLUMNS,
+)
+
+
+@require_safe
+@login_required
+def board(request: HttpRequest) -> HttpResponse:
+    """List legs with filters, and the deals of which one leg only is done; or hand out CSV."""
+    show = _shown(request.GET.get("show"), request.GET.get("state"))
+    return listed(
+        request, LEGS, show=show, gaps=settlement.open_alarms(), days=settlement.days_ahead()
+    )
+
+
+@require_POST
+@login_required
+def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
+    """Instruct a failed deal anew, or replace its legs."""
+    person, reason = actor(request), request.POST.get("reason", "")
+    steps: dict[str, Callable[[], object]] = {
+        "reinstruct": lambda: instructing.reinstruct_deal(
+            deal_id=deal_id, actor=person, reason=reason
+        ),
+        "replace": lambda: instructing.replace_legs(deal_id=deal_id, actor=person, reason=reason),
+    }
+    try:
+        step = steps.get(request.POST.get("step", ""))
+        if step is None:
+            raise Invalid("There is no such step.", field="step")
+        step()
+    except DomainError as refusal:
+        tell(request, refusal)
+    else:
+        found = reads.deal(deal_id)
+        messages.success(request, f"{found.reference} is {found.get_state_display()}.")
+    return redirect("fx:deal", deal_id=deal_id)
+
+
+def context_of(found: Deal, person: User) -> dict[str, Any]:
+    """Return what the deal's page shows of its settlement, and what its viewer may do there."""
+    instructs = person.has_role(*instructing.INSTRUCTORS)
+    may = instructs and person.pk not in (found.maker_id, found.executed_by_id)
+    return {
+        "legs": list(settlement.legs_of(found.pk, standing=False)),
+        "gap": found.settlement_alarms.filter(closed_at=None).first(),
+        "may_reinstruct": may and found.state == DealState.FAILED,
+        "may_replace": may and found.state in (DealState.EXECUTED, DealState.CONFIRMED),
+    }
