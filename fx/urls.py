@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, rates
+from fx.views import deals, exposure, rates, suggestions
 
 app_name = "fx"
 
@@ -19,4 +19,14 @@ urlpatterns = [
     path("fx/rates/pair", rates.pair, name="pair"),
     path("fx/rates/upload", rates.upload, name="upload-rates"),
     path("fx/rates/history", rates.history, name="rate-history"),
+    path("fx/suggestions", suggestions.suggestions, name="suggestions"),
+    path("fx/suggestions/reckon", suggestions.reckon, name="reckon"),
+    path("fx/suggestions/past", suggestions.past, name="past-suggestions"),
+    path("fx/suggestions/<uuid:suggestion_id>", suggestions.suggestion, name="suggestion"),
+    path("fx/suggestions/<uuid:suggestion_id>/take", suggestions.take, name="take-suggestion"),
+    path(
+        "fx/suggestions/<uuid:suggestion_id>/dismiss",
+        suggestions.dismiss,
+        name="dismiss-suggestion",
+    ),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.api import deals_views, exposure_views, rates_views
+from fx.api import deals_views, exposure_views, rates_views, suggestions_views
 
 urlpatterns = [
     path("exposure", exposure_views.ExposureBoard.as_view(), name="exposure"),
@@ -18,4 +18,21 @@ urlpatterns = [
     path("fx/rates/file", rates_views.RateFile.as_view(), name="fx-rates-file"),
     path("fx/rates/history", rates_views.RateHistory.as_view(), name="fx-rates-history"),
     path("fx/convert", rates_views.Converter.as_view(), name="fx-convert"),
+    path("fx/suggestions", suggestions_views.SuggestionList.as_view(), name="fx-suggestions"),
+    path(
+        "fx/suggestions/<uuid:suggestion_id>/take",
+        suggestions_views.SuggestionTake.as_view(),
+        name="fx-suggestion-take",
+    ),
+    path(
+        "fx/suggestions/<uuid:suggestion_id>/dismiss",
+        suggestions_views.SuggestionDismiss.as_view(),
+        name="fx-suggestion-dismiss",
+    ),
+    path("fx/reforecast", suggestions_views.Reforecasts.as_view(), name="fx-reforecast"),
+    path(
+        "fx/reforecast/preview",
+        suggestions_views.ReforecastLooks.as_view(),
+        name="fx-reforecast-preview",
+    ),
 ]

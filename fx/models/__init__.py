@@ -12,10 +12,15 @@ from fx.models.deals import (
     SettlementInstruction,
 )
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
+from fx.models.files import DealFile, DealFileRow
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
+from fx.models.reforecast import ForecastBasis, ReforecastReason, ReforecastTrigger
+from fx.models.suggestions import DealSuggestion, HedgeNeed, NeedCause, SuggestionState
 
 __all__ = [
-    "DEALT", "AlarmKind", "Counterparty", "Deal", "DealConfirmation", "DealKind", "DealPeriod",
-    "DealSide", "DealState", "ExposureAlarm", "ExposureAlarmKind", "Rate", "RateAlarm",
-    "RateDelivery", "RateSource", "SettlementInstruction", "SourceKind",
+    "DEALT", "AlarmKind", "Counterparty", "Deal", "DealConfirmation", "DealFile", "DealFileRow",
+    "DealKind", "DealPeriod", "DealSide", "DealState", "DealSuggestion", "ExposureAlarm",
+    "ExposureAlarmKind", "ForecastBasis", "HedgeNeed", "NeedCause", "Rate", "RateAlarm",
+    "RateDelivery", "RateSource", "ReforecastReason", "ReforecastTrigger",
+    "SettlementInstruction", "SourceKind", "SuggestionState",
 ]  # fmt: skip

@@ -105,6 +105,13 @@ ENTRIES: Final = (
     Entry(heading="FX", title="Deals", url_name="fx:deals", icon="list", keys="g 1"),
     Entry(heading="FX", title="Rates", url_name="fx:rates", icon="chart", keys="g 2"),
     Entry(
+        heading="FX",
+        title="Suggestions",
+        url_name="fx:suggestions",
+        icon="check-circle",
+        keys="g 4",
+    ),
+    Entry(
         heading="Payments",
         title="Prefunding",
         url_name="treasury:prefunding",
