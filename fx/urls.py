@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, rates, suggestions
+from fx.views import deals, exposure, rates, reforecast, suggestions
 
 app_name = "fx"
 
@@ -29,4 +29,6 @@ urlpatterns = [
         suggestions.dismiss,
         name="dismiss-suggestion",
     ),
+    path("fx/reforecast", reforecast.page, name="reforecast"),
+    path("fx/reforecast/fire", reforecast.fire, name="reforecast-fire"),
 ]

@@ -122,7 +122,7 @@ def look(currency: str, *, now: datetime, with_preview: bool = True) -> Look:
         is_late = here.hour >= policies.get(knobs.REFORECAST_LATE_HOUR)
         expected = basis.booked + basis.outflow
         deviation = deviation_of(Day(expected=expected, actual=booked, is_late=is_late))
-    has_rates = basis is not None and basis.rate is not None and rate is not None
+    then = basis.rate if basis is not None else None
     return Look(
         currency=currency,
         basis=basis,
@@ -130,7 +130,7 @@ def look(currency: str, *, now: datetime, with_preview: bool = True) -> Look:
         booked=booked,
         rate=rate,
         deviation=deviation,
-        moved=moved(then=basis.rate, now=rate) if has_rates else None,
+        moved=None if then is None or rate is None else moved(then=then, now=rate),
         after=preview_of(currency, now) if with_preview else None,
         free_at=may_fire_at(currency, now=now),
     )

@@ -41,6 +41,14 @@ from fx.services.unfunded import Short, unfunded_of
 from treasury.engine.rails import rail_for
 
 logger = structlog.get_logger(__name__)
+# What a reckoning depends on besides amounts and rates.
+_KNOBS: Final[tuple[policies.Policy[Any], ...]] = (
+    knobs.MAX_SINGLE_DEAL_USD,
+    knobs.FX_CASH_CUTOFFS,
+    knobs.FX_TOM_CUTOFFS,
+    knobs.FX_SUGGESTION_MIN_USD,
+    knobs.EXPOSURE_DENOMINATOR,
+)
 NOTHING_OPEN: Final = "Nothing is left to be bought."
 NEWER: Final = "A newer reckoning took its place."
 
@@ -287,11 +295,7 @@ def _inputs(plan: _Plan) -> dict[str, Any]:
             for one in plan.partners
         ],
         "policies": {
-            knob.key: str(policies.get(knob))
-            for knob in (
-                knobs.MAX_SINGLE_DEAL_USD, knobs.FX_CASH_CUTOFFS, knobs.FX_TOM_CUTOFFS,
-                knobs.FX_SUGGESTION_MIN_USD, knobs.EXPOSURE_DENOMINATOR,
-            )
+            one.key: str(policies.get(one)) for one in _KNOBS
         },
     }  # fmt: skip
 

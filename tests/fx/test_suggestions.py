@@ -204,7 +204,11 @@ def test_a_need_behind_spot_is_bought_forward(desk: Desk) -> None:
 def test_own_rupees_are_looked_at_first(desk: Desk) -> None:
     spare = another_account(desk, "INR", "Spare rupees", "4010000077")
     put_balance(spare, "3000000.00")
-    facts = {"currency": "INR", "account": desk.accounts["INR"].pk, "needed_on": WEDNESDAY}
+    facts: dict[str, Any] = {
+        "currency": "INR",
+        "account": desk.accounts["INR"].pk,
+        "needed_on": WEDNESDAY,
+    }
     told = short_of(shortfall=D(8_500_000), **facts)
     [made] = suggest(currency="INR", now=clock.now(), told=told)
     need = made.need
