@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, rates, reforecast, suggestions
+from fx.views import deals, exposure, papers, rates, reforecast, suggestions
 
 app_name = "fx"
 
@@ -29,6 +29,10 @@ urlpatterns = [
         suggestions.dismiss,
         name="dismiss-suggestion",
     ),
+    path("fx/deals/file", papers.upload, name="upload-deals"),
+    path("fx/deals/file/template.csv", papers.file_template, name="deal-file-template"),
+    path("fx/deals/<uuid:deal_id>/ticket.pdf", papers.ticket, name="deal-ticket"),
+    path("fx/ladder", papers.ladder, name="ladder"),
     path("fx/reforecast", reforecast.page, name="reforecast"),
     path("fx/reforecast/fire", reforecast.fire, name="reforecast-fire"),
 ]

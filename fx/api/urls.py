@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.api import deals_views, exposure_views, rates_views, suggestions_views
+from fx.api import deals_views, exposure_views, papers_views, rates_views, suggestions_views
 
 urlpatterns = [
     path("exposure", exposure_views.ExposureBoard.as_view(), name="exposure"),
@@ -28,6 +28,10 @@ urlpatterns = [
         "fx/suggestions/<uuid:suggestion_id>/dismiss",
         suggestions_views.SuggestionDismiss.as_view(),
         name="fx-suggestion-dismiss",
+    ),
+    path("fx/deals/file", papers_views.DealFileUpload.as_view(), name="fx-deals-file"),
+    path(
+        "fx/deals/<uuid:deal_id>/ticket", papers_views.DealTicket.as_view(), name="fx-deal-ticket"
     ),
     path("fx/reforecast", suggestions_views.Reforecasts.as_view(), name="fx-reforecast"),
     path(
