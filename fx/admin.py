@@ -9,12 +9,18 @@ from fx.models import (
     Counterparty,
     Deal,
     DealConfirmation,
+    DealFile,
+    DealFileRow,
     DealLeg,
+    DealSuggestion,
     ExposureAlarm,
+    ForecastBasis,
+    HedgeNeed,
     Rate,
     RateAlarm,
     RateDelivery,
     RateSource,
+    ReforecastTrigger,
     SettlementAlarm,
     SettlementInstruction,
 )
@@ -150,3 +156,78 @@ class SettlementAlarmAdmin(ReadOnlyAdmin):
     list_display = ("deal", "kind", "opened_at", "closed_at", "words")
     list_filter = ("kind",)
     list_select_related = ("deal",)
+
+
+@admin.register(HedgeNeed)
+class HedgeNeedAdmin(ReadOnlyAdmin):
+    """What was reckoned to be bought, and everything that followed from."""
+
+    list_display = (
+        "computed_at",
+        "currency",
+        "day",
+        "cause",
+        "amount",
+        "needed_on",
+        "open_amount",
+        "shortfall",
+        "rate",
+    )
+    list_filter = ("currency", "cause")
+    date_hierarchy = "day"
+
+
+@admin.register(DealSuggestion)
+class DealSuggestionAdmin(ReadOnlyAdmin):
+    """Every suggestion; the steps are taken on the desk."""
+
+    list_display = (
+        "created_at",
+        "currency",
+        "part",
+        "state",
+        "side",
+        "base",
+        "quote",
+        "dealt_amount",
+        "period",
+        "value_date",
+        "counterparty",
+        "deal",
+    )
+    list_filter = ("state", "currency", "period")
+    list_select_related = ("counterparty", "deal")
+    date_hierarchy = "day"
+
+
+@admin.register(ForecastBasis)
+class ForecastBasisAdmin(ReadOnlyAdmin):
+    """What forecasts rested on."""
+
+    list_display = ("as_of", "currency", "day", "outflow", "booked", "open_amount", "rate")
+    list_filter = ("currency",)
+
+
+@admin.register(ReforecastTrigger)
+class ReforecastTriggerAdmin(ReadOnlyAdmin):
+    """What asked for new forecasts."""
+
+    list_display = ("noticed_at", "currency", "reason", "old", "new", "fired_at", "asked_by")
+    list_filter = ("reason", "currency")
+    list_select_related = ("asked_by",)
+
+
+@admin.register(DealFile)
+class DealFileAdmin(ReadOnlyAdmin):
+    """Files of deals."""
+
+    list_display = ("received_at", "name", "rows_count", "maker", "sha256")
+    list_select_related = ("maker",)
+
+
+@admin.register(DealFileRow)
+class DealFileRowAdmin(ReadOnlyAdmin):
+    """Which draft each row became."""
+
+    list_display = ("file", "row_number", "deal")
+    list_select_related = ("file", "deal")

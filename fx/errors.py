@@ -98,3 +98,33 @@ class LegUnknown(NotFound):
     """There is no such leg."""
 
     code = "fx_leg_unknown"
+
+
+class SuggestionUnknown(NotFound):
+    """There is no such suggestion."""
+
+    code = "fx_suggestion_unknown"
+
+
+class SuggestionClosed(DomainError):
+    """The suggestion was taken, dismissed, superseded, or its day is over."""
+
+    code = "fx_suggestion_closed"
+
+
+class SuggestionNotDealable(DomainError):
+    """No counterparty or account is known that the deal could be made with."""
+
+    code = "fx_suggestion_not_dealable"
+
+
+class ReforecastTooSoon(DomainError):
+    """The currency was forecast anew a moment ago; says when it may be again."""
+
+    code = "fx_reforecast_too_soon"
+
+
+class DealsRefused(Invalid):
+    """A file of deals has rows that cannot be right; `findings` names row and column of each."""
+
+    code = "fx_deals_refused"

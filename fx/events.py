@@ -82,3 +82,35 @@ class ExposureBreached(Event):
     def aggregate(self) -> str:
         """Order news per currency."""
         return f"exposure:{self.currency}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionsChanged(Event):
+    """What is suggested for a currency changed: reckoned, taken, dismissed, or over."""
+
+    topic: ClassVar[str] = "fx.suggestion.changed"
+    currency: str
+    day: date
+    what: str
+    open_count: int
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order news per currency."""
+        return f"suggestions:{self.currency}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReforecastTriggered(Event):
+    """A currency is to be forecast anew; `old` and `new` are what changed, in words."""
+
+    topic: ClassVar[str] = "fx.reforecast.trigger"
+    currency: str
+    reason: str
+    old: str
+    new: str
+    as_of: datetime
+
+    def aggregate(self) -> str:
+        """Order triggers per currency."""
+        return f"reforecast:{self.currency}"

@@ -7,6 +7,7 @@ from core import policies
 from core.errors import Invalid
 from core.money import minor_units
 from fx.engine.pairs import USD, parse_pair
+from fx.engine.suggesting import parse_cutoffs
 
 
 def _currencies(text: str) -> None:
@@ -120,4 +121,75 @@ FX_RECEIPT_SLA_MINUTES: Final = policies.define(
     maximum=2_880,
     help="How long after its rail's cut-off what a counterparty owes may stay unseen before a"
     " person is asked to chase it.",
+)
+
+
+def _cutoffs(text: str) -> None:
+    parse_cutoffs(text)
+
+
+def _currency(code: str) -> None:
+    minor_units(code)
+
+
+FX_FUNDING_CURRENCY: Final = policies.define(
+    "FX_FUNDING_CURRENCY",
+    USD,
+    check=_currency,
+    help="What is sold to buy a currency that is open: suggestions pair it against this one.",
+)
+FX_CASH_CUTOFFS: Final = policies.define(
+    "FX_CASH_CUTOFFS",
+    "INR=11:30,AED=11:30,GBP=12:00,EUR=12:00,*=11:00",
+    check=_cutoffs,
+    help="Until when a deal for value today is suggested, by the clock of the currency's own"
+    " centre; * stands for the others.",
+)
+FX_TOM_CUTOFFS: Final = policies.define(
+    "FX_TOM_CUTOFFS",
+    "INR=15:00,AED=15:00,GBP=16:00,EUR=16:00,*=15:00",
+    check=_cutoffs,
+    help="Until when a deal for value tomorrow is suggested, by the clock of the currency's own"
+    " centre; * stands for the others.",
+)
+FX_SUGGESTION_MIN_USD: Final = policies.define(
+    "FX_SUGGESTION_MIN_USD",
+    Decimal(1_000),
+    minimum=Decimal(0),
+    help="What is open below this many dollars is not worth a deal, and none is suggested.",
+)
+FX_SUGGESTION_DRIFT_PCT: Final = policies.define(
+    "FX_SUGGESTION_DRIFT_PCT",
+    Decimal("0.005"),
+    minimum=Decimal(0),
+    maximum=Decimal(1),
+    help="A suggestion is reckoned anew when the rate moved by more than this share since.",
+)
+REFORECAST_DEVIATION_PCT: Final = policies.define(
+    "REFORECAST_DEVIATION_PCT",
+    Decimal("0.10"),
+    minimum=Decimal("0.001"),
+    maximum=Decimal(10),
+    help="A day that runs otherwise than forecast by this share or more is forecast anew.",
+)
+REFORECAST_RATE_MOVE_PCT: Final = policies.define(
+    "REFORECAST_RATE_MOVE_PCT",
+    Decimal("0.01"),
+    minimum=Decimal("0.0001"),
+    maximum=Decimal(1),
+    help="A rate that moved by this share or more from the forecast's own asks for a new one.",
+)
+REFORECAST_COOL_DOWN_MINUTES: Final = policies.define(
+    "REFORECAST_COOL_DOWN_MINUTES",
+    30,
+    minimum=1,
+    maximum=720,
+    help="A currency is not forecast anew for this long after it was; what asks meanwhile waits.",
+)
+REFORECAST_LATE_HOUR: Final = policies.define(
+    "REFORECAST_LATE_HOUR",
+    18,
+    minimum=0,
+    maximum=23,
+    help="From this local hour on a day that lags behind its forecast counts as well.",
 )

@@ -1,16 +1,21 @@
-"""What checkers decide about deals, and what banks do with their legs."""
+"""What checkers decide about deals, and what banks, forecasts and breaches lead to."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from approvals import registry as approvals
 from core import clock
+from core.errors import Invalid
 from core.events import Envelope, subscribe, subscribe_many
 from core.money import Money
 from fx.models import Deal, DealState
 from fx.selectors import deals as reads
-from fx.services import deals, instructing, settling
+from fx.selectors import rates as rate_reads
+from fx.selectors import reforecast as reforecast_reads
+from fx.selectors import suggestions as suggestion_reads
+from fx.services import deals, instructing, reforecasting, settling, suggesting, unfunded
 from treasury.selectors import accounts
 
 
@@ -101,3 +106,57 @@ approvals.register(
         requote=_requote,
     ),
 )
+
+
+@subscribe("fx.exposure.breach", consumer="fx.suggestions")
+def breached(envelope: Envelope) -> None:
+    """Suggest the deals that close what is open above its cap."""
+    suggesting.suggest(currency=str(envelope.payload["currency"]), now=clock.now())
+
+
+@subscribe("forecast.rda.shortfall", consumer="fx.suggestions")
+def runs_short(envelope: Envelope) -> None:
+    """Suggest deals for a shortfall that no own account can pay; malformed ones are told of."""
+    facts = envelope.payload
+    try:
+        currency = str(facts["currency"])
+        account, needed_on = UUID(facts["account_id"]), date.fromisoformat(facts["date"])
+        shortfall = Decimal(facts["shortfall"])
+    except (KeyError, ValueError, TypeError, InvalidOperation) as error:
+        raise Invalid(f"The shortfall event is malformed: {error}.", field="payload") from error
+    if currency == suggestion_reads.funding() or currency not in rate_reads.currencies():
+        return
+    told = unfunded.short_of(
+        currency=currency, account=account, shortfall=shortfall, needed_on=needed_on
+    )
+    suggesting.suggest(currency=currency, now=clock.now(), told=told)
+
+
+@subscribe("forecast.daily.ready", consumer="fx.reforecast")
+def forecast_made(envelope: Envelope) -> None:
+    """Keep what the forecast said of each currency's today: later it is held against what came."""
+    facts, now = envelope.payload, clock.now()
+    as_of = datetime.fromisoformat(facts["as_of"])
+    for line in facts["lines"]:
+        currency = str(line["currency"])
+        today = reforecast_reads.local(currency, as_of).date()
+        if currency in rate_reads.currencies() and line["date"] == today.isoformat():
+            reforecasting.note_forecast(
+                currency=currency,
+                forecast=UUID(facts["forecast_id"]),
+                as_of=as_of,
+                outflow=Decimal(line["outflow"]),
+                now=now,
+            )
+
+
+@subscribe("fx.deal.instruction", consumer="fx.reforecast")
+def deal_moved(envelope: Envelope) -> None:
+    """Ask for new forecasts where a deal was cancelled or failed."""
+    reforecasting.deal_gone(facts=envelope.payload, now=clock.now())
+
+
+@subscribe("calendars.holiday.changed", consumer="fx.reforecast")
+def holiday_moved(envelope: Envelope) -> None:
+    """Ask for a new forecast where a holiday was declared, confirmed or cancelled."""
+    reforecasting.holiday_changed(facts=envelope.payload, now=clock.now())

@@ -13,7 +13,10 @@ from fx.services.dealing import expire_due
 from fx.services.exposing import watch_exposure
 from fx.services.instructing import instruct_due
 from fx.services.reference import take_reference_rates
+from fx.services.reforecasting import watch_forecasts
 from fx.services.settling import chase_overdue, follow_open
+from fx.services.suggesting import suggest_all
+from fx.services.taking import expire_suggestions
 from fx.services.watching import watch_rates
 
 ACTOR = "system:fx"
@@ -27,6 +30,8 @@ def watch() -> None:
     for tenant in tenant_ids():
         _visit(tenant, lambda: watch_rates(now=clock.now()))
         _visit(tenant, lambda: watch_exposure(now=clock.now()))
+        _visit(tenant, lambda: suggest_all(now=clock.now()))
+        _visit(tenant, lambda: watch_forecasts(now=clock.now()))
 
 
 @shared_task(name="fx.reference", ignore_result=True)
@@ -41,6 +46,7 @@ def expire() -> None:
     """Expire what was approved and not dealt before its day ended; beat wakes this every minute."""
     for tenant in tenant_ids():
         _visit(tenant, lambda: expire_due(now=clock.now()))
+        _visit(tenant, lambda: expire_suggestions(now=clock.now()))
 
 
 @shared_task(name="fx.settle", ignore_result=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, rates, settlement
+from fx.views import deals, exposure, papers, rates, reforecast, settlement, suggestions
 
 app_name = "fx"
 
@@ -21,4 +21,20 @@ urlpatterns = [
     path("fx/rates/history", rates.history, name="rate-history"),
     path("fx/settlements", settlement.board, name="settlements"),
     path("fx/deals/<uuid:deal_id>/settle", settlement.act, name="settle-step"),
+    path("fx/suggestions", suggestions.suggestions, name="suggestions"),
+    path("fx/suggestions/reckon", suggestions.reckon, name="reckon"),
+    path("fx/suggestions/past", suggestions.past, name="past-suggestions"),
+    path("fx/suggestions/<uuid:suggestion_id>", suggestions.suggestion, name="suggestion"),
+    path("fx/suggestions/<uuid:suggestion_id>/take", suggestions.take, name="take-suggestion"),
+    path(
+        "fx/suggestions/<uuid:suggestion_id>/dismiss",
+        suggestions.dismiss,
+        name="dismiss-suggestion",
+    ),
+    path("fx/deals/file", papers.upload, name="upload-deals"),
+    path("fx/deals/file/template.csv", papers.file_template, name="deal-file-template"),
+    path("fx/deals/<uuid:deal_id>/ticket.pdf", papers.ticket, name="deal-ticket"),
+    path("fx/ladder", papers.ladder, name="ladder"),
+    path("fx/reforecast", reforecast.page, name="reforecast"),
+    path("fx/reforecast/fire", reforecast.fire, name="reforecast-fire"),
 ]

@@ -8,9 +8,13 @@ class LiquidityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Name the guards without which nothing may be served."""
+        """Register who listens and who forecasts; name the guards nothing is served without."""
         from core import checks
+        from fx.registry import register_forecaster
+        from liquidity import receivers  # noqa: F401 - importing registers them
+        from liquidity.services.previewing import preview_currency
 
+        register_forecaster(preview_currency)
         checks.required_triggers |= {
             "liquidity_payoutplan.guard",
             "liquidity_recurringpattern.guard",

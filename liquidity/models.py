@@ -196,9 +196,13 @@ class RecurringPattern(TenantModel):
 
 
 class ForecastRun(TenantModel):
-    """One pass over all accounts; written once, never changed."""
+    """One pass over all accounts, or over those of one currency; written once, never changed."""
 
     as_of = models.DateTimeField()
+    currency = models.CharField(max_length=3, blank=True, help_text="Empty is all of them.")
+    reason = models.CharField(
+        max_length=11, blank=True, help_text="What asked for it; empty is the daily pass."
+    )
     horizon_days = models.PositiveSmallIntegerField()
     accounts_count = models.PositiveIntegerField()
     shortfalls_count = models.PositiveIntegerField()

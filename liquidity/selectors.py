@@ -166,7 +166,7 @@ def plans_ahead(forecast: Forecast) -> PayoutPlanQuerySet:
 
 def last_run() -> ForecastRun | None:
     """Return the last pass over all accounts, if there was one."""
-    return ForecastRun.objects.order_by("-id").first()
+    return ForecastRun.objects.filter(currency="").order_by("-id").first()
 
 
 def by_currency(of: Iterable[Forecast]) -> list[CurrencyDay]:

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from fx.api import deals_views, exposure_views, rates_views, settlement_views
+from fx.api import (
+    deals_views,
+    exposure_views,
+    papers_views,
+    rates_views,
+    settlement_views,
+    suggestions_views,
+)
 
 urlpatterns = [
     path("exposure", exposure_views.ExposureBoard.as_view(), name="exposure"),
@@ -28,5 +35,26 @@ urlpatterns = [
         "fx/deals/<uuid:deal_id>/replace-legs",
         settlement_views.DealReplaceLegs.as_view(),
         name="fx-replace-legs",
+    ),
+    path("fx/suggestions", suggestions_views.SuggestionList.as_view(), name="fx-suggestions"),
+    path(
+        "fx/suggestions/<uuid:suggestion_id>/take",
+        suggestions_views.SuggestionTake.as_view(),
+        name="fx-suggestion-take",
+    ),
+    path(
+        "fx/suggestions/<uuid:suggestion_id>/dismiss",
+        suggestions_views.SuggestionDismiss.as_view(),
+        name="fx-suggestion-dismiss",
+    ),
+    path("fx/deals/file", papers_views.DealFileUpload.as_view(), name="fx-deals-file"),
+    path(
+        "fx/deals/<uuid:deal_id>/ticket", papers_views.DealTicket.as_view(), name="fx-deal-ticket"
+    ),
+    path("fx/reforecast", suggestions_views.Reforecasts.as_view(), name="fx-reforecast"),
+    path(
+        "fx/reforecast/preview",
+        suggestions_views.ReforecastLooks.as_view(),
+        name="fx-reforecast-preview",
     ),
 ]

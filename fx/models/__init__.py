@@ -12,7 +12,9 @@ from fx.models.deals import (
     SettlementInstruction,
 )
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
+from fx.models.files import DealFile, DealFileRow
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
+from fx.models.reforecast import ForecastBasis, ReforecastReason, ReforecastTrigger
 from fx.models.settlement import (
     STANDING,
     UNSETTLED,
@@ -22,10 +24,13 @@ from fx.models.settlement import (
     SettlementAlarm,
     SettlementAlarmKind,
 )
+from fx.models.suggestions import DealSuggestion, HedgeNeed, NeedCause, SuggestionState
 
 __all__ = [
     "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "Counterparty", "Deal", "DealConfirmation",
-    "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState", "ExposureAlarm",
-    "ExposureAlarmKind", "LegDirection", "LegState", "Rate", "RateAlarm", "RateDelivery",
-    "RateSource", "SettlementAlarm", "SettlementAlarmKind", "SettlementInstruction", "SourceKind",
+    "DealFile", "DealFileRow", "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState",
+    "DealSuggestion", "ExposureAlarm", "ExposureAlarmKind", "ForecastBasis", "HedgeNeed",
+    "LegDirection", "LegState", "NeedCause", "Rate", "RateAlarm", "RateDelivery", "RateSource",
+    "ReforecastReason", "ReforecastTrigger", "SettlementAlarm", "SettlementAlarmKind",
+    "SettlementInstruction", "SourceKind", "SuggestionState",
 ]  # fmt: skip

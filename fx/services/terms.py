@@ -89,8 +89,13 @@ def fields_of(draft: DealIn) -> dict[str, Any]:
         "mid_rate": None,
         "mid_at": None,
         "mid_source": "",
-        "expires_at": datetime.combine(trade, _DAY_ENDS, _NEW_YORK),
+        "expires_at": day_end(trade),
     }
+
+
+def day_end(trade: date) -> datetime:
+    """Return when a trading day ends: at 17:00 in New York."""
+    return datetime.combine(trade, _DAY_ENDS, _NEW_YORK)
 
 
 def _check(draft: DealIn) -> None:

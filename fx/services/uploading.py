@@ -46,7 +46,7 @@ def read_rates(data: bytes) -> list[RateIn]:
     """
     found: list[RateIn] = []
     wrong: list[dict[str, object]] = []
-    for number, cells in _rows(_text(data)):
+    for number, cells in _rows(text_of(data)):
         try:
             found.append(_read_rate(number, cells))
         except DomainError as refusal:
@@ -100,7 +100,12 @@ def _instant(text: str) -> datetime:
     return at
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """Return a file's text.
+
+    Raises:
+        Invalid: too large, or no UTF-8 text.
+    """
     if len(data) > FILE_BYTES_MAX:
         raise Invalid(f"A file has at most {FILE_BYTES_MAX:,} bytes.", field="file")
     try:

@@ -117,6 +117,46 @@ def run_daily_forecast(*, now: datetime, horizon_days: int = HORIZON_DAYS) -> Da
     return DailyRun(run=run, forecasts=forecasts, announced=True)
 
 
+@transaction.atomic
+def run_currency_forecast(*, currency: str, reason: str, now: datetime) -> ForecastRun:
+    """Forecast every active account of a currency anew, because something asked for it.
+
+    The lines of this currency alone are announced, and its new shortfalls, largest first: who
+    asked hears that it was done even where nothing came out otherwise. Plans and patterns are
+    published first, as in the daily pass; an account that cannot be forecast is listed in the run.
+    """
+    take_turn("run")
+    made: list[_Made] = []
+    refusals: list[dict[str, str]] = []
+    for account in accounts.accounts(currency):
+        try:
+            with transaction.atomic():
+                made.append(_make(account.pk, now=now, horizon_days=HORIZON_DAYS))
+        except DomainError as refusal:
+            log.warning("forecast_refused", account=str(account.pk), code=refusal.code)
+            refusals.append(
+                {"account": str(account.pk), "label": account.label, "code": refusal.code,
+                 "message": refusal.message}
+            )  # fmt: skip
+    forecasts = tuple(one.forecast for one in made)
+    run = ForecastRun.objects.create(
+        as_of=now,
+        currency=currency,
+        reason=reason,
+        horizon_days=HORIZON_DAYS,
+        accounts_count=len(made),
+        shortfalls_count=sum(one.is_short for one in forecasts),
+        refusals=refusals,
+    )
+    publish(
+        DailyForecastReady(
+            forecast_id=run.pk, as_of=now, horizon_days=HORIZON_DAYS, lines=_wire_lines(forecasts)
+        )
+    )
+    _announce_shortfalls(made)
+    return run
+
+
 def _wire_lines(forecasts: Sequence[Forecast]) -> list[dict[str, Any]]:
     return [
         {

@@ -199,3 +199,19 @@ def give_instruction(
     return SettlementInstruction.objects.create(
         counterparty=bank, currency=currency, beneficiary=listed
     )
+
+
+def another_account(desk: Desk, currency: str, label: str, number: str) -> BankAccount:
+    """Open one more account of ours at the same bank."""
+    first = desk.accounts[currency]
+    return static.open_account(
+        account=static.AccountIn(
+            entity=first.entity,
+            bank=first.bank,
+            label=label,
+            currency=currency,
+            number=number,
+            clearing_code="SBNK0000001",
+            timezone=first.timezone,
+        )
+    )

@@ -108,6 +108,13 @@ ENTRIES: Final = (
         heading="FX", title="Settlement", url_name="fx:settlements", icon="check-circle", keys="g 4"
     ),
     Entry(
+        heading="FX",
+        title="Suggestions",
+        url_name="fx:suggestions",
+        icon="bell",
+        keys="g 5",
+    ),
+    Entry(
         heading="Payments",
         title="Prefunding",
         url_name="treasury:prefunding",

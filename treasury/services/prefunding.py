@@ -262,12 +262,17 @@ def _propose(
 
 def _choose(account: BankAccount, amount: Decimal, need_date: date) -> Choice | None:
     now = clock.now()
-    candidates = [
+    candidates = sources_for(account=account, need_date=need_date, now=now)
+    return choose_source(candidates, amount=amount, bank=account.bank.bic, now=now)
+
+
+def sources_for(*, account: BankAccount, need_date: date, now: datetime) -> list[Source]:
+    """Return what each other own account of the currency could spare, and until when it lands."""
+    return [
         _source(candidate, account, need_date, now)
         for candidate in accounts.accounts(currency=account.currency)
         if candidate.pk != account.pk and candidate.rda_procedure in ("", account.rda_procedure)
     ]
-    return choose_source(candidates, amount=amount, bank=account.bank.bic, now=now)
 
 
 def _source(candidate: BankAccount, account: BankAccount, need_date: date, now: datetime) -> Source:
