@@ -53,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def address(django_db_setup: None) -> Iterator[str]:
     """Serve the application from a process of its own, on a port of its own."""
+    with served() as url:
+        yield url
+
+
+@contextmanager
+def served(clock_file: Path | None = None) -> Iterator[str]:
+    """Serve until the block ends; with a clock file its time is what that file says."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         descriptor = listener.fileno()
@@ -64,6 +71,7 @@ def address(django_db_setup: None) -> Iterator[str]:
                 settings.DATABASES["default"]["NAME"],
                 str(descriptor),
                 url,
+                *([str(clock_file)] if clock_file else []),
             ],
             cwd=settings.BASE_DIR,
             pass_fds=[descriptor],

@@ -1,6 +1,6 @@
 """Serve the application on an inherited socket, against the database of a test run.
 
-python -m tests.browser.serve DATABASE SOCKET_FD ORIGIN
+python -m tests.browser.serve DATABASE SOCKET_FD ORIGIN [CLOCK_FILE]
 """
 
 import os
@@ -11,13 +11,15 @@ import threading
 import uvicorn
 
 
-def main(database: str, descriptor: int, origin: str) -> None:
+def main(database: str, descriptor: int, origin: str, clock_file: str = "") -> None:
     """Point the settings at the test database, then load and run the real ASGI application."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tms.settings")
     from django.conf import settings
 
     settings.DATABASES["default"]["NAME"] = database
+    if clock_file:
+        settings.TMS_CLOCK_FILE = clock_file
     named = origin.replace("127.0.0.1", "localhost")
     settings.TMS_ORIGINS.extend([origin, named])
     from tms.asgi import application
@@ -32,4 +34,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
