@@ -14,8 +14,10 @@ class FxConfig(AppConfig):
             changes,
             guards,
             receivers,  # noqa: F401 - importing registers them
+            valuation_guards,
         )
 
         changes.govern_static_data()
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)
+        required_triggers.update(valuation_guards.TRIGGERS)

@@ -68,3 +68,20 @@ class ExposureBreached(Event):
     def aggregate(self) -> str:
         """Order news per currency."""
         return f"exposure:{self.currency}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealsRevalued(Event):
+    """All open deals were valued for a day; a later version restates it."""
+
+    topic: ClassVar[str] = "fx.deals.revalued"
+    day: date
+    day_version: int
+    deals: int
+    missing: int
+    unrealised_usd: Decimal
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order news of valuations one after the other."""
+        return "fx.valuation"

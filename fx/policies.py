@@ -113,3 +113,10 @@ EXPOSURE_DENOMINATOR: Final = policies.define(
     choices=("net_required", "gross_required"),
     help="What the open amount is a share of: the need less what is there, or the whole need.",
 )
+FX_DISCOUNTING: Final = policies.define(
+    "FX_DISCOUNTING",
+    "interest",
+    choices=("interest", "none"),
+    help="How what a forward gains is brought from its value date to spot: by the interest of the"
+    " quote currency, which must then be known, or not at all.",
+)

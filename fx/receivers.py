@@ -1,15 +1,23 @@
 """What checkers decide about deals."""
 
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+import structlog
+
 from approvals import registry as approvals
 from core import clock
+from core.events import Envelope, subscribe
 from core.money import Money
+from fx.errors import FixingMissing, RateMissing
 from fx.models import Deal, DealState
 from fx.selectors import deals as reads
 from fx.services import deals
+from fx.services.valuing import realise_settled
 from treasury.selectors import accounts
+
+logger = structlog.get_logger(__name__)
 
 
 def _approved(outcome: approvals.SubjectOutcome) -> None:
@@ -79,3 +87,15 @@ approvals.register(
         requote=_requote,
     ),
 )
+
+
+@subscribe("fx.deal.settled", consumer="fx.realised")
+def on_settled(envelope: Envelope) -> None:
+    """Book what a deal brought; without a rate the next revaluation tries again."""
+    facts = envelope.payload
+    try:
+        realise_settled(
+            deal_id=UUID(facts["deal_id"]), settled_on=date.fromisoformat(facts["settled_on"])
+        )
+    except (RateMissing, FixingMissing) as missing:
+        logger.warning("deal_not_realised", deal=facts["deal_id"], code=missing.code)

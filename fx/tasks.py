@@ -12,6 +12,7 @@ from core.tenancy import bound, tenant_ids
 from fx.services.dealing import expire_due
 from fx.services.exposing import watch_exposure
 from fx.services.reference import take_reference_rates
+from fx.services.valuing import revalue as revalue_deals
 from fx.services.watching import watch_rates
 
 ACTOR = "system:fx"
@@ -39,6 +40,13 @@ def expire() -> None:
     """Expire what was approved and not dealt before its day ended; beat wakes this every minute."""
     for tenant in tenant_ids():
         _visit(tenant, lambda: expire_due(now=clock.now()))
+
+
+@shared_task(name="fx.revalue", ignore_result=True)
+def revalue() -> None:
+    """Value the open deals of every tenant; beat wakes this each afternoon of New York."""
+    for tenant in tenant_ids():
+        _visit(tenant, lambda: revalue_deals(at=clock.now()))
 
 
 def _visit(tenant: UUID, work: Callable[[], object]) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, rates
+from fx.views import deals, exposure, rates, valuation
 
 app_name = "fx"
 
@@ -19,4 +19,7 @@ urlpatterns = [
     path("fx/rates/pair", rates.pair, name="pair"),
     path("fx/rates/upload", rates.upload, name="upload-rates"),
     path("fx/rates/history", rates.history, name="rate-history"),
+    path("fx/valuation", valuation.valuation, name="valuation"),
+    path("fx/valuation/run", valuation.run_valuation, name="run-valuation"),
+    path("fx/curves/upload", valuation.upload, name="upload-curves"),
 ]

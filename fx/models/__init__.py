@@ -13,9 +13,18 @@ from fx.models.deals import (
 )
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
+from fx.models.valuation import (
+    DealValuation,
+    ForwardPoint,
+    InterestRate,
+    PnlEntry,
+    PnlKind,
+    RevaluationRun,
+)
 
 __all__ = [
     "DEALT", "AlarmKind", "Counterparty", "Deal", "DealConfirmation", "DealKind", "DealPeriod",
-    "DealSide", "DealState", "ExposureAlarm", "ExposureAlarmKind", "Rate", "RateAlarm",
-    "RateDelivery", "RateSource", "SettlementInstruction", "SourceKind",
+    "DealSide", "DealState", "DealValuation", "ExposureAlarm", "ExposureAlarmKind", "ForwardPoint",
+    "InterestRate", "PnlEntry", "PnlKind", "Rate", "RateAlarm", "RateDelivery", "RateSource",
+    "RevaluationRun", "SettlementInstruction", "SourceKind",
 ]  # fmt: skip
