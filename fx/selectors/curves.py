@@ -20,7 +20,7 @@ from fx.engine.dates import Centres, spot_date, trade_date
 from fx.engine.hours import open_time
 from fx.engine.pairs import USD, Pair, pair_of
 from fx.engine.quotes import ONE, Points, Quote
-from fx.errors import CurveMissing, RateMissing
+from fx.errors import CurveEnds, CurveMissing, RateMissing
 from fx.models import ForwardPoint, InterestRate, Rate, RateSource
 from fx.selectors import rates
 
@@ -183,6 +183,8 @@ class Market:
     _spots: dict[Pair, Quote | None] = field(default_factory=dict)
     _curves: dict[Pair, Curve] = field(default_factory=dict)
     _interests: dict[tuple[Pair, str], Interest] = field(default_factory=dict)
+    _spot_dates: dict[Pair, date] = field(default_factory=dict)
+    _old: dict[datetime, bool] = field(default_factory=dict)
 
     @cached_property
     def _by_source(self) -> list[tuple[str, dict[Pair, Quote]]]:
@@ -245,7 +247,19 @@ class Market:
 
     def is_old(self, at: datetime) -> bool:
         """Tell whether a price is older than fifteen minutes of open market."""
-        return open_time(at, self.at) > MARK_AGE_MAX
+        if at not in self._old:
+            self._old[at] = open_time(at, self.at) > MARK_AGE_MAX
+        return self._old[at]
+
+    def spot_date(self, pair: Pair) -> date:
+        """Return the spot date of a pair on the trading day of the instant.
+
+        Raises:
+            CalendarUnknown, CalendarCoverageError: it is not known.
+        """
+        if pair not in self._spot_dates:
+            self._spot_dates[pair] = spot_date(self.centres(pair), trade_date(pair, self.at))
+        return self._spot_dates[pair]
 
     def centres(self, pair: Pair) -> Centres:
         """Return a pair with the calendars that date it.
@@ -302,7 +316,7 @@ class Market:
             CalendarUnknown, CalendarCoverageError: dates are not known.
         """
         spot = self.spot(pair)
-        if day == spot_date(self.centres(pair), trade_date(pair, self.at)):
+        if day == self.spot_date(pair):
             return self._made(pair, day, spot, AT_SPOT, ())
         if pair in self.points:
             curve = self.curve(pair)
@@ -379,6 +393,20 @@ def forward_rate(pair: Pair, day: date, *, at: datetime) -> Forward:
         CalendarUnknown, CalendarCoverageError: dates are not known.
     """
     return Market(at=at).forward(pair, day)
+
+
+def fresh_outright(pair: Pair, day: date, *, at: datetime) -> Quote | None:
+    """Return the outright of a date by fresh points; None where there are none.
+
+    Interest alone does not count: it is nobody's price.
+    """
+    market = Market(at=at)
+    try:
+        found = market.forward(pair, day)
+    except (RateMissing, CurveMissing, CurveEnds):
+        return None
+    is_price = found.rule in (BY_POINTS, BY_CROSS) and not found.is_stale
+    return found.outright if is_price else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """Reads of valuations: the market of each open date, runs, what changed from one to the next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from calendars.errors import CalendarCoverageError, CalendarUnknown
 from core import policies
 from core.errors import DomainError
+from core.money import minor_units
 from fx import valuation_guards as formula
 from fx.constants import FIXING_SOURCE
 from fx.engine import curves
 from fx.engine.curves import middle
-from fx.engine.dates import spot_date, trade_date
+from fx.engine.dates import trade_date
 from fx.engine.pairs import Pair
 from fx.engine.quotes import ONE
 from fx.engine.valuation import ZERO, Gap, Priced
@@ -47,6 +49,22 @@ OPEN_SQL: Final = (
     "(d.executed_at <= %(at)s::timestamptz AND (d.state IN ('EXECUTED', 'CONFIRMED', 'FAILED')"
     " OR d.state = 'SETTLED' AND d.closed_at > %(at)s::timestamptz))"
 )
+# Open deals `d` with the market `v` of their pair, kind and dates, given as arrays.
+MARKED_SQL: Final = """fx_deal d
+  JOIN unnest(%(base)s::text[], %(quote)s::text[], %(kind)s::text[], %(value_date)s::date[],
+              %(fixing_date)s::date[], %(spot)s::numeric[], %(forward)s::numeric[],
+              %(discount)s::numeric[], %(usd_rate)s::numeric[], %(market_at)s::timestamptz[],
+              %(sources)s::text[], %(is_stale)s::boolean[], %(gap)s::text[], %(digits)s::int[])
+       AS v (base, quote, kind, value_date, fixing_date, spot, forward, discount, usd_rate,
+             market_at, sources, is_stale, gap, digits)
+    ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.value_date = v.value_date
+   AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date"""
+_NOW: Final = f"""
+SELECT d.base, d.quote, count(*), count(*) FILTER (WHERE v.gap <> ''),
+       coalesce(sum({formula.PNL_USD}), 0)
+  FROM {MARKED_SQL} WHERE {OPEN_SQL} GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 - our own texts
+_SOURCES_CHARS_MAX: Final = 80
 _BY_INTEREST: Final = "interest"
 # Why something has no price, the narrower refusal before the wider one.
 _GAPS: Final[tuple[tuple[type[DomainError], Gap], ...]] = (
@@ -119,6 +137,26 @@ def marks(market: Market, day: date) -> list[Mark]:
     ]
 
 
+def columns_of(found: Sequence[Mark]) -> dict[str, list[Any]]:
+    """Return the marks as arrays, one for each column of the statement."""
+    ways = [one.settles for one in found]
+    columns: dict[str, list[Any]] = {
+        "base": [one.pair.base for one in ways],
+        "quote": [one.pair.quote for one in ways],
+        "kind": [one.kind for one in ways],
+        "value_date": [one.value_date for one in ways],
+        "fixing_date": [one.fixing_date for one in ways],
+        "digits": [minor_units(one.pair.quote) for one in ways],
+        "market_at": [one.at for one in found],
+        "sources": ["/".join(one.sources)[:_SOURCES_CHARS_MAX] for one in found],
+        "is_stale": [one.is_stale for one in found],
+        "gap": [one.gap.value if one.gap else "" for one in found],
+    }
+    for name in ("spot", "forward", "discount", "usd_rate"):
+        columns[name] = [getattr(one.priced, name) if one.priced else None for one in found]
+    return columns
+
+
 def mark_of(market: Market, day: date, settles: Settles) -> Mark:
     """Return the market for deals that settle alike, on a day; what is missing is named.
 
@@ -158,7 +196,7 @@ def _discount(market: Market, settles: Settles) -> Decimal:
     pair, value = settles.pair, settles.value_date
     if settles.is_ndf or policies.get(FX_DISCOUNTING) != _BY_INTEREST:
         return ONE
-    if value <= spot_date(market.centres(pair), trade_date(pair, market.at)):
+    if value <= market.spot_date(pair):
         return ONE
     return curves.discount(market.interest_of(pair, pair.quote), value)
 
@@ -176,6 +214,27 @@ def _fixed(settles: Settles, day: date) -> Decimal | None:
     if found is None and fixing < day:
         raise FixingMissing(f"Nobody said what {settles.pair} was fixed at on {fixing}.")
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairValue:
+    """What the open deals of a pair are worth together; deals without a value are in no sum."""
+
+    pair: Pair
+    deals: int
+    missing: int
+    pnl_usd: Decimal
+
+
+def values_now(market: Market) -> list[PairValue]:
+    """Return what all open deals are worth at a market, by pair, in one statement."""
+    found = columns_of(marks(market, day_of(market.at)))
+    with connection.cursor() as cursor:
+        cursor.execute(_NOW, {"at": market.at, **found})
+        return [
+            PairValue(pair=Pair(base, quote), deals=deals, missing=missing, pnl_usd=pnl)
+            for base, quote, deals, missing, pnl in cursor.fetchall()
+        ]
 
 
 def fixing_of(pair: Pair, day: date) -> Decimal | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -20,7 +20,6 @@ from core.events import publish
 from core.identity.models import User
 from core.identity.roles import RISK_OFFICER, TREASURY_MANAGER
 from core.ids import uuid7
-from core.money import minor_units
 from core.tenancy import current_tenant_id
 from fx import valuation_guards as formula
 from fx.engine.quotes import ONE, Side
@@ -39,7 +38,6 @@ VALUERS: Final = (RISK_OFFICER, TREASURY_MANAGER)
 REASON_CHARS_MAX: Final = 300
 # How long after its settlement a deal is still looked for that nobody realised.
 LATE: Final = timedelta(days=14)
-SOURCES_CHARS_MAX: Final = 80
 
 _VALUE = f"""
 INSERT INTO fx_dealvaluation (id, tenant_id, run_id, deal_id, spot, forward, discount, usd_rate,
@@ -48,16 +46,8 @@ SELECT gen_random_uuid(), d.tenant_id, %(run)s::uuid, d.id, v.spot, v.forward, v
        v.usd_rate, v.market_at, v.sources, v.is_stale, v.gap,
        CASE WHEN v.gap = '' THEN round({formula.PNL_QUOTE}, v.digits) END,
        CASE WHEN v.gap = '' THEN {formula.PNL_USD} END
-  FROM fx_deal d
-  JOIN unnest(%(base)s::text[], %(quote)s::text[], %(kind)s::text[], %(value_date)s::date[],
-              %(fixing_date)s::date[], %(spot)s::numeric[], %(forward)s::numeric[],
-              %(discount)s::numeric[], %(usd_rate)s::numeric[], %(market_at)s::timestamptz[],
-              %(sources)s::text[], %(is_stale)s::boolean[], %(gap)s::text[], %(digits)s::int[])
-       AS v (base, quote, kind, value_date, fixing_date, spot, forward, discount, usd_rate,
-             market_at, sources, is_stale, gap, digits)
-    ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.value_date = v.value_date
-   AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date
- WHERE d.tenant_id = %(tenant)s::uuid AND {reads.OPEN_SQL}
+  FROM {reads.MARKED_SQL}
+ WHERE {reads.OPEN_SQL}
 """  # noqa: S608 - our own texts
 # The newest booking of a deal that counts, as `e`.
 _TIP = """
@@ -166,9 +156,7 @@ def _write(
     run: RevaluationRun, found: Sequence[Mark], *, last: RevaluationRun | None, at: datetime
 ) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _VALUE, {"run": run.pk, "tenant": current_tenant_id(), "at": at, **_columns(found)}
-        )
+        cursor.execute(_VALUE, {"run": run.pk, "at": at, **reads.columns_of(found)})
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE gap <> ''), count(*) FILTER (WHERE is_stale),"
             " coalesce(sum(pnl_usd), 0) FROM fx_dealvaluation WHERE run_id = %s::uuid",
@@ -185,26 +173,6 @@ def _write(
         }
         cursor.execute(_REVERSE, facts)
         cursor.execute(_BOOK, facts)
-
-
-def _columns(found: Sequence[Mark]) -> dict[str, list[Any]]:
-    """Return the marks as arrays, one for each column of the statement."""
-    ways = [one.settles for one in found]
-    columns: dict[str, list[Any]] = {
-        "base": [one.pair.base for one in ways],
-        "quote": [one.pair.quote for one in ways],
-        "kind": [one.kind for one in ways],
-        "value_date": [one.value_date for one in ways],
-        "fixing_date": [one.fixing_date for one in ways],
-        "digits": [minor_units(one.pair.quote) for one in ways],
-        "market_at": [one.at for one in found],
-        "sources": ["/".join(one.sources)[:SOURCES_CHARS_MAX] for one in found],
-        "is_stale": [one.is_stale for one in found],
-        "gap": [one.gap.value if one.gap else "" for one in found],
-    }
-    for name in ("spot", "forward", "discount", "usd_rate"):
-        columns[name] = [getattr(one.priced, name) if one.priced else None for one in found]
-    return columns
 
 
 def _realise_late(market: Market) -> None:
