@@ -17,7 +17,7 @@ from benchmarks.measure import Report, as_json, as_text, machine  # noqa: E402
 
 NAMES = (
     "parsing", "ingesting", "positions", "pages", "movement", "decisions", "audit", "var",
-    "sweeping", "sweep_latency",
+    "sweeping", "sweep_latency", "fx_valuation",
 )  # fmt: skip
 _WITHOUT_DATABASE = {"parsing", "var"}
 

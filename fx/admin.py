@@ -13,14 +13,19 @@ from fx.models import (
     DealFileRow,
     DealLeg,
     DealSuggestion,
+    DealValuation,
     ExposureAlarm,
     ForecastBasis,
+    ForwardPoint,
     HedgeNeed,
+    InterestRate,
+    PnlEntry,
     Rate,
     RateAlarm,
     RateDelivery,
     RateSource,
     ReforecastTrigger,
+    RevaluationRun,
     SettlementAlarm,
     SettlementInstruction,
 )
@@ -231,3 +236,52 @@ class DealFileRowAdmin(ReadOnlyAdmin):
 
     list_display = ("file", "row_number", "deal")
     list_select_related = ("file", "deal")
+
+
+@admin.register(ForwardPoint)
+class ForwardPointAdmin(ReadOnlyAdmin):
+    """Points as they came in."""
+
+    list_display = ("base", "quote", "tenor", "bid", "ask", "as_of", "source")
+    list_filter = ("source", "base", "quote", "tenor")
+    list_select_related = ("source",)
+    date_hierarchy = "as_of"
+
+
+@admin.register(InterestRate)
+class InterestRateAdmin(ReadOnlyAdmin):
+    """Interest as it came in."""
+
+    list_display = ("currency", "tenor", "rate", "as_of", "source")
+    list_filter = ("source", "currency", "tenor")
+    list_select_related = ("source",)
+    date_hierarchy = "as_of"
+
+
+@admin.register(RevaluationRun)
+class RevaluationRunAdmin(ReadOnlyAdmin):
+    """Every valuation of all deals."""
+
+    list_display = ("day", "version", "deals_count", "missing_count", "unrealised_usd", "made_at")
+    date_hierarchy = "day"
+
+
+@admin.register(DealValuation)
+class DealValuationAdmin(ReadOnlyAdmin):
+    """What each deal was worth."""
+
+    list_display = ("deal", "run", "spot", "forward", "pnl_usd", "gap", "is_stale")
+    list_filter = ("gap", "is_stale")
+    list_select_related = ("deal", "run")
+    search_fields = ("deal__reference",)
+
+
+@admin.register(PnlEntry)
+class PnlEntryAdmin(ReadOnlyAdmin):
+    """Profit and loss as it was booked."""
+
+    list_display = ("day", "deal", "kind", "amount_usd", "number", "booked_at")
+    list_filter = ("kind",)
+    list_select_related = ("deal",)
+    search_fields = ("deal__reference",)
+    date_hierarchy = "day"

@@ -15,9 +15,11 @@ class FxConfig(AppConfig):
             guards,
             receivers,  # noqa: F401 - importing registers them
             suggestion_guards,
+            valuation_guards,
         )
 
         changes.govern_static_data()
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)
         required_triggers.update(suggestion_guards.TRIGGERS)
+        required_triggers.update(valuation_guards.TRIGGERS)

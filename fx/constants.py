@@ -14,3 +14,11 @@ MOVE_WINDOW: Final = timedelta(days=3)
 # How often the treasury's dollar rates are refreshed from live prices at most.
 HAND_DOWN_EVERY: Final = timedelta(minutes=5)
 HISTORY_DAYS_MAX: Final = 400
+# A market older than this, counted in hours in which it was open, is called stale, and still used.
+MARK_AGE_MAX: Final = timedelta(minutes=15)
+# How far back a rate, points or interest are looked for; what is older is missing.
+MARK_DAYS_MAX: Final = 7
+POINTS_PLACES: Final = Decimal("0.0001")
+INTEREST_PLACES: Final = Decimal("0.00000001")
+# The source whose rates are fixings of non-deliverable forwards, one a day.
+FIXING_SOURCE: Final = "FIXING"

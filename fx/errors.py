@@ -128,3 +128,48 @@ class DealsRefused(Invalid):
     """A file of deals has rows that cannot be right; `findings` names row and column of each."""
 
     code = "fx_deals_refused"
+
+
+class CurveMissing(NotFound):
+    """No points or interest lead to the date; nothing is assumed instead."""
+
+    code = "fx_curve_missing"
+    status = 409
+
+
+class CurveEnds(NotFound):
+    """The date lies beyond the last pillar; nothing is extrapolated."""
+
+    code = "fx_curve_ends"
+    status = 409
+
+
+class PointsRefused(Invalid):
+    """Points or interest that came in cannot be right; `findings` names each row."""
+
+    code = "fx_points_refused"
+
+
+class RevaluationClosed(DomainError):
+    """A later day has been valued: this one stays as it was booked."""
+
+    code = "fx_revaluation_closed"
+
+
+class NothingToValue(NotFound):
+    """No day has been valued yet."""
+
+    code = "fx_not_valued"
+
+
+class InterestMissing(CurveMissing):
+    """No interest of the currency is known: nothing can be discounted with it."""
+
+    code = "fx_interest_missing"
+
+
+class FixingMissing(NotFound):
+    """The day of the fixing is over, and nobody said what it was."""
+
+    code = "fx_fixing_missing"
+    status = 409

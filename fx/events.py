@@ -114,3 +114,19 @@ class ReforecastTriggered(Event):
     def aggregate(self) -> str:
         """Order triggers per currency."""
         return f"reforecast:{self.currency}"
+
+
+class DealsRevalued(Event):
+    """All open deals were valued for a day; a later version restates it."""
+
+    topic: ClassVar[str] = "fx.deals.revalued"
+    day: date
+    day_version: int
+    deals: int
+    missing: int
+    unrealised_usd: Decimal
+    at: datetime
+
+    def aggregate(self) -> str:
+        """Order news of valuations one after the other."""
+        return "fx.valuation"

@@ -193,3 +193,10 @@ REFORECAST_LATE_HOUR: Final = policies.define(
     maximum=23,
     help="From this local hour on a day that lags behind its forecast counts as well.",
 )
+FX_DISCOUNTING: Final = policies.define(
+    "FX_DISCOUNTING",
+    "interest",
+    choices=("interest", "none"),
+    help="How what a forward gains is brought from its value date to spot: by the interest of the"
+    " quote currency, which must then be known, or not at all.",
+)

@@ -5,18 +5,24 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
+import structlog
+
 from approvals import registry as approvals
 from core import clock
 from core.errors import Invalid
 from core.events import Envelope, subscribe, subscribe_many
 from core.money import Money
+from fx.errors import FixingMissing, RateMissing
 from fx.models import Deal, DealState
 from fx.selectors import deals as reads
 from fx.selectors import rates as rate_reads
 from fx.selectors import reforecast as reforecast_reads
 from fx.selectors import suggestions as suggestion_reads
 from fx.services import deals, instructing, reforecasting, settling, suggesting, unfunded
+from fx.services.valuing import realise_settled
 from treasury.selectors import accounts
+
+logger = structlog.get_logger(__name__)
 
 
 def _approved(outcome: approvals.SubjectOutcome) -> None:
@@ -160,3 +166,16 @@ def deal_moved(envelope: Envelope) -> None:
 def holiday_moved(envelope: Envelope) -> None:
     """Ask for a new forecast where a holiday was declared, confirmed or cancelled."""
     reforecasting.holiday_changed(facts=envelope.payload, now=clock.now())
+
+
+@subscribe("fx.deal.instruction", consumer="fx.realised")
+def settled(envelope: Envelope) -> None:
+    """Book what a settled deal brought; without a rate the next revaluation tries again."""
+    facts = envelope.payload
+    if facts["state"] != DealState.SETTLED or facts["from_state"] == DealState.SETTLED:
+        return
+    day = datetime.fromisoformat(facts["at"]).date()
+    try:
+        realise_settled(deal_id=UUID(facts["deal_id"]), settled_on=day)
+    except (RateMissing, FixingMissing) as missing:
+        logger.warning("deal_not_realised", deal=facts["deal_id"], code=missing.code)

@@ -17,6 +17,7 @@ from fx.services.reforecasting import watch_forecasts
 from fx.services.settling import chase_overdue, follow_open
 from fx.services.suggesting import suggest_all
 from fx.services.taking import expire_suggestions
+from fx.services.valuing import revalue as revalue_deals
 from fx.services.watching import watch_rates
 
 ACTOR = "system:fx"
@@ -56,6 +57,13 @@ def settle() -> None:
         _visit(tenant, lambda: instruct_due(now=clock.now()))
         _visit(tenant, follow_open)
         _visit(tenant, lambda: chase_overdue(now=clock.now()))
+
+
+@shared_task(name="fx.revalue", ignore_result=True)
+def revalue() -> None:
+    """Value the open deals of every tenant; beat wakes this each afternoon of New York."""
+    for tenant in tenant_ids():
+        _visit(tenant, lambda: revalue_deals(at=clock.now()))
 
 
 def _visit(tenant: UUID, work: Callable[[], object]) -> None:

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from fx.views import deals, exposure, papers, rates, reforecast, settlement, suggestions
+from fx.views import (
+    deals,
+    exposure,
+    papers,
+    rates,
+    reforecast,
+    settlement,
+    suggestions,
+    valuation,
+)
 
 app_name = "fx"
 
@@ -37,4 +46,7 @@ urlpatterns = [
     path("fx/ladder", papers.ladder, name="ladder"),
     path("fx/reforecast", reforecast.page, name="reforecast"),
     path("fx/reforecast/fire", reforecast.fire, name="reforecast-fire"),
+    path("fx/valuation", valuation.valuation, name="valuation"),
+    path("fx/valuation/run", valuation.run_valuation, name="run-valuation"),
+    path("fx/curves/upload", valuation.upload, name="upload-curves"),
 ]

@@ -42,6 +42,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "expire deals": {"task": "fx.expire", "schedule": 60.0},
     "settle deals": {"task": "fx.settle", "schedule": 60.0},
+    "value the deals": {
+        "task": "fx.revalue",
+        # Before 17:00 in New York all year round.
+        "schedule": crontab(hour="20", minute="45", day_of_week="1-5"),
+    },
     "tick the demo's rates": {"task": "demo.tick_rates", "schedule": 20.0},
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},

@@ -9,6 +9,7 @@ from fx.api import (
     rates_views,
     settlement_views,
     suggestions_views,
+    valuation_views,
 )
 
 urlpatterns = [
@@ -24,6 +25,12 @@ urlpatterns = [
     path("fx/rates", rates_views.RateBoard.as_view(), name="fx-rates"),
     path("fx/rates/file", rates_views.RateFile.as_view(), name="fx-rates-file"),
     path("fx/rates/history", rates_views.RateHistory.as_view(), name="fx-rates-history"),
+    path("fx/curves", valuation_views.CurveBoard.as_view(), name="fx-curves"),
+    path("fx/curves/file", valuation_views.CurveFile.as_view(), name="fx-curves-file"),
+    path("fx/curves/forward", valuation_views.ForwardRate.as_view(), name="fx-forward"),
+    path("fx/valuation", valuation_views.Valuations.as_view(), name="fx-valuation"),
+    path("fx/valuation/runs", valuation_views.ValuationRuns.as_view(), name="fx-valuation-runs"),
+    path("fx/valuation/explain", valuation_views.Explanation.as_view(), name="fx-explain"),
     path("fx/convert", rates_views.Converter.as_view(), name="fx-convert"),
     path("fx/settlements", settlement_views.LegList.as_view(), name="fx-settlements"),
     path(

@@ -62,11 +62,13 @@ class Terms:
 class Market:
     """What the market says: the pair's quote, and what a unit of base is worth in dollars.
 
-    None where nobody has a fresh rate.
+    None where nobody has a fresh rate. An outright is the price for the deal's own value date, not
+    for spot: it has the interest in it.
     """
 
     quote: Quote | None
     usd_per_base: Decimal | None
+    is_outright: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +157,10 @@ def _tenor(terms: Terms, allowed: Allowed) -> Iterator[Breach]:
         yield Breach(rule=Rule.LIMIT_TENOR, words=words)
 
 
-def tolerance_of(terms: Terms, allowed: Allowed) -> Decimal:
-    """Return how far the rate may lie from the market; further for forwards."""
+def tolerance_of(terms: Terms, allowed: Allowed, *, is_outright: bool = False) -> Decimal:
+    """Return how far the rate may lie from the market; further for forwards held against spot."""
+    if is_outright:
+        return allowed.off_market
     beyond_spot = max(0, (terms.value - terms.spot).days)
     return allowed.off_market + allowed.forward_a_year * beyond_spot / YEAR_DAYS
 
@@ -166,7 +170,8 @@ def _off_market(terms: Terms, market: Market, allowed: Allowed) -> Iterator[Brea
         words = f"There is no fresh rate for {terms.pair} to hold the deal against."
         yield Breach(rule=Rule.RATE_MISSING, words=words)
         return
-    off, tolerance = apart(terms.rate, market.quote.mid), tolerance_of(terms, allowed)
+    off = apart(terms.rate, market.quote.mid)
+    tolerance = tolerance_of(terms, allowed, is_outright=market.is_outright)
     if off > tolerance:
         words = (
             f"{terms.rate.normalize():f} lies {off * PERCENT:.2f} % off the market"

@@ -25,12 +25,21 @@ from fx.models.settlement import (
     SettlementAlarmKind,
 )
 from fx.models.suggestions import DealSuggestion, HedgeNeed, NeedCause, SuggestionState
+from fx.models.valuation import (
+    DealValuation,
+    ForwardPoint,
+    InterestRate,
+    PnlEntry,
+    PnlKind,
+    RevaluationRun,
+)
 
 __all__ = [
     "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "Counterparty", "Deal", "DealConfirmation",
     "DealFile", "DealFileRow", "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState",
-    "DealSuggestion", "ExposureAlarm", "ExposureAlarmKind", "ForecastBasis", "HedgeNeed",
-    "LegDirection", "LegState", "NeedCause", "Rate", "RateAlarm", "RateDelivery", "RateSource",
-    "ReforecastReason", "ReforecastTrigger", "SettlementAlarm", "SettlementAlarmKind",
+    "DealSuggestion", "DealValuation", "ExposureAlarm", "ExposureAlarmKind", "ForecastBasis",
+    "ForwardPoint", "HedgeNeed", "InterestRate", "LegDirection", "LegState", "NeedCause",
+    "PnlEntry", "PnlKind", "Rate", "RateAlarm", "RateDelivery", "RateSource", "ReforecastReason",
+    "ReforecastTrigger", "RevaluationRun", "SettlementAlarm", "SettlementAlarmKind",
     "SettlementInstruction", "SourceKind", "SuggestionState",
 ]  # fmt: skip

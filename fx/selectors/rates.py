@@ -50,7 +50,8 @@ def board_pairs() -> list[Pair]:
     return [pair_of(one, USD) for one in currencies() if one != USD]
 
 
-def _quote(rate: Rate) -> Quote:
+def quote_of(rate: Rate) -> Quote:
+    """Return a rate as a quote of its source."""
     return Quote(
         pair=Pair(rate.base, rate.quote),
         bid=rate.bid,
@@ -82,7 +83,7 @@ def fresh_quotes(*, now: datetime) -> dict[Pair, list[Quote]]:
     """Return all fresh quotes by pair as written by the source, the most trusted first."""
     by_trust = sorted(_fresh(now), key=_pair_and_trust)
     grouped = groupby(by_trust, key=lambda rate: Pair(rate.base, rate.quote))
-    return {pair: [_quote(rate) for rate in rates] for pair, rates in grouped}
+    return {pair: [quote_of(rate) for rate in rates] for pair, rates in grouped}
 
 
 def book(*, now: datetime) -> dict[Pair, Quote]:
@@ -97,7 +98,7 @@ def books_by_source(*, now: datetime) -> list[tuple[str, dict[Pair, Quote]]]:
     """Return the fresh quotes of each source by itself, the most trusted source first."""
     found: dict[str, dict[Pair, Quote]] = {}
     for rate in sorted(_fresh(now), key=lambda rate: (rate.source.priority, rate.source.code)):
-        found.setdefault(rate.source.code, {})[Pair(rate.base, rate.quote)] = _quote(rate)
+        found.setdefault(rate.source.code, {})[Pair(rate.base, rate.quote)] = quote_of(rate)
     return list(found.items())
 
 
@@ -109,7 +110,7 @@ def newest_of_source(code: str, *, now: datetime, days: int) -> dict[Pair, Quote
         .distinct("base", "quote")
         .select_related("source")
     )
-    return {quote.pair: quote for quote in map(_quote, rows)}
+    return {quote.pair: quote for quote in map(quote_of, rows)}
 
 
 def quote_for(pair: Pair, *, now: datetime) -> Quote:
@@ -212,7 +213,7 @@ def _day_before(now: datetime) -> dict[Pair, Quote]:
         .distinct("base", "quote")
         .select_related("source")
     )
-    return {Pair(rate.base, rate.quote): _quote(rate) for rate in rows}
+    return {Pair(rate.base, rate.quote): quote_of(rate) for rate in rows}
 
 
 def open_alarms() -> QuerySet[RateAlarm]:
@@ -249,7 +250,7 @@ def daily(pair: Pair, *, now: datetime, days: int) -> list[tuple[datetime, Decim
     )
     found: list[tuple[datetime, Decimal]] = []
     for _, day_rates in groupby(rows, key=lambda rate: rate.as_of.date()):
-        quoted = {one.pair: one for one in map(_quote, day_rates)}
+        quoted = {one.pair: one for one in map(quote_of, day_rates)}
         price = quotes.find_quote(pair, quoted)
         if price is not None:
             found.append((price.at, price.mid))

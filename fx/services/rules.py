@@ -1,6 +1,6 @@
 """Deals held against every rule: while they are typed, when submitted, and when dealt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,8 +14,8 @@ from fx.engine.limits import Breach, Market, Rule, Terms
 from fx.engine.pairs import USD
 from fx.errors import DealRefused
 from fx.models import Counterparty, Deal, DealKind, SettlementInstruction
+from fx.selectors import curves, exposure
 from fx.selectors import deals as reads
-from fx.selectors import exposure
 from fx.services.terms import DealIn, fields_of
 from treasury.constants import BeneficiaryState
 
@@ -30,13 +30,22 @@ def require_allowed(deal: Deal, *, rate: Decimal, now: datetime) -> Market:
     """
     party = Counterparty.objects.select_for_update().get(pk=deal.counterparty_id)
     terms = reads.terms_of(deal, rate=rate, spot_trade=now)
-    market = reads.market_for(terms.pair, now=now)
+    market = _market_for(terms, now=now)
     refuse(_broken(deal, party, terms, market))
     deal.usd_equivalent = limits.worth_in_usd(terms.base, terms.quote, market.usd_per_base)
     if market.quote is not None:
         deal.mid_rate = market.quote.mid.quantize(RATE_PLACES)
         deal.mid_at, deal.mid_source = market.quote.at, "/".join(market.quote.sources)[:40]
     return market
+
+
+def _market_for(terms: Terms, *, now: datetime) -> Market:
+    """Return what the market says; for a forward its outright, where a fresh curve has one."""
+    market = reads.market_for(terms.pair, now=now)
+    if terms.value <= terms.spot or market.quote is None:
+        return market
+    found = curves.fresh_outright(terms.pair, terms.value, at=now)
+    return market if found is None else replace(market, quote=found, is_outright=True)
 
 
 def _broken(deal: Deal, party: Counterparty, terms: Terms, market: Market) -> list[Breach]:
@@ -72,7 +81,7 @@ def look_at(*, draft: DealIn) -> Look:
     """
     deal = Deal(**fields_of(draft))
     terms = reads.terms_of(deal, rate=draft.limit_rate, spot_trade=clock.now())
-    market = reads.market_for(terms.pair, now=clock.now())
+    market = _market_for(terms, now=clock.now())
     party = deal.counterparty
     return Look(
         deal=deal,

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -17,6 +17,7 @@ from fx.services.rates import Origin, RateIn, Taken, record_rates, require_keepe
 from fx.services.sources import FILE
 
 COLUMNS: Final = ("pair", "bid", "ask", "rate", "as_of")
+NEEDED: Final = ("pair", "as_of")
 _RATE: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,10})?", re.ASCII)
 _FINDINGS_MAX: Final = 50
 NAME_CHARS_MAX: Final = 120
@@ -46,7 +47,7 @@ def read_rates(data: bytes) -> list[RateIn]:
     """
     found: list[RateIn] = []
     wrong: list[dict[str, object]] = []
-    for number, cells in _rows(text_of(data)):
+    for number, cells in rows_of(text_of(data), columns=COLUMNS, needed=NEEDED):
         try:
             found.append(_read_rate(number, cells))
         except DomainError as refusal:
@@ -73,7 +74,7 @@ def _read_rate(number: int, cells: Mapping[str, str]) -> RateIn:
         pair=parse_pair(cells.get("pair") or ""),
         bid=read_number(name="bid", text=cells.get("bid") or both),
         ask=read_number(name="ask", text=cells.get("ask") or both),
-        as_of=_instant(cells.get("as_of") or ""),
+        as_of=read_instant(cells.get("as_of") or ""),
     )
 
 
@@ -88,7 +89,12 @@ def read_number(*, name: str, text: str) -> Decimal:
     return Decimal(text)
 
 
-def _instant(text: str) -> datetime:
+def read_instant(text: str) -> datetime:
+    """Read a time with its zone.
+
+    Raises:
+        Invalid: another form, or without a zone.
+    """
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
@@ -101,10 +107,10 @@ def _instant(text: str) -> datetime:
 
 
 def text_of(data: bytes) -> str:
-    """Return a file's text.
+    """Return the text of a file.
 
     Raises:
-        Invalid: too large, or no UTF-8 text.
+        Invalid: too large, not UTF-8, or no text.
     """
     if len(data) > FILE_BYTES_MAX:
         raise Invalid(f"A file has at most {FILE_BYTES_MAX:,} bytes.", field="file")
@@ -117,7 +123,14 @@ def text_of(data: bytes) -> str:
     return words
 
 
-def _rows(words: str) -> Iterator[tuple[int, dict[str, str]]]:
+def rows_of(
+    words: str, *, columns: Sequence[str], needed: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the cells of each row with its number; row 1 names the columns, in any order.
+
+    Raises:
+        Invalid: not well-formed, columns missing or unknown, too many rows or cells.
+    """
     first = words.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     try:
@@ -125,11 +138,9 @@ def _rows(words: str) -> Iterator[tuple[int, dict[str, str]]]:
     except csv.Error as error:
         raise Invalid(f"The file is not well-formed CSV: {error}.", field="file") from error
     names = [name.strip().lower() for name in lines[0]] if lines else []
-    unknown = sorted(set(names) - set(COLUMNS))
-    if unknown or len(set(names)) < len(names) or not {"pair", "as_of"} <= set(names):
-        raise Invalid(
-            "Row 1 names the columns pair, bid, ask, as_of (or pair, rate, as_of).", field="file"
-        )
+    unknown = sorted(set(names) - set(columns))
+    if unknown or len(set(names)) < len(names) or not set(needed) <= set(names):
+        raise Invalid(f"Row 1 names the columns {', '.join(columns)}.", field="file")
     if len(lines) > ROWS_MAX + 1:
         raise Invalid(f"The file has more than {ROWS_MAX:,} rows.", field="file")
     for number, line in enumerate(lines[1:], start=2):

@@ -6,6 +6,7 @@ from django import template
 
 from fx.engine.pairs import Pair
 from fx.engine.quotes import PERCENT, rounded_rate
+from fx.models import Deal
 
 register = template.Library()
 
@@ -26,3 +27,15 @@ def percent(value: Decimal) -> str:
 def signed(value: Decimal | None) -> str:
     """Return a change in percent with its sign; a dash without one."""
     return "–" if value is None else f"{value:+.2f} %"
+
+
+@register.filter
+def outright(value: Decimal | None, deal: Deal) -> str:
+    """Return a rate with the digits of a deal's pair and one more; a dash without one."""
+    return rate(value, Pair(deal.base, deal.quote))
+
+
+@register.filter
+def points(value: Decimal) -> str:
+    """Return points in pips, without zeros that say nothing."""
+    return f"{value.normalize():f}"

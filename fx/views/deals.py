@@ -26,7 +26,7 @@ from fx.engine.pairs import Pair, parse_pair
 from fx.engine.quotes import Side
 from fx.models import Deal, DealKind, DealSide, DealState
 from fx.selectors import deals as reads
-from fx.selectors import rates
+from fx.selectors import rates, valuation
 from fx.services import dealing, deals
 from fx.services.uploading import read_number
 from fx.views import settlement
@@ -127,6 +127,7 @@ def deal(request: HttpRequest, deal_id: UUID) -> HttpResponse:
         "deal": found,
         "pair": Pair(found.base, found.quote),
         "confirmations": found.confirmations.select_related("entered_by"),
+        "value": valuation.value_of(found.pk),
         "may_submit": is_own and found.state == DealState.DRAFT,
         "may_recall": is_own and found.state == DealState.SUBMITTED,
         "may_cancel": is_own

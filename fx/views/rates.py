@@ -23,6 +23,7 @@ from fx.models import Rate
 from fx.selectors import rates as reads
 from fx.services.rates import KEEPERS, require_keeper
 from fx.services.uploading import COLUMNS, upload_rates
+from fx.views.curves import curve_of
 
 CROSSES: Final = ("EUR/INR", "GBP/INR", "AED/INR", "EUR/GBP")
 HISTORY_DAYS: Final = 365
@@ -71,6 +72,7 @@ def pair(request: HttpRequest) -> HttpResponse:
     }
     [row] = reads.board(now=now, wanted=[wanted])[-1:]
     context = {"pair": wanted, "quote": quote, "row": row, "chart": chart, "days": days[::-1]}
+    context |= curve_of(wanted, now)
     return render(request, "fx/pair.html", context)
 
 

@@ -69,6 +69,7 @@
     const button = event.target.closest("[data-chart-table]");
     if (!button) return;
     const host = button.closest("[data-chart-host]");
+    if (!host.querySelector("[data-rate-chart]")) return;
     const asTable = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(asTable));
     host.querySelector("[data-rate-chart]").hidden = asTable;

@@ -12,6 +12,7 @@ from core.errors import Forbidden, Invalid
 from core.events.models import OutboxEvent
 from core.money import Money
 from core.tenancy import Tenant
+from fx.constants import FIXING_SOURCE
 from fx.engine.pairs import Pair, parse_pair
 from fx.errors import RateMissing, RatesRefused, SourceUnknown
 from fx.models import Rate, RateAlarm, RateDelivery, RateSource
@@ -343,7 +344,7 @@ def test_the_usual_sources_stay_as_people_decided(house: Tenant) -> None:
     RateSource.objects.filter(code=FEED).update(age_minutes_max=3)
     install_usual_sources()
     assert RateSource.objects.get(code=FEED).age_minutes_max == 3
-    assert [one.code for one in reads.sources()] == [FEED, API, FILE, ECB]
+    assert [one.code for one in reads.sources()] == [FEED, API, FILE, ECB, FIXING_SOURCE]
 
 
 def test_a_year_of_one_rate_a_day(quoted: Quoted) -> None:

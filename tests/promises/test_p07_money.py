@@ -305,6 +305,11 @@ SIGNED: Final = {
     "treasury_newestbalance.balance": "an account may be overdrawn",
     "fx_exposurealarm.prefunded": "accounts may be overdrawn",
     "fx_exposurealarm.hedged": "more may have been sold than bought",
+    "fx_forwardpoint.bid": "the base may trade at a discount",
+    "fx_forwardpoint.ask": "the base may trade at a discount",
+    "fx_interestrate.rate": "money may cost something to keep",
+    "fx_revaluationrun.unrealised_usd": "profit or loss",
+    "fx_pnlentry.amount_usd": "profit or loss",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.
