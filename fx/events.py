@@ -116,6 +116,7 @@ class ReforecastTriggered(Event):
         return f"reforecast:{self.currency}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DealsRevalued(Event):
     """All open deals were valued for a day; a later version restates it."""
 

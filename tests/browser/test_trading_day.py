@@ -34,6 +34,7 @@ from fx.services.suggesting import suggest_all
 from integrations import services as lines
 from tests.approvals.stepping import code_of
 from tests.browser.conftest import OpenDesk, served
+from tests.conftest import make_user
 from tests.fx.settling import Settling, build_settling
 from tests.fx.test_settlement_walk import INR, USD
 from tests.treasury.sweeps.test_demo_connector import SECRET
@@ -50,6 +51,7 @@ ACTOR = "system:test"
 MORNING = time(4, 30)  # 10:00 in Mumbai
 EVENING = time(20, 0)  # 15:00 in New York
 NEED = Decimal("900000000.00")  # 500 million are there
+DEALT_AT = "85.0200"  # the market's middle is 85.0000: two paise a dollar better for us
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +125,10 @@ class Day:
     def the_deal(self) -> Deal:
         with self.as_system():
             return Deal.objects.get()
+
+    def manager(self) -> User:
+        with self.as_system():
+            return make_user("manager", "treasury_manager")
 
     def counterparty_pays(self) -> None:
         deal = self.the_deal()
@@ -221,7 +227,7 @@ def test_one_day_from_the_need_to_the_profit(day: Day, open_desk: OpenDesk) -> N
     _approve(checker, day, desk.checker)
 
     dealer.goto(address)
-    dealer.get_by_label("All-in rate").fill("84.9950")
+    dealer.get_by_label("All-in rate").fill(DEALT_AT)
     dealer.get_by_label("Counterparty's reference").fill("CP-1")
     dealer.get_by_role("button", name="Record the deal").click()
     expect(dealer.get_by_text("Executed").first).to_be_visible()
@@ -236,7 +242,7 @@ def test_one_day_from_the_need_to_the_profit(day: Day, open_desk: OpenDesk) -> N
         ("Their reference", "CP-1"),
     ):
         back.get_by_label(label, exact=True).fill(value)
-    back.locator("#c-rate").fill("84.9950")
+    back.locator("#c-rate").fill(DEALT_AT)
     back.locator("#c-side").select_option("SELL")
     back.get_by_role("button", name="Hold it against the deal").click()
     expect(back.get_by_text("Confirmed").first).to_be_visible()
@@ -244,6 +250,10 @@ def test_one_day_from_the_need_to_the_profit(day: Day, open_desk: OpenDesk) -> N
     day.work()
     _approve(checker, day, desk.checker)
     day.work()
+    manager = open_desk(day.manager(), "/fx/valuation")
+    manager.get_by_role("button", name="Value now").click()
+    gain = (deal.base_amount * Decimal("0.02") / 85).quantize(Decimal("0.01"))
+    expect(manager.locator("main")).to_contain_text(f"{gain:,.2f}")
     day.until(datetime.combine(deal.value_date, EVENING, UTC))
     day.hear()
     back.goto("/fx/settlements")
@@ -253,6 +263,7 @@ def test_one_day_from_the_need_to_the_profit(day: Day, open_desk: OpenDesk) -> N
     day.hear()
     back.goto(address)
     expect(back.get_by_text("Settled").first).to_be_visible()
+    expect(back.get_by_role("row", name=f"Realised {gain:,.2f}", exact=False).first).to_be_visible()
     dealer.goto("/fx/exposure")
     expect(dealer.locator("main")).not_to_contain_text("400,000,000.00")
     dealer.goto("/fx/suggestions")
