@@ -11,12 +11,14 @@ from fx.models import (
     DealConfirmation,
     DealLeg,
     ExposureAlarm,
+    NettingAgreement,
     Rate,
     RateAlarm,
     RateDelivery,
     RateSource,
     SettlementAlarm,
     SettlementInstruction,
+    SettlementNet,
 )
 
 
@@ -150,3 +152,33 @@ class SettlementAlarmAdmin(ReadOnlyAdmin):
     list_display = ("deal", "kind", "opened_at", "closed_at", "words")
     list_filter = ("kind",)
     list_select_related = ("deal",)
+
+
+@admin.register(NettingAgreement)
+class NettingAgreementAdmin(GovernedAdmin):
+    """With whom payments of a day are netted; in an opened tenant another person approves it."""
+
+    list_display = ("counterparty", "reference", "signed_on", "starts_on", "ends_on", "is_active")
+    list_filter = ("counterparty", "is_active")
+    list_select_related = ("counterparty",)
+
+
+@admin.register(SettlementNet)
+class SettlementNetAdmin(ReadOnlyAdmin):
+    """One payment in place of several legs."""
+
+    list_display = (
+        "reference",
+        "state",
+        "direction",
+        "currency",
+        "amount",
+        "gross",
+        "legs_count",
+        "value_date",
+        "counterparty",
+    )
+    list_filter = ("state", "direction", "currency", "counterparty")
+    list_select_related = ("counterparty",)
+    search_fields = ("reference",)
+    date_hierarchy = "value_date"

@@ -1,6 +1,6 @@
 """The rules of deals as the database holds them, for the app role's own SQL as well."""
 
-from fx import leg_guards
+from fx import leg_guards, net_guards
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 EDGES = (
@@ -197,6 +197,7 @@ DEALS = "SET LOCAL check_function_bodies = false;" + DEAL
 TRIGGERS = frozenset(
     {
         *leg_guards.TRIGGERS,
+        *net_guards.TRIGGERS,
         "fx_deal.guard",
         "fx_dealconfirmation.append_only",
         "fx_exposurealarm.append_only",

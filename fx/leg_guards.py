@@ -6,6 +6,11 @@ EDGES = (
     ("EXPECTED", "SETTLED"),
     ("EXPECTED", "FAILED"),
     ("EXPECTED", "VOID"),
+    ("EXPECTED", "NETTED"),
+    ("NETTED", "EXPECTED"),
+    ("NETTED", "SETTLED"),
+    ("NETTED", "FAILED"),
+    ("SETTLED", "NETTED"),
     ("INSTRUCTED", "SENT"),
     ("INSTRUCTED", "FAILED"),
     ("INSTRUCTED", "VOID"),
@@ -98,6 +103,9 @@ BEGIN
     IF OLD.state = 'EXPECTED' AND NEW.state = 'INSTRUCTED' THEN
         steps := steps || ARRAY['proposal_id'];
     END IF;
+    IF (OLD.state, NEW.state) IN (('EXPECTED', 'NETTED'), ('NETTED', 'EXPECTED')) THEN
+        steps := steps || ARRAY['net_id'];
+    END IF;
     IF to_jsonb(NEW) - steps <> to_jsonb(OLD) - steps THEN
         RAISE EXCEPTION 'a leg of % does not change: a next version takes its place', d.reference
             USING ERRCODE = 'check_violation';
@@ -124,7 +132,17 @@ BEGIN
         RAISE EXCEPTION 'another payment than that of this leg of %', d.reference
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'SETTLED' AND NOT EXISTS (
+    IF 'NETTED' IN (OLD.state, NEW.state) AND OLD.state <> NEW.state
+       AND NOT fx_net_moves(coalesce(NEW.net_id, OLD.net_id), OLD.state, NEW, d) THEN
+        RAISE EXCEPTION 'a leg of % follows its net', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.net_id IS NOT NULL AND NEW.state IN ('SETTLED', 'FAILED') AND NOT EXISTS (
+        SELECT 1 FROM fx_settlementnet n WHERE n.id = NEW.net_id AND n.state = NEW.state) THEN
+        RAISE EXCEPTION 'a leg of % follows its net', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'SETTLED' AND NEW.net_id IS NULL AND NOT EXISTS (
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
            AND e.state = 'COUNTED' AND e.status = 'BOOK'
@@ -159,7 +177,7 @@ BEGIN
         RAISE EXCEPTION 'a payment for a deal stays one' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.purpose = 'FX_SETTLEMENT' AND NEW.state IN ('PENDING', 'APPROVED', 'EXECUTING')
-       AND NOT fx_leg_pays(NEW) THEN
+       AND NOT (fx_leg_pays(NEW) OR fx_net_pays(NEW)) THEN
         RAISE EXCEPTION 'payment % is not what a confirmed deal pays', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
@@ -176,7 +194,8 @@ LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
     IF NEW.outcome = 'APPROVE' AND EXISTS (
         SELECT 1 FROM approvals_approvalrequest q
-          JOIN fx_dealleg l ON l.proposal_id = q.subject_id
+          LEFT JOIN fx_settlementnet n ON n.proposal_id = q.subject_id
+          JOIN fx_dealleg l ON l.proposal_id = q.subject_id OR l.net_id = n.id
           JOIN fx_deal d ON d.id = l.deal_id
          WHERE q.id = NEW.request_id AND q.subject_type = 'treasury.proposal'
            AND (fx_same_person(NEW.checker_id, d.maker_id)

@@ -121,3 +121,11 @@ FX_RECEIPT_SLA_MINUTES: Final = policies.define(
     help="How long after its rail's cut-off what a counterparty owes may stay unseen before a"
     " person is asked to chase it.",
 )
+FX_NETTING_LEAD_MINUTES: Final = policies.define(
+    "FX_NETTING_LEAD_MINUTES",
+    180,
+    minimum=0,
+    maximum=1_440,
+    help="How long before its rail's cut-off what is owed under a netting agreement is netted; what"
+    " is confirmed by then is part of the net.",
+)

@@ -12,6 +12,7 @@ from fx.models.deals import (
     SettlementInstruction,
 )
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
+from fx.models.netting import NetDirection, NetState, NettingAgreement, SettlementNet
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
 from fx.models.settlement import (
     STANDING,
@@ -26,6 +27,8 @@ from fx.models.settlement import (
 __all__ = [
     "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "Counterparty", "Deal", "DealConfirmation",
     "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState", "ExposureAlarm",
-    "ExposureAlarmKind", "LegDirection", "LegState", "Rate", "RateAlarm", "RateDelivery",
-    "RateSource", "SettlementAlarm", "SettlementAlarmKind", "SettlementInstruction", "SourceKind",
+    "ExposureAlarmKind", "LegDirection", "LegState", "NetDirection", "NetState",
+    "NettingAgreement", "Rate", "RateAlarm", "RateDelivery",
+    "RateSource", "SettlementAlarm", "SettlementAlarmKind", "SettlementInstruction",
+    "SettlementNet", "SourceKind",
 ]  # fmt: skip

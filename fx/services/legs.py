@@ -21,6 +21,7 @@ from fx.models import (
     LegDirection,
     LegState,
     SettlementInstruction,
+    SettlementNet,
 )
 from treasury.engine.rails import BOOK, rail_for, rail_to
 from treasury.selectors import accounts
@@ -62,7 +63,7 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
     currency = deal.sold if is_pay else deal.bought
     account = accounts.account(terms.pay_account if is_pay else terms.receive_account)
     instruction = terms.instruction if is_pay else None
-    rail = _rail(currency, account.bank.bic, instruction)
+    rail = rail_of(currency, account.bank.bic, instruction)
     before = DealLeg.objects.filter(deal=deal, leg_no=number).aggregate(last=Max("version"))
     leg = DealLeg.objects.create(
         deal=deal,
@@ -75,14 +76,14 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
         instruction=instruction,
         rail=rail,
         value_date=terms.value_date,
-        due_at=_due_at(account, rail, currency, terms.value_date, is_pay=is_pay),
+        due_at=due_at(account, rail, currency, terms.value_date, is_pay=is_pay),
         created_at=clock.now(),
     )
     expect(leg)
     return leg
 
 
-def _rail(currency: str, bic: str, instruction: SettlementInstruction | None) -> str:
+def rail_of(currency: str, bic: str, instruction: SettlementInstruction | None) -> str:
     """Return the rail; empty where we have none: what was dealt is kept all the same."""
     try:
         if instruction is None:
@@ -94,7 +95,7 @@ def _rail(currency: str, bic: str, instruction: SettlementInstruction | None) ->
         return ""
 
 
-def _due_at(account: Any, rail: str, currency: str, day: date, *, is_pay: bool) -> datetime:
+def due_at(account: Any, rail: str, currency: str, day: date, *, is_pay: bool) -> datetime:
     """Return when a leg should be done: by its rail's cut-off, what we receive a while later."""
     zone, bic = ZoneInfo(account.timezone), account.bank.bic
     cutoff: datetime | None = None
@@ -129,8 +130,8 @@ def withdraw(leg: DealLeg) -> None:
     flows.cancel_flow(account_id=leg.account_id, source=SOURCE, source_ref=leg.reference)
 
 
-def has_left(leg: DealLeg) -> bool:
-    """Hold the payment of a leg until the transaction ends, and say whether it may have left."""
+def has_left(leg: DealLeg | SettlementNet) -> bool:
+    """Hold the payment of a leg or net until the transaction ends; say whether it may have left."""
     if leg.proposal_id is None:
         return False
     leg.proposal = transfers.lock(leg.proposal_id)
@@ -149,7 +150,7 @@ def void(leg: DealLeg, *, reason: str) -> None:
             " is closed out by another deal.",
             leg=leg.reference,
         )
-    _stop_payment(leg, reason)
+    stop_payment(leg.proposal, reason)
     withdraw(leg)
     leg.void(at=clock.now(), reason=reason)
     leg.save()
@@ -172,13 +173,13 @@ def fail(leg: DealLeg, *, reason: str) -> None:
             leg.send(at=clock.now())
             leg.save()
         return
-    _stop_payment(leg, reason)
+    stop_payment(leg.proposal, reason)
     withdraw(leg)
     leg.fail(at=clock.now(), reason=reason)
     leg.save()
 
 
-def _stop_payment(leg: DealLeg, reason: str) -> None:
-    proposal = leg.proposal
+def stop_payment(proposal: Any, reason: str) -> None:
+    """Withdraw the proposal of a payment, if it still waits for people or for its bank."""
     if proposal is not None and proposal.state in ASKED:
         proposals.withdraw_proposal(proposal_id=proposal.pk, actor=None, reason=reason)
