@@ -30,23 +30,42 @@ LEGS = f"""
 -- Whether the bank's entries settle every leg that stands of a deal, and none is missing.
 CREATE OR REPLACE FUNCTION fx_deal_is_delivered(d fx_deal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT count(*) = 2 AND bool_and(l.state = 'SETTLED')
+    SELECT CASE d.kind WHEN 'NDF'
+                THEN count(*) = abs(sign(fx_ndf_difference(d))) ELSE count(*) = 2 END
+           AND coalesce(bool_and(l.state = 'SETTLED'), true)
       FROM fx_dealleg l WHERE l.deal_id = d.id AND l.state <> 'VOID'
+$$;
+
+-- What the buyer of dollars receives of a fixed deal: N * (fixing - rate) / fixing; negative is
+-- what it pays. NULL while nobody fixed it.
+CREATE OR REPLACE FUNCTION fx_ndf_difference(d fx_deal) RETURNS numeric
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT round(d.base_amount * (f.rate - d.rate) / f.rate, 2)
+      FROM fx_ndffixing f WHERE f.deal_id = d.id AND d.base = 'USD'
 $$;
 
 -- What a leg moves: amount, currency and account follow from its deal.
 CREATE OR REPLACE FUNCTION fx_leg_is_of_its_deal(l fx_dealleg, d fx_deal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT l.tenant_id = d.tenant_id AND d.kind = 'DELIVERABLE'
-       AND l.currency = CASE WHEN (d.side = 'BUY') = (l.direction = 'RECEIVE')
-                             THEN d.base ELSE d.quote END
-       AND l.amount = CASE WHEN l.currency = d.base THEN d.base_amount ELSE d.quote_amount END
-       AND CASE WHEN l.version = 1
-                THEN l.value_date = d.value_date
-                     AND l.account_id = CASE l.direction WHEN 'PAY' THEN d.pay_account_id
-                                                         ELSE d.receive_account_id END
-                     AND (l.direction = 'RECEIVE' OR l.instruction_id = d.instruction_id)
-                ELSE l.value_date >= d.value_date END
+    SELECT l.tenant_id = d.tenant_id
+       AND CASE d.kind WHEN 'NDF' THEN
+                l.currency = 'USD' AND l.amount = abs(fx_ndf_difference(d))
+                AND (l.direction = 'RECEIVE')
+                  = ((d.side = 'BUY') = (fx_ndf_difference(d) > 0))
+                AND (l.version > 1 OR l.account_id = CASE d.side
+                     WHEN 'BUY' THEN d.receive_account_id ELSE d.pay_account_id END)
+           ELSE
+                l.currency = CASE WHEN (d.side = 'BUY') = (l.direction = 'RECEIVE')
+                                  THEN d.base ELSE d.quote END
+                AND l.amount = CASE WHEN l.currency = d.base THEN d.base_amount
+                                    ELSE d.quote_amount END
+                AND (l.version > 1 OR (
+                    l.account_id = CASE l.direction WHEN 'PAY' THEN d.pay_account_id
+                                                    ELSE d.receive_account_id END
+                    AND (l.direction = 'RECEIVE' OR l.instruction_id = d.instruction_id)))
+           END
+       AND CASE l.version WHEN 1 THEN l.value_date = d.value_date
+                          ELSE l.value_date >= d.value_date END
        AND EXISTS (SELECT 1 FROM treasury_bankaccount a
                     WHERE a.id = l.account_id AND a.currency = l.currency)
        AND (l.direction = 'RECEIVE' OR EXISTS (

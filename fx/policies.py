@@ -129,3 +129,9 @@ FX_NETTING_LEAD_MINUTES: Final = policies.define(
     help="How long before its rail's cut-off what is owed under a netting agreement is netted; what"
     " is confirmed by then is part of the net.",
 )
+FX_FIXING_SOURCE: Final = policies.define(
+    "FX_FIXING_SOURCE",
+    "",
+    help="The source of rates whose rate of the fixing date fixes non-deliverable deals; empty:"
+    " a person enters what was published.",
+)

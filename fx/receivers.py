@@ -9,8 +9,9 @@ from core import clock
 from core.events import Envelope, subscribe, subscribe_many
 from core.money import Money
 from fx.models import Deal, DealState
+from fx.selectors import closing as closing_reads
 from fx.selectors import deals as reads
-from fx.services import deals, instructing, settling
+from fx.services import closing, deals, instructing, settling
 from treasury.selectors import accounts
 
 
@@ -99,5 +100,42 @@ approvals.register(
         on_changes_requested=_sent_back,
         describe=_describe,
         requote=_requote,
+    ),
+)
+
+
+def _cancelled(outcome: approvals.SubjectOutcome) -> None:
+    closing.cancel_dealt(cancellation_id=outcome.subject_id)
+
+
+def _stands(outcome: approvals.SubjectOutcome) -> None:
+    closing.refuse_cancellation(cancellation_id=outcome.subject_id)
+
+
+def _describe_cancellation(subject_id: UUID) -> approvals.SubjectDescription:
+    made = closing_reads.cancellation(subject_id)
+    deal = made.deal
+    return approvals.SubjectDescription(
+        title=f"Cancel {deal.reference} by agreement",
+        url=f"/fx/deals/{deal.pk}",
+        facts=(
+            ("Evidence", made.evidence),
+            ("Deal", deals.headline(deal)),
+            ("Counterparty", deal.counterparty.name),
+            ("Value date", deal.value_date.isoformat()),
+            ("Asked by", made.maker.display_name),
+        ),
+    )
+
+
+approvals.register(
+    closing.SUBJECT,
+    approvals.SubjectHooks(
+        on_approved=_cancelled,
+        on_rejected=_stands,
+        on_expired=_stands,
+        on_cancelled=_stands,
+        on_changes_requested=_stands,
+        describe=_describe_cancellation,
     ),
 )

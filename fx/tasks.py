@@ -11,6 +11,7 @@ from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
 from fx.services.dealing import expire_due
 from fx.services.exposing import watch_exposure
+from fx.services.fixing import fix_from_sources
 from fx.services.instructing import instruct_due, instruct_nets
 from fx.services.reference import take_reference_rates
 from fx.services.settling import chase_overdue, follow_open
@@ -47,6 +48,7 @@ def expire() -> None:
 def settle() -> None:
     """Propose what is due, follow banks and chase what is late; beat wakes this every minute."""
     for tenant in tenant_ids():
+        _visit(tenant, lambda: fix_from_sources(now=clock.now()))
         _visit(tenant, lambda: instruct_nets(now=clock.now()))
         _visit(tenant, lambda: instruct_due(now=clock.now()))
         _visit(tenant, follow_open)

@@ -1,5 +1,6 @@
 """Models of the fx room, one noun per file."""
 
+from fx.models.closing import CancellationState, DealCancellation, NdfFixing
 from fx.models.deals import (
     DEALT,
     Counterparty,
@@ -25,9 +26,10 @@ from fx.models.settlement import (
 )
 
 __all__ = [
-    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "Counterparty", "Deal", "DealConfirmation",
+    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "CancellationState", "Counterparty", "Deal",
+    "DealCancellation", "DealConfirmation",
     "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState", "ExposureAlarm",
-    "ExposureAlarmKind", "LegDirection", "LegState", "NetDirection", "NetState",
+    "ExposureAlarmKind", "LegDirection", "LegState", "NdfFixing", "NetDirection", "NetState",
     "NettingAgreement", "Rate", "RateAlarm", "RateDelivery",
     "RateSource", "SettlementAlarm", "SettlementAlarmKind", "SettlementInstruction",
     "SettlementNet", "SourceKind",

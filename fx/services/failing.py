@@ -69,7 +69,7 @@ def renew_failed(deal: Deal, *, reason: str) -> list[DealLeg]:
         value_date=max(_first_day(one, deal.value_date) for one in failed),
         pay_account=_account(failed, deal.pay_account_id, is_pay=True),
         receive_account=_account(failed, deal.receive_account_id, is_pay=False),
-        instruction=reads.instruction_for(deal.counterparty, deal.sold),
+        instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
     return [legs.renewed(one, terms, reason=reason) for one in failed]
 

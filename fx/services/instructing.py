@@ -18,6 +18,7 @@ from core.money import Money
 from fx.errors import LegAlreadySent
 from fx.models import (
     Deal,
+    DealKind,
     DealLeg,
     DealState,
     LegDirection,
@@ -183,6 +184,9 @@ def _payable(deal: Deal) -> DealLeg | None:
 
 def _draft(deal: Deal, leg: DealLeg) -> proposals.ProposalIn:
     bought = deal.base_amount if deal.bought == deal.base else deal.quote_amount
+    why = f"we receive {Money(bought, deal.bought)}"
+    if deal.kind == DealKind.NDF:
+        why = f"fixed at {deal.fixing.rate.normalize():f}, only the difference is paid"
     return proposals.ProposalIn(
         debit_account=leg.account_id,
         amount=leg.amount,
@@ -191,7 +195,7 @@ def _draft(deal: Deal, leg: DealLeg) -> proposals.ProposalIn:
         rail=leg.rail,
         value_date=leg.value_date,
         why=f"{deal.reference} with {deal.counterparty.name}, their reference"
-        f" {deal.counterparty_reference}: we receive {Money(bought, deal.bought)}.",
+        f" {deal.counterparty_reference}: {why}.",
     )
 
 
@@ -272,13 +276,13 @@ def replace_legs(
     if not standing:
         raise Invalid("It has no legs.", field="deal")
     now_at = {one.direction: one.account_id for one in standing}
+    pay_to = now_at.get(LegDirection.PAY, deal.pay_account_id)
+    receive_on = now_at.get(LegDirection.RECEIVE, deal.receive_account_id)
     terms = legs.Terms(
         value_date=max(one.value_date for one in standing),
-        pay_account=_ours(pay_account or now_at[LegDirection.PAY], deal.sold, "pay_account"),
-        receive_account=_ours(
-            receive_account or now_at[LegDirection.RECEIVE], deal.bought, "receive_account"
-        ),
-        instruction=reads.instruction_for(deal.counterparty, deal.sold),
+        pay_account=_ours(pay_account, deal.sold, "pay_account") or pay_to,
+        receive_account=_ours(receive_account, deal.bought, "receive_account") or receive_on,
+        instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
     made = [legs.renewed(one, terms, reason=reason.strip()) for one in standing]
     tell(deal, before=deal.state, reason=reason)
@@ -307,7 +311,7 @@ def _require_undisputed(leg: DealLeg) -> None:
         )
 
 
-def _ours(account_id: UUID, currency: str, field: str) -> UUID:
-    if not accounts.accounts(currency).filter(pk=account_id).exists():
+def _ours(account_id: UUID | None, currency: str, field: str) -> UUID | None:
+    if account_id is not None and not accounts.accounts(currency).filter(pk=account_id).exists():
         raise Invalid(f"Choose an active account of ours in {currency}.", field=field)
     return account_id

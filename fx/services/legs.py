@@ -11,18 +11,22 @@ from django.db.models import Max
 from calendars import selectors as calendars
 from core import clock, policies
 from core.errors import DomainError
+from core.money import Money
 from fx import policies as knobs
-from fx.engine.settlement import ASKED, MAY_HAVE_LEFT
+from fx.engine.pairs import USD
+from fx.engine.settlement import ASKED, MAY_HAVE_LEFT, ndf_difference
 from fx.errors import LegAlreadySent
 from fx.models import (
     Deal,
     DealKind,
     DealLeg,
+    DealSide,
     LegDirection,
     LegState,
     SettlementInstruction,
     SettlementNet,
 )
+from fx.selectors import deals as reads
 from treasury.engine.rails import BOOK, rail_for, rail_to
 from treasury.selectors import accounts
 from treasury.services import flows, proposals, transfers
@@ -58,9 +62,44 @@ def make_legs(deal: Deal) -> list[DealLeg]:
     return [_made(deal, number, terms) for number in (PAY_NO, RECEIVE_NO)]
 
 
+def make_difference(deal: Deal) -> list[DealLeg]:
+    """Make the one leg of a fixed deal, in the caller's transaction; none where nothing is left."""
+    left = difference(deal)
+    if not left.amount:
+        return []
+    ours = deal.receive_account_id if deal.side == DealSide.BUY else deal.pay_account_id
+    is_ours = (left.amount > 0) is (deal.side == DealSide.BUY)
+    terms = Terms(
+        value_date=deal.value_date,
+        pay_account=ours,
+        receive_account=ours,
+        instruction=reads.instruction_for(deal.counterparty, USD),
+    )
+    return [_made(deal, RECEIVE_NO if is_ours else PAY_NO, terms)]
+
+
+def difference(deal: Deal) -> Money:
+    """Return what the buyer of dollars receives of a fixed deal; negative is what it pays."""
+    agreed = deal.rate or deal.limit_rate
+    notional = Money(deal.base_amount, deal.base)
+    return ndf_difference(notional, agreed=agreed, fixing=deal.fixing.rate)
+
+
+def payee_currency(deal: Deal) -> str:
+    """Return the currency that a counterparty may be paid in for a deal."""
+    return USD if deal.kind == DealKind.NDF else deal.sold
+
+
+def _moves(deal: Deal, number: int) -> Money:
+    if deal.kind == DealKind.NDF:
+        return Money(abs(difference(deal).amount), USD)
+    currency = deal.sold if number == PAY_NO else deal.bought
+    return Money(deal.base_amount if currency == deal.base else deal.quote_amount, currency)
+
+
 def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
-    is_pay = number == PAY_NO
-    currency = deal.sold if is_pay else deal.bought
+    is_pay, moves = number == PAY_NO, _moves(deal, number)
+    currency = moves.currency
     account = accounts.account(terms.pay_account if is_pay else terms.receive_account)
     instruction = terms.instruction if is_pay else None
     rail = rail_of(currency, account.bank.bic, instruction)
@@ -71,7 +110,7 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
         version=(before["last"] or 0) + 1,
         direction=LegDirection.PAY if is_pay else LegDirection.RECEIVE,
         currency=currency,
-        amount=deal.base_amount if currency == deal.base else deal.quote_amount,
+        amount=moves.amount,
         account=account,
         instruction=instruction,
         rail=rail,
