@@ -19,6 +19,7 @@ from fx.models import (
     ForwardPoint,
     HedgeNeed,
     InterestRate,
+    NettingAgreement,
     PnlEntry,
     Rate,
     RateAlarm,
@@ -28,6 +29,7 @@ from fx.models import (
     RevaluationRun,
     SettlementAlarm,
     SettlementInstruction,
+    SettlementNet,
 )
 
 
@@ -285,3 +287,33 @@ class PnlEntryAdmin(ReadOnlyAdmin):
     list_select_related = ("deal",)
     search_fields = ("deal__reference",)
     date_hierarchy = "day"
+
+
+@admin.register(NettingAgreement)
+class NettingAgreementAdmin(GovernedAdmin):
+    """With whom payments of a day are netted; in an opened tenant another person approves it."""
+
+    list_display = ("counterparty", "reference", "signed_on", "starts_on", "ends_on", "is_active")
+    list_filter = ("counterparty", "is_active")
+    list_select_related = ("counterparty",)
+
+
+@admin.register(SettlementNet)
+class SettlementNetAdmin(ReadOnlyAdmin):
+    """One payment in place of several legs."""
+
+    list_display = (
+        "reference",
+        "state",
+        "direction",
+        "currency",
+        "amount",
+        "gross",
+        "legs_count",
+        "value_date",
+        "counterparty",
+    )
+    list_filter = ("state", "direction", "currency", "counterparty")
+    list_select_related = ("counterparty",)
+    search_fields = ("reference",)
+    date_hierarchy = "value_date"

@@ -2,9 +2,9 @@
 
 from core.changes.models import Control
 from core.changes.registry import govern
-from fx.models import Counterparty, RateSource, SettlementInstruction
+from fx.models import Counterparty, NettingAgreement, RateSource, SettlementInstruction
 
-GOVERNED = (RateSource, Counterparty, SettlementInstruction)
+GOVERNED = (RateSource, Counterparty, SettlementInstruction, NettingAgreement)
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
 
 
@@ -35,4 +35,9 @@ def govern_static_data() -> None:
         SettlementInstruction,
         fields=("counterparty", "currency", "beneficiary", "is_active"),
         label="settlement instruction",
+    )
+    govern(
+        NettingAgreement,
+        fields=("counterparty", "reference", "signed_on", "starts_on", "ends_on", "is_active"),
+        label="netting agreement",
     )

@@ -1,6 +1,6 @@
 """The rules of deals as the database holds them, for the app role's own SQL as well."""
 
-from fx import leg_guards
+from fx import closing_guards, leg_guards, net_guards
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 EDGES = (
@@ -21,6 +21,9 @@ EDGES = (
     ("CONFIRMED", "SETTLED"),
     ("SETTLED", "CONFIRMED"),
     ("SETTLED", "FAILED"),
+    ("EXECUTED", "CANCELLED"),
+    ("CONFIRMED", "CANCELLED"),
+    ("FAILED", "CANCELLED"),
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 MAX_SINGLE_DEAL_USD = "5000000"
@@ -45,6 +48,8 @@ LANGUAGE sql STABLE {_PATH} AS $$
               FROM fx_settlementinstruction s
               JOIN treasury_beneficiary b ON b.id = s.beneficiary_id
              WHERE s.id = d.instruction_id))
+        || CASE WHEN d.closes_id IS NULL THEN '{{}}'::jsonb
+                ELSE jsonb_build_object('closes', d.closes_id) END
       FROM treasury_bankaccount p, treasury_bankaccount r
      WHERE p.id = d.pay_account_id AND r.id = d.receive_account_id
        AND p.currency = CASE WHEN d.side = 'BUY' THEN d.quote ELSE d.base END
@@ -182,6 +187,16 @@ BEGIN
                 USING ERRCODE = 'check_violation';
         END IF;
     END IF;
+    IF NEW.state IN ('SUBMITTED', 'EXECUTED') AND NEW.state <> OLD.state
+       AND NEW.closes_id IS NOT NULL AND NOT fx_deal_closes(NEW) THEN
+        RAISE EXCEPTION 'deal % closes out more than is open, or something else', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'CANCELLED' AND OLD.state IN ('EXECUTED', 'CONFIRMED', 'FAILED')
+       AND NOT fx_deal_is_given_up(NEW) THEN
+        RAISE EXCEPTION 'deal % was dealt: two people approve, with evidence, that it is none',
+            NEW.reference USING ERRCODE = 'check_violation';
+    END IF;
     IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED' AND NOT fx_deal_is_delivered(NEW) THEN
         RAISE EXCEPTION 'deal % has a leg that no entry settles', NEW.reference
             USING ERRCODE = 'check_violation';
@@ -197,6 +212,8 @@ DEALS = "SET LOCAL check_function_bodies = false;" + DEAL
 TRIGGERS = frozenset(
     {
         *leg_guards.TRIGGERS,
+        *net_guards.TRIGGERS,
+        *closing_guards.TRIGGERS,
         "fx_deal.guard",
         "fx_dealconfirmation.append_only",
         "fx_exposurealarm.append_only",

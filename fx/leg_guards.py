@@ -6,6 +6,11 @@ EDGES = (
     ("EXPECTED", "SETTLED"),
     ("EXPECTED", "FAILED"),
     ("EXPECTED", "VOID"),
+    ("EXPECTED", "NETTED"),
+    ("NETTED", "EXPECTED"),
+    ("NETTED", "SETTLED"),
+    ("NETTED", "FAILED"),
+    ("SETTLED", "NETTED"),
     ("INSTRUCTED", "SENT"),
     ("INSTRUCTED", "FAILED"),
     ("INSTRUCTED", "VOID"),
@@ -25,23 +30,42 @@ LEGS = f"""
 -- Whether the bank's entries settle every leg that stands of a deal, and none is missing.
 CREATE OR REPLACE FUNCTION fx_deal_is_delivered(d fx_deal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT count(*) = 2 AND bool_and(l.state = 'SETTLED')
+    SELECT CASE d.kind WHEN 'NDF'
+                THEN count(*) = abs(sign(fx_ndf_difference(d))) ELSE count(*) = 2 END
+           AND coalesce(bool_and(l.state = 'SETTLED'), true)
       FROM fx_dealleg l WHERE l.deal_id = d.id AND l.state <> 'VOID'
+$$;
+
+-- What the buyer of dollars receives of a fixed deal: N * (fixing - rate) / fixing; negative is
+-- what it pays. NULL while nobody fixed it.
+CREATE OR REPLACE FUNCTION fx_ndf_difference(d fx_deal) RETURNS numeric
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT round(d.base_amount * (f.rate - d.rate) / f.rate, 2)
+      FROM fx_ndffixing f WHERE f.deal_id = d.id AND d.base = 'USD'
 $$;
 
 -- What a leg moves: amount, currency and account follow from its deal.
 CREATE OR REPLACE FUNCTION fx_leg_is_of_its_deal(l fx_dealleg, d fx_deal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT l.tenant_id = d.tenant_id AND d.kind = 'DELIVERABLE'
-       AND l.currency = CASE WHEN (d.side = 'BUY') = (l.direction = 'RECEIVE')
-                             THEN d.base ELSE d.quote END
-       AND l.amount = CASE WHEN l.currency = d.base THEN d.base_amount ELSE d.quote_amount END
-       AND CASE WHEN l.version = 1
-                THEN l.value_date = d.value_date
-                     AND l.account_id = CASE l.direction WHEN 'PAY' THEN d.pay_account_id
-                                                         ELSE d.receive_account_id END
-                     AND (l.direction = 'RECEIVE' OR l.instruction_id = d.instruction_id)
-                ELSE l.value_date >= d.value_date END
+    SELECT l.tenant_id = d.tenant_id
+       AND CASE d.kind WHEN 'NDF' THEN
+                l.currency = 'USD' AND l.amount = abs(fx_ndf_difference(d))
+                AND (l.direction = 'RECEIVE')
+                  = ((d.side = 'BUY') = (fx_ndf_difference(d) > 0))
+                AND (l.version > 1 OR l.account_id = CASE d.side
+                     WHEN 'BUY' THEN d.receive_account_id ELSE d.pay_account_id END)
+           ELSE
+                l.currency = CASE WHEN (d.side = 'BUY') = (l.direction = 'RECEIVE')
+                                  THEN d.base ELSE d.quote END
+                AND l.amount = CASE WHEN l.currency = d.base THEN d.base_amount
+                                    ELSE d.quote_amount END
+                AND (l.version > 1 OR (
+                    l.account_id = CASE l.direction WHEN 'PAY' THEN d.pay_account_id
+                                                    ELSE d.receive_account_id END
+                    AND (l.direction = 'RECEIVE' OR l.instruction_id = d.instruction_id)))
+           END
+       AND CASE l.version WHEN 1 THEN l.value_date = d.value_date
+                          ELSE l.value_date >= d.value_date END
        AND EXISTS (SELECT 1 FROM treasury_bankaccount a
                     WHERE a.id = l.account_id AND a.currency = l.currency)
        AND (l.direction = 'RECEIVE' OR EXISTS (
@@ -98,6 +122,9 @@ BEGIN
     IF OLD.state = 'EXPECTED' AND NEW.state = 'INSTRUCTED' THEN
         steps := steps || ARRAY['proposal_id'];
     END IF;
+    IF (OLD.state, NEW.state) IN (('EXPECTED', 'NETTED'), ('NETTED', 'EXPECTED')) THEN
+        steps := steps || ARRAY['net_id'];
+    END IF;
     IF to_jsonb(NEW) - steps <> to_jsonb(OLD) - steps THEN
         RAISE EXCEPTION 'a leg of % does not change: a next version takes its place', d.reference
             USING ERRCODE = 'check_violation';
@@ -124,7 +151,17 @@ BEGIN
         RAISE EXCEPTION 'another payment than that of this leg of %', d.reference
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'SETTLED' AND NOT EXISTS (
+    IF 'NETTED' IN (OLD.state, NEW.state) AND OLD.state <> NEW.state
+       AND NOT fx_net_moves(coalesce(NEW.net_id, OLD.net_id), OLD.state, NEW, d) THEN
+        RAISE EXCEPTION 'a leg of % follows its net', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.net_id IS NOT NULL AND NEW.state IN ('SETTLED', 'FAILED') AND NOT EXISTS (
+        SELECT 1 FROM fx_settlementnet n WHERE n.id = NEW.net_id AND n.state = NEW.state) THEN
+        RAISE EXCEPTION 'a leg of % follows its net', d.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'SETTLED' AND NEW.net_id IS NULL AND NOT EXISTS (
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
            AND e.state = 'COUNTED' AND e.status = 'BOOK'
@@ -159,7 +196,7 @@ BEGIN
         RAISE EXCEPTION 'a payment for a deal stays one' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.purpose = 'FX_SETTLEMENT' AND NEW.state IN ('PENDING', 'APPROVED', 'EXECUTING')
-       AND NOT fx_leg_pays(NEW) THEN
+       AND NOT (fx_leg_pays(NEW) OR fx_net_pays(NEW)) THEN
         RAISE EXCEPTION 'payment % is not what a confirmed deal pays', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
@@ -176,7 +213,8 @@ LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
     IF NEW.outcome = 'APPROVE' AND EXISTS (
         SELECT 1 FROM approvals_approvalrequest q
-          JOIN fx_dealleg l ON l.proposal_id = q.subject_id
+          LEFT JOIN fx_settlementnet n ON n.proposal_id = q.subject_id
+          JOIN fx_dealleg l ON l.proposal_id = q.subject_id OR l.net_id = n.id
           JOIN fx_deal d ON d.id = l.deal_id
          WHERE q.id = NEW.request_id AND q.subject_type = 'treasury.proposal'
            AND (fx_same_person(NEW.checker_id, d.maker_id)

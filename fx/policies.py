@@ -200,3 +200,17 @@ FX_DISCOUNTING: Final = policies.define(
     help="How what a forward gains is brought from its value date to spot: by the interest of the"
     " quote currency, which must then be known, or not at all.",
 )
+FX_NETTING_LEAD_MINUTES: Final = policies.define(
+    "FX_NETTING_LEAD_MINUTES",
+    180,
+    minimum=0,
+    maximum=1_440,
+    help="How long before its rail's cut-off what is owed under a netting agreement is netted; what"
+    " is confirmed by then is part of the net.",
+)
+FX_FIXING_SOURCE: Final = policies.define(
+    "FX_FIXING_SOURCE",
+    "",
+    help="The source of rates whose rate of the fixing date fixes non-deliverable deals; empty:"
+    " a person enters what was published.",
+)

@@ -14,11 +14,12 @@ from core.events import Envelope, subscribe, subscribe_many
 from core.money import Money
 from fx.errors import FixingMissing, RateMissing
 from fx.models import Deal, DealState
+from fx.selectors import closing as closing_reads
 from fx.selectors import deals as reads
 from fx.selectors import rates as rate_reads
 from fx.selectors import reforecast as reforecast_reads
 from fx.selectors import suggestions as suggestion_reads
-from fx.services import deals, instructing, reforecasting, settling, suggesting, unfunded
+from fx.services import closing, deals, instructing, reforecasting, settling, suggesting, unfunded
 from fx.services.valuing import realise_settled
 from treasury.selectors import accounts
 
@@ -179,3 +180,40 @@ def settled(envelope: Envelope) -> None:
         realise_settled(deal_id=UUID(facts["deal_id"]), settled_on=day)
     except (RateMissing, FixingMissing) as missing:
         logger.warning("deal_not_realised", deal=facts["deal_id"], code=missing.code)
+
+
+def _cancelled(outcome: approvals.SubjectOutcome) -> None:
+    closing.cancel_dealt(cancellation_id=outcome.subject_id)
+
+
+def _stands(outcome: approvals.SubjectOutcome) -> None:
+    closing.refuse_cancellation(cancellation_id=outcome.subject_id)
+
+
+def _describe_cancellation(subject_id: UUID) -> approvals.SubjectDescription:
+    made = closing_reads.cancellation(subject_id)
+    deal = made.deal
+    return approvals.SubjectDescription(
+        title=f"Cancel {deal.reference} by agreement",
+        url=f"/fx/deals/{deal.pk}",
+        facts=(
+            ("Evidence", made.evidence),
+            ("Deal", deals.headline(deal)),
+            ("Counterparty", deal.counterparty.name),
+            ("Value date", deal.value_date.isoformat()),
+            ("Asked by", made.maker.display_name),
+        ),
+    )
+
+
+approvals.register(
+    closing.SUBJECT,
+    approvals.SubjectHooks(
+        on_approved=_cancelled,
+        on_rejected=_stands,
+        on_expired=_stands,
+        on_cancelled=_stands,
+        on_changes_requested=_stands,
+        describe=_describe_cancellation,
+    ),
+)

@@ -11,7 +11,8 @@ from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
 from fx.services.dealing import expire_due
 from fx.services.exposing import watch_exposure
-from fx.services.instructing import instruct_due
+from fx.services.fixing import fix_from_sources
+from fx.services.instructing import instruct_due, instruct_nets
 from fx.services.reference import take_reference_rates
 from fx.services.reforecasting import watch_forecasts
 from fx.services.settling import chase_overdue, follow_open
@@ -54,6 +55,8 @@ def expire() -> None:
 def settle() -> None:
     """Propose what is due, follow banks and chase what is late; beat wakes this every minute."""
     for tenant in tenant_ids():
+        _visit(tenant, lambda: fix_from_sources(now=clock.now()))
+        _visit(tenant, lambda: instruct_nets(now=clock.now()))
         _visit(tenant, lambda: instruct_due(now=clock.now()))
         _visit(tenant, follow_open)
         _visit(tenant, lambda: chase_overdue(now=clock.now()))

@@ -33,6 +33,7 @@ _ADMIN_EDITS: Final[dict[str, tuple[str, ...]]] = {
         "treasury.legalentity", "treasury.bank", "treasury.bankaccount",
         "treasury.sweepproduct", "treasury.sweepeligibility",
         "integrations.bankconnection", "fx.ratesource", "fx.settlementinstruction",
+        "fx.nettingagreement",
     ),
     TREASURY_MAKER: ("liquidity.payoutplan", "liquidity.recurringpattern"),
     TENANT_ADMIN: ("core.user",),

@@ -1,8 +1,12 @@
 """Where a leg stands by what its bank and our people said of it. Pure."""
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Final
+
+from core.money import Money
+from fx.engine.pairs import USD
 
 
 class Standing(StrEnum):
@@ -56,3 +60,22 @@ class Done:
     def is_one_sided(self) -> bool:
         """Tell whether one side is done and the other one is not: settlement risk."""
         return 0 < self.settled < self.legs
+
+
+def ndf_difference(notional: Money, *, agreed: Decimal, fixing: Decimal) -> Money:
+    """Return what the buyer of dollars receives of a fixed deal; negative is what it pays.
+
+    `notional * (fixing - agreed) / fixing`, in dollars, rounded half up: rates are units of the
+    other currency for one dollar. Source: EMTA template terms for non-deliverable USD/INR.
+
+    Raises:
+        ValueError: the notional is not in dollars.
+    """
+    if notional.currency != USD:
+        words = f"a difference is paid in dollars, not in {notional.currency}"
+        raise ValueError(words)
+    exact = notional.amount * (fixing - agreed) / fixing
+    return Money(exact.quantize(_CENT, rounding=ROUND_HALF_UP), USD)
+
+
+_CENT: Final = Decimal("0.01")

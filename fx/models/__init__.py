@@ -1,5 +1,6 @@
 """Models of the fx room, one noun per file."""
 
+from fx.models.closing import CancellationState, DealCancellation, NdfFixing
 from fx.models.deals import (
     DEALT,
     Counterparty,
@@ -13,6 +14,7 @@ from fx.models.deals import (
 )
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
 from fx.models.files import DealFile, DealFileRow
+from fx.models.netting import NetDirection, NetState, NettingAgreement, SettlementNet
 from fx.models.rates import AlarmKind, Rate, RateAlarm, RateDelivery, RateSource, SourceKind
 from fx.models.reforecast import ForecastBasis, ReforecastReason, ReforecastTrigger
 from fx.models.settlement import (
@@ -35,11 +37,13 @@ from fx.models.valuation import (
 )
 
 __all__ = [
-    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "Counterparty", "Deal", "DealConfirmation",
-    "DealFile", "DealFileRow", "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState",
-    "DealSuggestion", "DealValuation", "ExposureAlarm", "ExposureAlarmKind", "ForecastBasis",
-    "ForwardPoint", "HedgeNeed", "InterestRate", "LegDirection", "LegState", "NeedCause",
-    "PnlEntry", "PnlKind", "Rate", "RateAlarm", "RateDelivery", "RateSource", "ReforecastReason",
-    "ReforecastTrigger", "RevaluationRun", "SettlementAlarm", "SettlementAlarmKind",
-    "SettlementInstruction", "SourceKind", "SuggestionState",
+    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "CancellationState", "Counterparty", "Deal",
+    "DealCancellation", "DealConfirmation", "DealFile", "DealFileRow", "DealKind", "DealLeg",
+    "DealPeriod", "DealSide", "DealState", "DealSuggestion", "DealValuation", "ExposureAlarm",
+    "ExposureAlarmKind", "ForecastBasis", "ForwardPoint", "HedgeNeed", "InterestRate",
+    "LegDirection", "LegState", "NdfFixing", "NeedCause", "NetDirection", "NetState",
+    "NettingAgreement", "PnlEntry", "PnlKind", "Rate", "RateAlarm", "RateDelivery", "RateSource",
+    "ReforecastReason", "ReforecastTrigger", "RevaluationRun", "SettlementAlarm",
+    "SettlementAlarmKind", "SettlementInstruction", "SettlementNet", "SourceKind",
+    "SuggestionState",
 ]  # fmt: skip

@@ -151,6 +151,13 @@ class Deal(FSMModelMixin, TenantModel):
     )
     pay_account = models.ForeignKey(ACCOUNT, on_delete=models.PROTECT, related_name="+")
     receive_account = models.ForeignKey(ACCOUNT, on_delete=models.PROTECT, related_name="+")
+    closes = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="close_outs",
+        help_text="The deal that this one closes out, in whole or in part.",
+    )
     state = FSMField(choices=DealState.choices, default=_S.DRAFT, protected=True)
     maker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     why = models.TextField(help_text="What a checker should know.")
@@ -222,7 +229,7 @@ class Deal(FSMModelMixin, TenantModel):
             models.CheckConstraint(
                 name="deal_rate_is_known_once_dealt",
                 condition=Q(
-                    state__in=DEALT,
+                    state__in=(*DEALT, _S.CANCELLED),
                     rate__isnull=False,
                     executed_at__isnull=False,
                     executed_by__isnull=False,
@@ -322,6 +329,11 @@ class Deal(FSMModelMixin, TenantModel):
     def unsettle(self) -> None:
         """An entry that proved it does not count any more."""
         self.closed_at, self.closing_reason = None, ""
+
+    @transition(state, [_S.EXECUTED, _S.CONFIRMED, _S.FAILED], _S.CANCELLED)
+    def cancel_dealt(self, *, at: datetime, reason: str) -> None:
+        """Both sides agree that it is none."""
+        self._close(at, reason)
 
     def _close(self, at: datetime, reason: str) -> None:
         self.closed_at = at

@@ -8,6 +8,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 
 from core.tenancy import TenantModel
 from fx.models.deals import ACCOUNT, Deal, SettlementInstruction
+from fx.models.netting import SettlementNet
 
 PROPOSAL = "treasury.Proposal"
 ENTRY = "treasury.BankEntry"
@@ -24,6 +25,7 @@ class LegState(models.TextChoices):
     """Where a leg stands."""
 
     EXPECTED = "EXPECTED", "expected"
+    NETTED = "NETTED", "part of a net"
     INSTRUCTED = "INSTRUCTED", "payment awaits approval or its bank"
     SENT = "SENT", "with the bank"
     SETTLED = "SETTLED", "seen on a statement"
@@ -33,9 +35,9 @@ class LegState(models.TextChoices):
 
 _S = LegState
 # What stands of a deal; a leg that was replaced is kept and does not count.
-STANDING = (_S.EXPECTED, _S.INSTRUCTED, _S.SENT, _S.SETTLED, _S.FAILED)
+STANDING = (_S.EXPECTED, _S.NETTED, _S.INSTRUCTED, _S.SENT, _S.SETTLED, _S.FAILED)
 # What still moves the position: neither proven by an entry nor given up.
-UNSETTLED = (_S.EXPECTED, _S.INSTRUCTED, _S.SENT)
+UNSETTLED = (_S.EXPECTED, _S.NETTED, _S.INSTRUCTED, _S.SENT)
 
 
 class DealLeg(FSMModelMixin, TenantModel):
@@ -69,6 +71,7 @@ class DealLeg(FSMModelMixin, TenantModel):
     entry = models.OneToOneField(
         ENTRY, on_delete=models.PROTECT, null=True, related_name="deal_leg"
     )
+    net = models.ForeignKey(SettlementNet, on_delete=models.PROTECT, null=True, related_name="legs")
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     instructed_at = models.DateTimeField(null=True)
@@ -97,8 +100,13 @@ class DealLeg(FSMModelMixin, TenantModel):
             ),
             models.CheckConstraint(
                 name="deal_leg_settled_by_an_entry",
-                condition=Q(state=_S.SETTLED, entry__isnull=False, settled_at__isnull=False)
+                condition=Q(state=_S.SETTLED, settled_at__isnull=False)
+                & (Q(entry__isnull=False, net=None) | Q(entry=None, net__isnull=False))
                 | (~Q(state=_S.SETTLED) & Q(entry=None, settled_at=None)),
+            ),
+            models.CheckConstraint(
+                name="deal_leg_netted_in_a_net",
+                condition=~Q(state=_S.NETTED) | Q(net__isnull=False),
             ),
             models.CheckConstraint(
                 name="deal_leg_instructed_by_a_proposal",
@@ -132,6 +140,20 @@ class DealLeg(FSMModelMixin, TenantModel):
         """Its payment was proposed."""
         self.instructed_at = at
 
+    @transition(state, _S.EXPECTED, _S.NETTED)
+    def join(self) -> None:
+        """It is paid, or received, as part of a net."""
+
+    @transition(state, _S.NETTED, _S.EXPECTED)
+    def leave(self) -> None:
+        """Its net was undone: it stands by itself again."""
+        self.net = None
+
+    @transition(state, _S.SETTLED, _S.NETTED)
+    def wait_again(self) -> None:
+        """The entry of its net does not count any more."""
+        self.settled_at = None
+
     @transition(state, [_S.INSTRUCTED, _S.FAILED, _S.SETTLED], _S.SENT)
     def send(self, *, at: datetime) -> None:
         """The bank may have it; maybe after it had said the opposite, or its entry is gone."""
@@ -144,12 +166,12 @@ class DealLeg(FSMModelMixin, TenantModel):
         """The entry that proved it does not count any more."""
         self.entry, self.settled_at = None, None
 
-    @transition(state, [_S.EXPECTED, _S.SENT], _S.SETTLED)
+    @transition(state, [_S.EXPECTED, _S.SENT, _S.NETTED], _S.SETTLED)
     def settle(self, *, at: datetime) -> None:
         """The bank booked it."""
         self.settled_at = at
 
-    @transition(state, [_S.EXPECTED, _S.INSTRUCTED, _S.SENT, _S.SETTLED], _S.FAILED)
+    @transition(state, [_S.EXPECTED, _S.NETTED, _S.INSTRUCTED, _S.SENT, _S.SETTLED], _S.FAILED)
     def fail(self, *, at: datetime, reason: str) -> None:
         """It was refused, came back, or nobody will pay it as agreed."""
         self.entry, self.settled_at = None, None

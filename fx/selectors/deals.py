@@ -94,6 +94,18 @@ def instruction_for(party: Counterparty, currency: str) -> SettlementInstruction
     )
 
 
+def instruction(instruction_id: UUID) -> SettlementInstruction:
+    """Return one settlement instruction with its account.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = SettlementInstruction.objects.select_related("beneficiary").filter(pk=instruction_id)
+    if (one := found.first()) is None:
+        raise NotFound("There is no such settlement instruction.", field="instruction")
+    return one
+
+
 def centres_of(pair: Pair) -> Centres:
     """Return a pair with the calendars that decide when it settles.
 

@@ -1,6 +1,7 @@
 """Exposure of each currency now: need and money from the treasury, hedges from our deals."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +24,7 @@ from fx.engine.exposure import (
     is_overhedged,
 )
 from fx.engine.pairs import USD
-from fx.models import Deal, DealKind, DealState, ExposureAlarm
+from fx.models import Deal, DealKind, DealLeg, DealState, ExposureAlarm, LegState
 from fx.selectors import rates
 from treasury.selectors import accounts, flows, positions, statements
 
@@ -108,19 +109,32 @@ def _hedged(currency: str, cap: Cap) -> Decimal:
         Q(kind=DealKind.DELIVERABLE, value_date__gte=cap.day)
         | Q(kind=DealKind.NDF, fixing_date__gte=cap.day)
     )
+    concerned = list(counted.filter(Q(base=currency) | Q(quote=currency)))
+    settled = _settled_legs(concerned, currency)
     booked: dict[UUID, Counter[Decimal]] = {}
     total = ZERO
-    for deal in counted.filter(Q(base=currency) | Q(quote=currency)):
+    for deal in sorted(concerned, key=lambda one: one.pk not in settled):
         amount, account_id = _moves(deal, currency)
         if deal.kind == DealKind.DELIVERABLE:
             if account_id not in booked:
                 entries = statements.counted_entries(account_id, start=cap.day, end=cap.until)
                 booked[account_id] = Counter(entries.values_list("amount", flat=True))
-            if booked[account_id][amount] > 0:
-                booked[account_id][amount] -= 1
+            if deal.pk in settled or booked[account_id][amount] > 0:
+                booked[account_id][amount] -= 0 if settled.get(deal.pk) else 1
                 continue
         total += amount
     return total
+
+
+def _settled_legs(deals: Sequence[Deal], currency: str) -> dict[UUID, bool]:
+    """Return the deals whose leg in a currency is settled, and whether that was in a net.
+
+    What a net brought stands on the account as another amount than the deal's.
+    """
+    found = DealLeg.objects.filter(
+        deal__in=[one.pk for one in deals], currency=currency, state=LegState.SETTLED
+    )
+    return {deal: net is not None for deal, net in found.values_list("deal_id", "net_id")}
 
 
 def _moves(deal: Deal, currency: str) -> tuple[Decimal, UUID]:

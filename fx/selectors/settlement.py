@@ -11,14 +11,22 @@ from django.db.models import Q, QuerySet, Sum
 
 from core import clock
 from fx.engine.settlement import Done, Payment
-from fx.models import STANDING, UNSETTLED, DealLeg, LegDirection, LegState, SettlementAlarm
+from fx.models import (
+    STANDING,
+    UNSETTLED,
+    DealLeg,
+    LegDirection,
+    LegState,
+    SettlementAlarm,
+    SettlementNet,
+)
 
 ZERO: Final = Decimal(0)
 DAYS_SHOWN: Final = 14
 
 _OF_LEG = (
     "deal__counterparty", "account__bank", "instruction__beneficiary", "proposal__transfer",
-    "entry",
+    "entry", "net",
 )  # fmt: skip
 
 
@@ -34,8 +42,8 @@ def legs_of(deal_id: UUID, *, standing: bool = True) -> QuerySet[DealLeg]:
     return found.filter(state__in=STANDING) if standing else found
 
 
-def payment_of(leg: DealLeg) -> Payment | None:
-    """Return what is known of the payment of a leg; None while nothing was proposed."""
+def payment_of(leg: DealLeg | SettlementNet) -> Payment | None:
+    """Return what is known of the payment of a leg or net; None while nothing was proposed."""
     proposal = leg.proposal
     if proposal is None:
         return None

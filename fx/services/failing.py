@@ -7,10 +7,11 @@ from django.db.models import QuerySet
 
 from core import clock
 from core.errors import DomainError
+from fx.errors import LegAlreadySent
 from fx.models import Deal, DealLeg, LegState
 from fx.selectors import deals as reads
 from fx.selectors import settlement
-from fx.services import legs
+from fx.services import legs, netting
 from fx.services.deals import SUBJECT, tell
 from treasury.selectors.movement import window_for
 from treasury.services.news import raise_alert
@@ -27,6 +28,7 @@ def fall(deal: Deal, *, reason: str) -> None:
     What a bank has, or has booked, stays as it is: that is the risk that stands open.
     """
     before = deal.state
+    leave_nets(deal, reason=reason, if_it_left=False)
     for leg in held_legs(deal):
         if leg.state in (LegState.EXPECTED, LegState.INSTRUCTED):
             legs.fail(leg, reason=reason)
@@ -43,6 +45,21 @@ def fall(deal: Deal, *, reason: str) -> None:
     )
 
 
+def leave_nets(deal: Deal, *, reason: str, if_it_left: bool) -> None:
+    """Undo the nets that a locked deal is part of.
+
+    Raises:
+        LegAlreadySent: one has left, and `if_it_left` asks to say so; otherwise it stays.
+    """
+    found = {one.net_id for one in held_legs(deal) if one.state == LegState.NETTED}
+    for net_id in sorted(one for one in found if one is not None):
+        try:
+            netting.undo(netting.held_net(net_id), reason=reason)
+        except LegAlreadySent:
+            if if_it_left:
+                raise
+
+
 def renew_failed(deal: Deal, *, reason: str) -> list[DealLeg]:
     """Replace the failed legs of a locked deal, for the first day that can still be reached."""
     failed = [one for one in held_legs(deal) if one.state == LegState.FAILED]
@@ -52,7 +69,7 @@ def renew_failed(deal: Deal, *, reason: str) -> list[DealLeg]:
         value_date=max(_first_day(one, deal.value_date) for one in failed),
         pay_account=_account(failed, deal.pay_account_id, is_pay=True),
         receive_account=_account(failed, deal.receive_account_id, is_pay=False),
-        instruction=reads.instruction_for(deal.counterparty, deal.sold),
+        instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
     return [legs.renewed(one, terms, reason=reason) for one in failed]
 

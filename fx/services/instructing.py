@@ -16,12 +16,22 @@ from core.identity.models import User
 from core.identity.roles import BACK_OFFICE
 from core.money import Money
 from fx.errors import LegAlreadySent
-from fx.models import Deal, DealLeg, DealState, LegDirection, LegState
+from fx.models import (
+    Deal,
+    DealKind,
+    DealLeg,
+    DealState,
+    LegDirection,
+    LegState,
+    NetDirection,
+    NetState,
+    SettlementNet,
+)
 from fx.selectors import deals as reads
 from fx.selectors import settlement
-from fx.services import legs
+from fx.services import legs, netting
 from fx.services.deals import locked, require_state, tell
-from fx.services.failing import fall, held_legs, renew_failed
+from fx.services.failing import fall, held_legs, leave_nets, renew_failed
 from treasury.selectors import accounts
 from treasury.selectors.movement import window_for
 from treasury.services import proposals, tasks
@@ -77,7 +87,9 @@ def instruct_deal(*, deal_id: UUID) -> bool:
     if not leg.rail:
         raise Invalid(f"We have no rail for {leg.currency}.", field="rail")
     window = window_for(rail=leg.rail, account=leg.account, now=clock.now())
-    if window.value_date < leg.value_date:
+    if window.value_date < leg.value_date or netting.waits_for_its_net(
+        leg, cutoff_at=window.cutoff_at, now=clock.now()
+    ):
         return False
     if window.value_date > leg.value_date:
         words = f"The cut-off of {leg.rail} for {leg.value_date} passed before it was instructed."
@@ -95,6 +107,74 @@ def instruct_deal(*, deal_id: UUID) -> bool:
     return True
 
 
+def instruct_nets(*, now: datetime) -> list[UUID]:
+    """Net what is due, and propose what nets pay; return the nets of which it was proposed."""
+    netting.net_due(now=now)
+    waiting = SettlementNet.objects.filter(state=NetState.EXPECTED, direction=NetDirection.PAY)
+    done: list[UUID] = []
+    for net in list(waiting.order_by("value_date", "id")[:BATCH_MAX]):
+        try:
+            instruct_net(net_id=net.pk)
+            done.append(net.pk)
+        except (DomainError, IntegrityError) as refusal:
+            _ask_why_not(net, refusal)
+    return done
+
+
+@transaction.atomic
+def instruct_net(*, net_id: UUID) -> None:
+    """Propose what a net pays; whoever dealt or confirmed one of its deals does not check it.
+
+    Raises:
+        DomainError: the treasury does not take the proposal; its own words.
+    """
+    parts = DealLeg.objects.filter(net=net_id).values("deal")
+    dealt = list(
+        Deal.objects.select_for_update(of=("self",))
+        .select_related("maker", "executed_by", "confirmed_by")
+        .filter(pk__in=parts)
+        .order_by("id")
+    )
+    net = netting.held_net(net_id)
+    if net.state != NetState.EXPECTED or not net.is_pay:
+        return
+    proposal = proposals.create_proposal(
+        draft=proposals.ProposalIn(
+            debit_account=net.account_id,
+            amount=net.amount,
+            beneficiary=net.instruction.beneficiary_id,
+            purpose=PURPOSE,
+            rail=net.rail,
+            value_date=net.value_date,
+            why=f"{net.reference}: what is left of {Money(net.gross, net.currency)} in"
+            f" {', '.join(one.reference for one in dealt)} with {net.counterparty.name}, under"
+            f" {net.agreement.reference}.",
+        ),
+        maker=None,
+        maker_label=MAKER_LABEL,
+        reference=net.reference,
+    )
+    net.proposal = proposal
+    net.instruct(at=clock.now())
+    net.save()
+    people = {one.pk: one for deal in dealt for one in _people_of(deal)}
+    proposals.submit_proposal(proposal_id=proposal.pk, actor=None, involved=tuple(people.values()))
+    tasks.answer_task(kind=NOT_INSTRUCTED, key=net.reference, note="It was proposed.")
+
+
+def _ask_why_not(net: SettlementNet, refusal: Exception) -> None:
+    words = refusal.message if isinstance(refusal, DomainError) else "The database refuses it."
+    logger.warning("fx_net_not_instructed", net=net.reference, error=str(refusal))
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind=NOT_INSTRUCTED,
+            key=net.reference,
+            title=f"{net.reference} could not be proposed",
+            detail=f"{words} {Money(net.amount, net.currency)} are due on {net.value_date}.",
+        )
+    )
+
+
 def _payable(deal: Deal) -> DealLeg | None:
     if deal.state != DealState.CONFIRMED:
         return None
@@ -104,6 +184,9 @@ def _payable(deal: Deal) -> DealLeg | None:
 
 def _draft(deal: Deal, leg: DealLeg) -> proposals.ProposalIn:
     bought = deal.base_amount if deal.bought == deal.base else deal.quote_amount
+    why = f"we receive {Money(bought, deal.bought)}"
+    if deal.kind == DealKind.NDF:
+        why = f"fixed at {deal.fixing.rate.normalize():f}, only the difference is paid"
     return proposals.ProposalIn(
         debit_account=leg.account_id,
         amount=leg.amount,
@@ -112,7 +195,7 @@ def _draft(deal: Deal, leg: DealLeg) -> proposals.ProposalIn:
         rail=leg.rail,
         value_date=leg.value_date,
         why=f"{deal.reference} with {deal.counterparty.name}, their reference"
-        f" {deal.counterparty_reference}: we receive {Money(bought, deal.bought)}.",
+        f" {deal.counterparty_reference}: {why}.",
     )
 
 
@@ -182,6 +265,7 @@ def replace_legs(
     """
     deal = _taken_by(actor, deal_id, reason)
     require_state(deal, DealState.EXECUTED, DealState.CONFIRMED)
+    leave_nets(deal, reason=reason.strip(), if_it_left=True)
     standing = list(held_legs(deal))
     done = next((one for one in standing if one.state in (LegState.SENT, LegState.SETTLED)), None)
     if done is not None:
@@ -192,13 +276,13 @@ def replace_legs(
     if not standing:
         raise Invalid("It has no legs.", field="deal")
     now_at = {one.direction: one.account_id for one in standing}
+    pay_to = now_at.get(LegDirection.PAY, deal.pay_account_id)
+    receive_on = now_at.get(LegDirection.RECEIVE, deal.receive_account_id)
     terms = legs.Terms(
         value_date=max(one.value_date for one in standing),
-        pay_account=_ours(pay_account or now_at[LegDirection.PAY], deal.sold, "pay_account"),
-        receive_account=_ours(
-            receive_account or now_at[LegDirection.RECEIVE], deal.bought, "receive_account"
-        ),
-        instruction=reads.instruction_for(deal.counterparty, deal.sold),
+        pay_account=_ours(pay_account, deal.sold, "pay_account") or pay_to,
+        receive_account=_ours(receive_account, deal.bought, "receive_account") or receive_on,
+        instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
     made = [legs.renewed(one, terms, reason=reason.strip()) for one in standing]
     tell(deal, before=deal.state, reason=reason)
@@ -227,7 +311,7 @@ def _require_undisputed(leg: DealLeg) -> None:
         )
 
 
-def _ours(account_id: UUID, currency: str, field: str) -> UUID:
-    if not accounts.accounts(currency).filter(pk=account_id).exists():
+def _ours(account_id: UUID | None, currency: str, field: str) -> UUID | None:
+    if account_id is not None and not accounts.accounts(currency).filter(pk=account_id).exists():
         raise Invalid(f"Choose an active account of ours in {currency}.", field=field)
     return account_id

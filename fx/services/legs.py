@@ -11,17 +11,22 @@ from django.db.models import Max
 from calendars import selectors as calendars
 from core import clock, policies
 from core.errors import DomainError
+from core.money import Money
 from fx import policies as knobs
-from fx.engine.settlement import ASKED, MAY_HAVE_LEFT
+from fx.engine.pairs import USD
+from fx.engine.settlement import ASKED, MAY_HAVE_LEFT, ndf_difference
 from fx.errors import LegAlreadySent
 from fx.models import (
     Deal,
     DealKind,
     DealLeg,
+    DealSide,
     LegDirection,
     LegState,
     SettlementInstruction,
+    SettlementNet,
 )
+from fx.selectors import deals as reads
 from treasury.engine.rails import BOOK, rail_for, rail_to
 from treasury.selectors import accounts
 from treasury.services import flows, proposals, transfers
@@ -57,12 +62,47 @@ def make_legs(deal: Deal) -> list[DealLeg]:
     return [_made(deal, number, terms) for number in (PAY_NO, RECEIVE_NO)]
 
 
+def make_difference(deal: Deal) -> list[DealLeg]:
+    """Make the one leg of a fixed deal, in the caller's transaction; none where nothing is left."""
+    left = difference(deal)
+    if not left.amount:
+        return []
+    ours = deal.receive_account_id if deal.side == DealSide.BUY else deal.pay_account_id
+    is_ours = (left.amount > 0) is (deal.side == DealSide.BUY)
+    terms = Terms(
+        value_date=deal.value_date,
+        pay_account=ours,
+        receive_account=ours,
+        instruction=reads.instruction_for(deal.counterparty, USD),
+    )
+    return [_made(deal, RECEIVE_NO if is_ours else PAY_NO, terms)]
+
+
+def difference(deal: Deal) -> Money:
+    """Return what the buyer of dollars receives of a fixed deal; negative is what it pays."""
+    agreed = deal.rate or deal.limit_rate
+    notional = Money(deal.base_amount, deal.base)
+    return ndf_difference(notional, agreed=agreed, fixing=deal.fixing.rate)
+
+
+def payee_currency(deal: Deal) -> str:
+    """Return the currency that a counterparty may be paid in for a deal."""
+    return USD if deal.kind == DealKind.NDF else deal.sold
+
+
+def _moves(deal: Deal, number: int) -> Money:
+    if deal.kind == DealKind.NDF:
+        return Money(abs(difference(deal).amount), USD)
+    currency = deal.sold if number == PAY_NO else deal.bought
+    return Money(deal.base_amount if currency == deal.base else deal.quote_amount, currency)
+
+
 def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
-    is_pay = number == PAY_NO
-    currency = deal.sold if is_pay else deal.bought
+    is_pay, moves = number == PAY_NO, _moves(deal, number)
+    currency = moves.currency
     account = accounts.account(terms.pay_account if is_pay else terms.receive_account)
     instruction = terms.instruction if is_pay else None
-    rail = _rail(currency, account.bank.bic, instruction)
+    rail = rail_of(currency, account.bank.bic, instruction)
     before = DealLeg.objects.filter(deal=deal, leg_no=number).aggregate(last=Max("version"))
     leg = DealLeg.objects.create(
         deal=deal,
@@ -70,19 +110,19 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
         version=(before["last"] or 0) + 1,
         direction=LegDirection.PAY if is_pay else LegDirection.RECEIVE,
         currency=currency,
-        amount=deal.base_amount if currency == deal.base else deal.quote_amount,
+        amount=moves.amount,
         account=account,
         instruction=instruction,
         rail=rail,
         value_date=terms.value_date,
-        due_at=_due_at(account, rail, currency, terms.value_date, is_pay=is_pay),
+        due_at=due_at(account, rail, currency, terms.value_date, is_pay=is_pay),
         created_at=clock.now(),
     )
     expect(leg)
     return leg
 
 
-def _rail(currency: str, bic: str, instruction: SettlementInstruction | None) -> str:
+def rail_of(currency: str, bic: str, instruction: SettlementInstruction | None) -> str:
     """Return the rail; empty where we have none: what was dealt is kept all the same."""
     try:
         if instruction is None:
@@ -94,7 +134,7 @@ def _rail(currency: str, bic: str, instruction: SettlementInstruction | None) ->
         return ""
 
 
-def _due_at(account: Any, rail: str, currency: str, day: date, *, is_pay: bool) -> datetime:
+def due_at(account: Any, rail: str, currency: str, day: date, *, is_pay: bool) -> datetime:
     """Return when a leg should be done: by its rail's cut-off, what we receive a while later."""
     zone, bic = ZoneInfo(account.timezone), account.bank.bic
     cutoff: datetime | None = None
@@ -129,8 +169,8 @@ def withdraw(leg: DealLeg) -> None:
     flows.cancel_flow(account_id=leg.account_id, source=SOURCE, source_ref=leg.reference)
 
 
-def has_left(leg: DealLeg) -> bool:
-    """Hold the payment of a leg until the transaction ends, and say whether it may have left."""
+def has_left(leg: DealLeg | SettlementNet) -> bool:
+    """Hold the payment of a leg or net until the transaction ends; say whether it may have left."""
     if leg.proposal_id is None:
         return False
     leg.proposal = transfers.lock(leg.proposal_id)
@@ -149,7 +189,7 @@ def void(leg: DealLeg, *, reason: str) -> None:
             " is closed out by another deal.",
             leg=leg.reference,
         )
-    _stop_payment(leg, reason)
+    stop_payment(leg.proposal, reason)
     withdraw(leg)
     leg.void(at=clock.now(), reason=reason)
     leg.save()
@@ -172,13 +212,13 @@ def fail(leg: DealLeg, *, reason: str) -> None:
             leg.send(at=clock.now())
             leg.save()
         return
-    _stop_payment(leg, reason)
+    stop_payment(leg.proposal, reason)
     withdraw(leg)
     leg.fail(at=clock.now(), reason=reason)
     leg.save()
 
 
-def _stop_payment(leg: DealLeg, reason: str) -> None:
-    proposal = leg.proposal
+def stop_payment(proposal: Any, reason: str) -> None:
+    """Withdraw the proposal of a payment, if it still waits for people or for its bank."""
     if proposal is not None and proposal.state in ASKED:
         proposals.withdraw_proposal(proposal_id=proposal.pk, actor=None, reason=reason)

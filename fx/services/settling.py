@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from core import clock
 from core.errors import DomainError
@@ -24,11 +24,13 @@ from fx.models import (
     DealState,
     LegDirection,
     LegState,
+    NetState,
     SettlementAlarm,
     SettlementAlarmKind,
+    SettlementNet,
 )
 from fx.selectors import settlement
-from fx.services import legs
+from fx.services import legs, netting
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
 from treasury.selectors import flows as flow_reads
@@ -48,10 +50,17 @@ def follow_open() -> list[UUID]:
     """Bring every open deal to where its banks' entries put it; return those that moved."""
     undone = Q(proposal__state="RETURNED") | ~Q(entry__state="COUNTED")
     moving = DealLeg.objects.filter(
-        Q(state__in=_MOVING) | Q(undone, state=LegState.SETTLED),
+        Q(state__in=_MOVING)
+        | Q(undone, state=LegState.SETTLED, net=None)
+        | Q(state=LegState.SETTLED, deal__state=DealState.CONFIRMED),
         deal__state__in=(*_FOLLOWED, DealState.SETTLED),
     )
     moved = []
+    for net_id in list(_open_nets().values_list("pk", flat=True)[:BATCH_MAX]):
+        try:
+            follow_net(net_id=net_id)
+        except (DomainError, IntegrityError) as refusal:
+            logger.warning("fx_net_not_followed", net=str(net_id), error=str(refusal))
     for deal_id in list(dict.fromkeys(moving.order_by("deal_id").values_list("deal", flat=True))):
         try:
             if follow_deal(deal_id=deal_id):
@@ -61,11 +70,94 @@ def follow_open() -> list[UUID]:
     return moved
 
 
+def _open_nets() -> QuerySet[SettlementNet]:
+    undone = Q(proposal__state="RETURNED") | ~Q(entry__state="COUNTED")
+    return SettlementNet.objects.filter(
+        Q(state__in=(NetState.EXPECTED, NetState.INSTRUCTED, NetState.SENT, NetState.FAILED))
+        | Q(undone, state=NetState.SETTLED, entry__isnull=False)
+    ).order_by("id")
+
+
+@transaction.atomic
+def follow_net(*, net_id: UUID) -> None:
+    """Bring a net to where its bank puts it; its legs and their deals go with it."""
+    parts = DealLeg.objects.filter(net=net_id).values("deal")
+    deals = list(Deal.objects.filter(pk__in=parts).order_by("id").values_list("pk", flat=True))
+    held = [locked(one) for one in deals]
+    net = netting.held_net(net_id)
+    before = net.state
+    if net.is_pay:
+        _follow_net_payment(net)
+    else:
+        _follow_net_receipt(net)
+    if net.state == before:
+        return
+    for deal in held:
+        reason = _follow_its_net(deal, net)
+        if reason and deal.state != DealState.FAILED:
+            fall(deal, reason=reason)
+        _conclude(deal)
+        _watch_gap(deal, list(held_legs(deal)))
+        tell(deal, before=deal.state)
+
+
+def _follow_net_payment(net: SettlementNet) -> None:
+    payment, proposal = settlement.payment_of(net), net.proposal
+    standing = paid(payment)
+    if proposal is None or standing == net.state:
+        return
+    if standing is Standing.FAILED and net.state != NetState.FAILED:
+        netting.withdraw(net)
+        words = proposal.closing_reason or f"Its payment is {proposal.get_state_display()}."
+        net.fail(at=clock.now(), reason=words)
+        net.save()
+        return
+    if standing in (Standing.SENT, Standing.SETTLED) and net.state == NetState.INSTRUCTED:
+        net.send(at=clock.now())
+        net.save()
+    if standing is Standing.SETTLED and net.state == NetState.SENT:
+        net.entry = proposal.transfer.debit_entry
+        net.settle(at=clock.now())
+        net.save()
+
+
+def _follow_net_receipt(net: SettlementNet) -> None:
+    flow = flow_reads.flows_named(source=legs.SOURCE, refs=[net.reference]).get(net.reference)
+    entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
+    if net.state == NetState.EXPECTED and entry is not None and entry.amount == net.amount:
+        net.entry = entry
+        net.settle(at=clock.now())
+        net.save()
+        tasks.answer_task(kind=MISSING, key=net.reference, note="It was booked.")
+    elif net.state == NetState.SETTLED and net.entry_id is not None and entry is None:
+        net.expect_again()
+        net.save()
+
+
+def _follow_its_net(deal: Deal, net: SettlementNet) -> str:
+    """Bring the legs of a deal that are in a net to where it stands; return why they failed."""
+    for leg in held_legs(deal):
+        if leg.net_id != net.pk:
+            continue
+        if net.state == NetState.SETTLED and leg.state == LegState.NETTED:
+            leg.settle(at=clock.now())
+        elif net.state == NetState.FAILED and leg.state != LegState.FAILED:
+            leg.fail(at=clock.now(), reason=net.reason)
+        elif leg.state == LegState.SETTLED and net.state in (NetState.EXPECTED, NetState.SENT):
+            leg.wait_again()
+        leg.save()
+    return f"{net.reference}: {net.reason}" if net.state == NetState.FAILED else ""
+
+
 def follow_proposal(*, proposal_id: UUID) -> None:
     """Follow the deal that a payment belongs to, if it is the payment of one."""
     leg = DealLeg.objects.filter(proposal=proposal_id).values_list("deal_id", flat=True).first()
     if leg is not None:
         follow_deal(deal_id=leg)
+        return
+    net = SettlementNet.objects.filter(proposal=proposal_id).values_list("pk", flat=True).first()
+    if net is not None:
+        follow_net(net_id=net)
 
 
 def follow_accounts(*, accounts: Iterable[UUID]) -> None:
@@ -76,6 +168,8 @@ def follow_accounts(*, accounts: Iterable[UUID]) -> None:
     )  # fmt: skip
     for deal_id in sorted(set(moving.values_list("deal_id", flat=True))):
         follow_deal(deal_id=deal_id)
+    for net in _open_nets().filter(account__in=tuple(accounts)):
+        follow_net(net_id=net.pk)
 
 
 @transaction.atomic
@@ -90,7 +184,8 @@ def follow_deal(*, deal_id: UUID) -> bool:
     if not standing:
         return False
     before = (deal.state, [one.state for one in standing])
-    reasons = [_follow_pay(one) if one.is_pay else _follow_receipt(one) for one in standing]
+    alone = [one for one in standing if one.net_id is None]
+    reasons = [_follow_pay(one) if one.is_pay else _follow_receipt(one) for one in alone]
     failed = next((one for one in reasons if one), "")
     if failed and deal.state != DealState.FAILED:
         fall(deal, reason=failed)

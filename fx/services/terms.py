@@ -28,7 +28,8 @@ _NEW_YORK: Final = ZoneInfo("America/New_York")
 class DealIn:
     """What a dealer wants: buy or sell `pair.base`, with one amount given exactly.
 
-    Without a value date the tenor says when it settles: CASH, TOM, SPOT, 1W, 3M, ...
+    Without a value date the tenor says when it settles: CASH, TOM, SPOT, 1W, 3M, ... `closes` is
+    the deal that it closes out.
     """
 
     counterparty: UUID
@@ -42,6 +43,7 @@ class DealIn:
     tenor: str = dates.Short.SPOT
     value_date: date | None = None
     kind: str = DealKind.DELIVERABLE
+    closes: UUID | None = None
 
 
 def fields_of(draft: DealIn) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def fields_of(draft: DealIn) -> dict[str, Any]:
         "pay_account": _account(draft.pay_account, sold, "pay_account"),
         "receive_account": _account(draft.receive_account, bought, "receive_account"),
         "why": draft.why.strip(),
+        "closes_id": draft.closes,
         # What it was held against before does not hold for new terms.
         "usd_equivalent": None,
         "mid_rate": None,

@@ -5,6 +5,7 @@ bank's entries settle it, the exposure is closed and the profit is on the page. 
 that all processes share, on the first day when New York and Mumbai are both open.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -263,7 +264,7 @@ def test_one_day_from_the_need_to_the_profit(day: Day, open_desk: OpenDesk) -> N
     day.hear()
     back.goto(address)
     expect(back.get_by_text("Settled").first).to_be_visible()
-    expect(back.get_by_role("row", name=f"Realised {gain:,.2f}", exact=False).first).to_be_visible()
+    expect(back.get_by_role("row", name=re.compile(rf"\bRealised {gain:,.2f}"))).to_be_visible()
     dealer.goto("/fx/exposure")
     expect(dealer.locator("main")).not_to_contain_text("400,000,000.00")
     dealer.goto("/fx/suggestions")

@@ -6,7 +6,12 @@ from core.errors import Invalid
 from treasury.engine.sweep_orders import order_id
 from treasury.models import ReferenceCounter
 
-_KINDS = {"FMP": "fund-movement proposals", "RCL": "recalls", "FXD": "foreign-exchange deals"}
+_KINDS = {
+    "FMP": "fund-movement proposals",
+    "RCL": "recalls",
+    "FXD": "foreign-exchange deals",
+    "FXN": "nets of deals",
+}
 
 
 def next_reference(*, kind: str) -> str:

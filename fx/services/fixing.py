@@ -1,0 +1,121 @@
+"""Fixing of non-deliverable deals: one rate for all, and one difference in dollars.
+
+The rate is that of the fixing date, in words of who published it: entered by somebody who did not
+deal, or taken from the source that the policy names.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.db import IntegrityError, transaction
+
+from core import clock, policies
+from core.errors import DomainError, Forbidden, Invalid
+from core.identity.models import User
+from core.identity.roles import BACK_OFFICE
+from fx import policies as knobs
+from fx.constants import RATE_BOUND
+from fx.engine import quotes
+from fx.engine.exposure import ZONE_DEFAULT, ZONES
+from fx.engine.pairs import USD, Pair
+from fx.models import Deal, DealKind, DealState, NdfFixing, Rate
+from fx.services.deals import locked, require_state, tell
+from fx.services.legs import make_difference
+
+logger = structlog.get_logger(__name__)
+FIXERS: Final = (BACK_OFFICE,)
+SAID_BY_CHARS_MAX: Final = 80
+
+
+@transaction.atomic
+def fix_deal(*, deal_id: UUID, rate: Decimal, said_by: str, actor: User) -> NdfFixing:
+    """Enter the published rate of a deal's fixing date; its difference becomes one leg.
+
+    Raises:
+        Forbidden: this person is not of the back office, or dealt it.
+        DealStateRefused: it is not confirmed.
+        Invalid: not a non-deliverable deal, before its fixing date, fixed before, or no rate.
+    """
+    if not actor.has_role(*FIXERS):
+        raise Forbidden("Fixing takes the role back_office.")
+    deal = locked(deal_id)
+    dealt = {one.person_number for one in (deal.maker, deal.executed_by) if one is not None}
+    if actor.person_number in dealt:
+        raise Forbidden("Somebody who did not deal it enters the fixing.")
+    if not 0 < len(said_by.strip()) <= SAID_BY_CHARS_MAX:
+        raise Invalid("Say who published the rate.", field="said_by")
+    if not rate.is_finite() or not 0 < rate < RATE_BOUND:
+        raise Invalid("A rate is a positive number.", field="rate")
+    return _fixed(deal, rate=rate, said_by=said_by.strip(), actor=actor, row=None)
+
+
+def fix_from_sources(*, now: datetime) -> list[UUID]:
+    """Fix what is due with the newest rate of its fixing date of the source that is named."""
+    code = policies.get(knobs.FX_FIXING_SOURCE)
+    if not code:
+        return []
+    due = Deal.objects.filter(
+        kind=DealKind.NDF,
+        state=DealState.CONFIRMED,
+        fixing=None,
+        fixing_date__lte=now.astimezone(ZoneInfo(ZONE_DEFAULT)).date(),
+    )
+    fixed: list[UUID] = []
+    for deal in list(due.order_by("id")):
+        row = _published(deal, code)
+        if row is None:
+            continue
+        rate = quotes.rounded_rate((row.bid + row.ask) / 2, Pair(deal.base, deal.quote))
+        try:
+            with transaction.atomic():
+                _fixed(locked(deal.pk), rate=rate, said_by=code, actor=None, row=row)
+            fixed.append(deal.pk)
+        except (DomainError, IntegrityError) as refusal:  # one deal stops no other one
+            logger.warning("fx_not_fixed", deal=str(deal.pk), error=str(refusal))
+    return fixed
+
+
+def _published(deal: Deal, code: str) -> Rate | None:
+    """Return the last rate of a source on the fixing date, by the clock of the rupee's market."""
+    zone = ZoneInfo(ZONES.get(deal.quote, ZONE_DEFAULT))
+    rows = Rate.objects.filter(source__code=code, base=deal.base, quote=deal.quote)
+    for row in rows.order_by("-as_of")[:SOURCE_ROWS_MAX]:
+        if row.as_of.astimezone(zone).date() == deal.fixing_date:
+            return row
+    return None
+
+
+SOURCE_ROWS_MAX: Final = 2_000
+
+
+def _fixed(
+    deal: Deal, *, rate: Decimal, said_by: str, actor: User | None, row: Rate | None
+) -> NdfFixing:
+    require_state(deal, DealState.CONFIRMED)
+    if deal.kind != DealKind.NDF or deal.fixing_date is None or deal.base != USD:
+        raise Invalid("Only a non-deliverable deal of dollars is fixed.", field="deal")
+    if NdfFixing.objects.filter(deal=deal).exists():
+        raise Invalid("It is fixed already.", field="deal")
+    zone = ZoneInfo(ZONES.get(deal.quote, ZONE_DEFAULT))
+    today = clock.now().astimezone(zone).date()
+    if today < deal.fixing_date:
+        raise Invalid(f"It is fixed on {deal.fixing_date}.", field="fixing_date")
+    made = NdfFixing.objects.create(
+        deal=deal,
+        rate=rate,
+        fixed_on=deal.fixing_date,
+        said_by=said_by,
+        from_rate=row,
+        entered_by=actor,
+        entered_at=clock.now(),
+    )
+    before = deal.state
+    if not make_difference(deal):
+        deal.settle(at=clock.now())
+        deal.save()
+    tell(deal, before=before)
+    return made
