@@ -304,6 +304,11 @@ SIGNED: Final = {
     "treasury_newestbalance.balance": "an account may be overdrawn",
     "fx_exposurealarm.prefunded": "accounts may be overdrawn",
     "fx_exposurealarm.hedged": "more may have been sold than bought",
+    "fx_hedgeneed.prefunded": "accounts may be overdrawn",
+    "fx_hedgeneed.hedged": "more may have been sold than bought",
+    "fx_forecastbasis.prefunded": "accounts may be overdrawn",
+    "fx_forecastbasis.hedged": "more may have been sold than bought",
+    "fx_dealsuggestion.headroom_usd": "a limit may be exceeded already",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.
