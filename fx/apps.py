@@ -13,12 +13,14 @@ class FxConfig(AppConfig):
         from fx import (
             changes,
             guards,
+            metrics,
             receivers,  # noqa: F401 - importing registers them
             suggestion_guards,
             valuation_guards,
         )
 
         changes.govern_static_data()
+        metrics.register_metrics()
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)
         required_triggers.update(suggestion_guards.TRIGGERS)

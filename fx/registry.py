@@ -1,9 +1,9 @@
 """What rooms above hand down to foreign exchange: how a currency would be forecast now."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,13 @@ class Preview:
     days: tuple[tuple[str, Decimal], ...]
 
 
-Forecaster = Callable[[str, datetime], Preview]
+class Forecaster(Protocol):
+    """Who says what a forecast made now would be."""
+
+    def __call__(self, *, currency: str, now: datetime) -> Preview:
+        """Return it; nothing is stored."""
+
+
 _forecasters: list[Forecaster] = []
 
 
@@ -30,4 +36,4 @@ def register_forecaster(forecaster: Forecaster) -> None:
 
 def preview_of(currency: str, now: datetime) -> Preview | None:
     """Return what a forecast made now would say; None where nobody forecasts."""
-    return _forecasters[0](currency, now) if _forecasters else None
+    return _forecasters[0](currency=currency, now=now) if _forecasters else None

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from core import policies
 from fx import policies as knobs
 from fx.engine.exposure import ZERO, ZONE_DEFAULT, ZONES
-from fx.engine.pairs import Pair
+from fx.engine.pairs import Pair, pair_of
 from fx.engine.reforecasting import Day, deviation_of, due_at, moved
 from fx.errors import RateMissing
 from fx.models import ForecastBasis, ReforecastTrigger
@@ -53,14 +53,20 @@ def booked_out(currency: str, day: date) -> Decimal:
 
 
 def middle(currency: str, *, now: datetime) -> Decimal | None:
-    """Return the middle rate of a currency against the funding one; None without a fresh one."""
-    funding = policies.get(knobs.FX_FUNDING_CURRENCY)
-    if currency == funding:
+    """Return the middle rate of a currency's pair; None for the funding one or without a rate."""
+    pair = pair_with_funding(currency)
+    if pair is None:
         return None
     try:
-        return rates.quote_for(Pair(funding, currency), now=now).mid
+        return rates.quote_for(pair, now=now).mid
     except RateMissing:
         return None
+
+
+def pair_with_funding(currency: str) -> Pair | None:
+    """Return the pair of a currency and the funding one as the market writes it."""
+    funding = policies.get(knobs.FX_FUNDING_CURRENCY)
+    return None if currency == funding else pair_of(currency, funding)
 
 
 def last_fired(currency: str) -> datetime | None:

@@ -35,7 +35,9 @@ def page(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             refused.append((currency, refusal.message))
     context = {
-        "looks": looks,
+        "looks": [one for one in looks if not one["is_empty"]],
+        "quiet": [one["look"].currency for one in looks if one["is_empty"]],
+        "currencies": rates.currencies(),
         "refused": refused,
         "triggers": reads.triggers()[:TRIGGERS_SHOWN],
         "may_ask": actor(request).has_role(*reforecasting.ASKERS),
@@ -50,28 +52,34 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _shown(look: reads.Look) -> dict[str, Any]:
     """Return a look with bars for forecast, need and open exposure, before and after."""
-    basis, found = look.basis, look.board.exposure
-    after = look.after
+    basis, after, found = look.basis, look.after, look.board.exposure
     rows = [
-        ("Goes out today", look.expected, look.booked + (after.outflow if after else ZERO)),
+        (
+            "Goes out today",
+            look.expected if basis else None,
+            look.booked + (after.outflow if after else ZERO),
+        ),
         (
             "Needed until money moves",
-            basis.required if basis else found.required,
+            basis.required if basis else None,
             after.required if after else found.required,
         ),
-        ("Open exposure", basis.open_amount if basis else found.open, look.open_after),
+        ("Open exposure", basis.open_amount if basis else None, look.open_after),
     ]
-    most = max((value for _, *both in rows for value in both), default=ZERO) or 1
+    most = max((value for _, *both in rows for value in both if value), default=ZERO) or 1
     days = after.days[:DAYS_SHOWN] if after else ()
-    tallest = max((amount for _, amount in days), default=ZERO) or 1
+    tallest = max((amount for _, amount in days), default=ZERO)
     return {
         "look": look,
-        "days": [(day, amount, int(amount * WIDTH / tallest)) for day, amount in days],
+        "pair": reads.pair_with_funding(look.currency),
+        "days": [(day, amount, int(amount * WIDTH / tallest)) for day, amount in days if tallest],
         "rows": [
-            (label, before, new, int(before * WIDTH / most), int(new * WIDTH / most), new - before)
+            (label, before, new, int((before or ZERO) * WIDTH / most), int(new * WIDTH / most))
             for label, before, new in rows
         ],
+        "changes": [None if before is None else new - before for _, before, new in rows],
         "width": WIDTH,
+        "is_empty": all(not value for _, *both in rows for value in both),
     }
 
 

@@ -12,7 +12,7 @@ from liquidity.services.gathering import gather
 from treasury.selectors import accounts
 
 
-def preview_currency(currency: str, now: datetime) -> Preview:
+def preview_currency(*, currency: str, now: datetime) -> Preview:
     """Return outflow and need of a currency over its active accounts, as of now.
 
     Raises:

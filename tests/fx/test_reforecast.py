@@ -109,7 +109,7 @@ def fired() -> list[tuple[str, str, str, str]]:
     rows = OutboxEvent.objects.filter(topic="fx.reforecast.trigger").order_by("id")
     keys = ("currency", "reason", "old", "new")
     assert all(set(row.payload) == {*keys, "as_of"} for row in rows)
-    return [tuple(row.payload[key] for key in keys) for row in rows]  # type: ignore[misc]
+    return [tuple(row.payload[key] for key in keys) for row in rows]
 
 
 def test_a_forecast_is_kept_with_how_things_stood(rupees: Desk) -> None:

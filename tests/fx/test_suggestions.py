@@ -372,3 +372,11 @@ def test_the_largest_deal_is_a_policy(morning: Desk) -> None:
         policy=MAX_SINGLE_DEAL_USD, value="20000000", actor=None, reason="a test"
     )
     assert [one.dealt_amount for one in suggest(currency="INR", now=MORNING)] == [D("10000588.27")]
+
+
+def test_metrics_tell_what_waits_and_name_no_tenant(morning: Desk) -> None:
+    suggest(currency="INR", now=MORNING)
+    page = client_of(morning.checker).get("/metrics").content.decode()
+    assert 'fx_open_suggestions{currency="INR"} 3.0' in page
+    assert 'fx_suggested_usd{currency="INR"} 1.000058827e+07' in page
+    assert "north" not in page

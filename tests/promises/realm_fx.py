@@ -1,4 +1,4 @@
-"""Foreign exchange of a realm: a source, a rate, a bank to deal with, and a deal."""
+"""Foreign exchange of a realm: a source, a rate, a bank, a deal, and what is suggested."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -6,11 +6,20 @@ from uuid import UUID
 
 from core import clock
 from core.identity.models import User
+from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
 from fx.engine.pairs import parse_pair
 from fx.engine.quotes import Side
-from fx.services import counterparties, deals, sources
+from fx.services import (
+    counterparties,
+    deal_files,
+    deals,
+    reforecasting,
+    sources,
+    suggesting,
+    unfunded,
+)
 from fx.services import rates as fx_rates
 from treasury.models import BankAccount
 from treasury.services import beneficiaries
@@ -59,4 +68,26 @@ def make_deals(
             ),
             maker=people["dealer"],
         )
-    return {"deal": str(made.pk)}
+        suggested = _suggested(mark, people["dealer"], accounts)
+    return {"deal": str(made.pk), "suggestion": suggested}
+
+
+def _suggested(mark: str, dealer: User, accounts: dict[str, BankAccount]) -> str:
+    """Let an account run short, a forecast be seen and a file of deals come in."""
+    now = clock.now()
+    short = unfunded.short_of(
+        currency="INR",
+        account=accounts["payout"].pk,
+        shortfall=Decimal(900_000_000),
+        needed_on=now.date() + timedelta(days=14),
+    )
+    rows = suggesting.suggest(currency="INR", now=now, told=short)
+    reforecasting.note_forecast(
+        currency="INR", forecast=uuid7(), as_of=now, outflow=Decimal(1), now=now
+    )
+    reforecasting.ask(currency="INR", words=f"{mark} asks", actor=dealer, now=now)
+    head = "pair,side,amount,limit_rate,counterparty,why,pay_account,receive_account"
+    pay, receive = accounts["dollars"].label, accounts["payout"].label
+    line = f"USD/INR,SELL,1000.00,85.0000,{mark},{mark} file,{pay},{receive}"
+    deal_files.capture_file(name=mark, data=f"{head}\n{line}".encode(), maker=dealer)
+    return str(rows[0].pk)

@@ -42,6 +42,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "lender_id": "lender",
         "borrower_id": "borrower",
         "deal_id": "deal",
+        "suggestion_id": "suggestion",
     },
     "pools/<uuid:pool_id>/notional": {"pool_id": "notional_pool"},
     "api/v1/pools/<uuid:pool_id>/notional": {"pool_id": "notional_pool"},

@@ -83,6 +83,7 @@ LIMITED: Final[dict[str, tuple[str, ...]]] = {
     "proposals/uploads": MAKERS,
     "proposals/<uuid:proposal_id>/amend": (TREASURY_MAKER,),
     "fx/deals/new": DEALERS,
+    "fx/deals/file": DEALERS,
     "fx/deals/<uuid:deal_id>/change": (DEALER,),
     "beneficiaries/new": KEEPERS,
     "beneficiaries/<uuid:beneficiary_id>/change": KEEPERS,
@@ -109,6 +110,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "rearm": {"reason": "more was needed"},
     "execute": {"rate": "85", "counterparty_reference": "theirs"},
     "fail": {"reason": "no money came"},
+    "dismiss": {"reason": "paid from elsewhere"},
     "confirm": {
         "pair": "USD/INR",
         "side": "SELL",

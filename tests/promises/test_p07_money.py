@@ -310,6 +310,11 @@ SIGNED: Final = {
     "fx_interestrate.rate": "money may cost something to keep",
     "fx_revaluationrun.unrealised_usd": "profit or loss",
     "fx_pnlentry.amount_usd": "profit or loss",
+    "fx_hedgeneed.prefunded": "accounts may be overdrawn",
+    "fx_hedgeneed.hedged": "more may have been sold than bought",
+    "fx_forecastbasis.prefunded": "accounts may be overdrawn",
+    "fx_forecastbasis.hedged": "more may have been sold than bought",
+    "fx_dealsuggestion.headroom_usd": "a limit may be exceeded already",
     "treasury_prefundingrequest.available": "what is left may be below the floor",
 }
 # Columns that no constraint holds, each with the reason.

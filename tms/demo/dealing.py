@@ -3,25 +3,32 @@
 One deal waits for its checkers, one is a draft: what it takes to deal is left to who practises.
 """
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from core import clock
 from core.identity.models import User
+from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound, current_tenant_id
 from fx.engine.pairs import parse_pair
 from fx.engine.quotes import Side, rounded_rate
 from fx.selectors import deals as deal_reads
 from fx.selectors import rates as prices
-from fx.services import counterparties, deals
+from fx.services import counterparties, deals, suggesting
 from tms.demo.payees import KEEPER, VERIFIER
-from treasury.selectors import accounts
-from treasury.services import beneficiaries
+from treasury.engine.prefunding import local_day
+from treasury.selectors import accounts, movement, positions
+from treasury.services import beneficiaries, prefunding
 from treasury.services.beneficiaries import BeneficiaryIn
 
 DEALER: Final = "dealer"
+# What a partner's campaign takes next week, in dirhams.
+_SHORT: Final = "AED"
+_CAMPAIGN: Final = Decimal(60_000_000)
+_CAMPAIGN_IN_DAYS: Final = 7
 _PURPOSES: Final = {"AED": "FIS", "INR": "P1301"}
 _BANK: Final = counterparties.CounterpartyIn(
     code="EXMARKETS",
@@ -86,6 +93,33 @@ def make_deals() -> None:
             draft=_wish("GBP/USD", Side.SELL, "750000.00", bank, "Pounds that were collected"),
             maker=dealer,
         )
+
+
+def make_suggestions(*, now: datetime) -> None:
+    """Let the dirhams of next week run short once a day, and suggest what closes that.
+
+    A partner's campaign takes more than any own account can spare: prefunding finds no source,
+    and the desk is shown the deals that would bring the rest in time.
+    """
+    day = local_day(currency=_SHORT, occurred_at=now)
+    told = movement.prefunding_requests().filter(currency=_SHORT, local_date=day)
+    if not told.exists():
+        account = accounts.accounts(_SHORT)[0]
+        available = positions.available(account_id=account.pk, on=day, now=now).amount
+        required = max(available, Decimal(0)) + _CAMPAIGN
+        prefunding.handle_shortfall(
+            shortfall=prefunding.Shortfall(
+                event_id=uuid7(),
+                currency=_SHORT,
+                account_id=account.pk,
+                need_date=day + timedelta(days=_CAMPAIGN_IN_DAYS),
+                required=required,
+                available=available,
+                shortfall=required - available,
+                occurred_at=now,
+            )
+        )
+    suggesting.suggest_all(now=now)
 
 
 def _wish(pair: str, side: Side, amount: str, party: UUID, why: str) -> deals.DealIn:

@@ -240,6 +240,8 @@ def forecast(*, tenant: UUID, now: datetime) -> str:
     with bound(tenant, actor=ACTOR, reason="the demo's forecast"):
         run = run_daily_forecast(now=now).run
     history.settle_events(tenant=tenant)
+    with bound(tenant, actor=ACTOR, reason="the demo's suggestions"):
+        dealing.make_suggestions(now=now)
     return f"{run.shortfalls_count} of {run.accounts_count} accounts will run short"
 
 
