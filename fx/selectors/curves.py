@@ -1,5 +1,6 @@
 """Reads of the market of an instant: spot however old, points, interest, and forwards from them."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -79,6 +80,15 @@ class Forward:
     def points_mid(self) -> Decimal:
         """Return the middle points in pips."""
         return quotes.forward_points(middle(self.spot), self.mid, self.pair)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Whose spot and points a price is made of, how old the oldest part is, and if that is old."""
+
+    sources: tuple[str, ...]
+    at: datetime
+    is_stale: bool
 
 
 def points() -> QuerySet[ForwardPoint]:
@@ -185,6 +195,8 @@ class Market:
     _interests: dict[tuple[Pair, str], Interest] = field(default_factory=dict)
     _spot_dates: dict[Pair, date] = field(default_factory=dict)
     _old: dict[datetime, bool] = field(default_factory=dict)
+    _dollars: dict[str, Decimal] = field(default_factory=dict)
+    _origins: dict[tuple[Pair, str], Origin] = field(default_factory=dict)
 
     @cached_property
     def _by_source(self) -> list[tuple[str, dict[Pair, Quote]]]:
@@ -239,11 +251,13 @@ class Market:
         """
         if currency == USD:
             return ONE
-        pair = pair_of(currency, USD)
-        mid = middle(self.spot(pair))
-        with localcontext(PRECISION):
-            usd = mid if pair.quote == USD else ONE / mid
-            return usd.quantize(FACTOR_UNIT, ROUND_HALF_UP)
+        if currency not in self._dollars:
+            pair = pair_of(currency, USD)
+            mid = middle(self.spot(pair))
+            with localcontext(PRECISION):
+                usd = mid if pair.quote == USD else ONE / mid
+                self._dollars[currency] = usd.quantize(FACTOR_UNIT, ROUND_HALF_UP)
+        return self._dollars[currency]
 
     def is_old(self, at: datetime) -> bool:
         """Tell whether a price is older than fifteen minutes of open market."""
@@ -353,8 +367,7 @@ class Market:
     def _made(
         self, pair: Pair, day: date, outright: Quote, rule: str, tenors: tuple[str, ...]
     ) -> Forward:
-        spot = self.spot(pair)
-        used = self._points_used(pair, rule)
+        spot, origin = self.spot(pair), self._origin(pair, rule)
         return Forward(
             pair=pair,
             day=day,
@@ -362,10 +375,21 @@ class Market:
             spot=spot,
             rule=rule,
             tenors=tenors,
-            sources=tuple(dict.fromkeys((*spot.sources, *(one.source for one in used)))),
-            at=min([spot.at, outright.at, *(one.at for one in used)]),
-            is_stale=self.is_old(spot.at) or not all(one.is_fresh for one in used),
+            sources=origin.sources,
+            at=min(origin.at, outright.at),
+            is_stale=origin.is_stale,
         )
+
+    def _origin(self, pair: Pair, rule: str) -> Origin:
+        key = (pair, rule)
+        if key not in self._origins:
+            spot, used = self.spot(pair), self._points_used(pair, rule)
+            self._origins[key] = Origin(
+                sources=tuple(dict.fromkeys((*spot.sources, *(one.source for one in used)))),
+                at=min([spot.at, *(one.at for one in used)]),
+                is_stale=self.is_old(spot.at) or not all(one.is_fresh for one in used),
+            )
+        return self._origins[key]
 
     def _points_used(self, pair: Pair, rule: str) -> list[PointsSet | InterestSet]:
         match rule:
@@ -380,9 +404,9 @@ class Market:
 
 def _around(curve: Curve, day: date) -> tuple[str, ...]:
     """Return the tenors of the pillars that a date lies between."""
-    before = [one for one in curve.pillars if one.day <= day]
-    after = [one for one in curve.pillars if one.day >= day]
-    return tuple(dict.fromkeys((before[-1].tenor, after[0].tenor)))
+    place = bisect_left(curve.pillars, day, key=lambda one: one.day)
+    far = curve.pillars[place]
+    return (far.tenor,) if far.day == day else (curve.pillars[place - 1].tenor, far.tenor)
 
 
 def forward_rate(pair: Pair, day: date, *, at: datetime) -> Forward:

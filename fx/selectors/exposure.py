@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from calendars import selectors as calendars
+from calendars.engine.days import BusinessCalendar
+from calendars.errors import CalendarUnknown
 from core import policies
 from fx import policies as knobs
 from fx.engine.exposure import (
@@ -24,9 +26,20 @@ from fx.engine.exposure import (
     is_overhedged,
 )
 from fx.engine.pairs import USD
-from fx.models import Deal, DealKind, DealLeg, DealState, ExposureAlarm, LegState
+from fx.models import (
+    Deal,
+    DealKind,
+    DealLeg,
+    DealState,
+    ExposureAlarm,
+    LegState,
+    SettlementNet,
+)
 from fx.selectors import rates
 from treasury.selectors import accounts, flows, positions, statements
+
+if TYPE_CHECKING:
+    from treasury.models import BankAccount
 
 # What a payout or a plan takes out; transfers of ours are counted as money, not as need.
 NEEDS: Final = ("PAYOUT", "PATTERN", "FORECAST", "MANUAL")
@@ -50,8 +63,13 @@ class Board:
 
 
 def board(*, now: datetime) -> list[Board]:
-    """Return the exposure of every currency that is dealt, the dollar left out."""
-    return [of_currency(one, now=now) for one in rates.currencies() if one != USD]
+    """Return the exposure of every currency that is dealt, the dollar left out.
+
+    Raises:
+        CalendarUnknown: a currency has no calendar.
+        CalendarCoverageError: a calendar does not reach far enough.
+    """
+    return _boards([one for one in rates.currencies() if one != USD], now=now)
 
 
 def of_currency(currency: str, *, now: datetime) -> Board:
@@ -61,34 +79,57 @@ def of_currency(currency: str, *, now: datetime) -> Board:
         CalendarUnknown: the currency has no calendar.
         CalendarCoverageError: its calendar does not reach far enough.
     """
-    cap = cap_of(currency, calendars.settlement_calendar(currency), now)
-    held = list(accounts.accounts(currency))
-    # What deals bring is counted as bought, not as money that is there.
-    available = positions.available_many(held, on=cap.until, now=now, sources=MONEY).values()
-    required = -sum(
-        (
-            flow.amount
-            for account in held
-            for flow in flows.expected(
-                account_id=account.pk, start=cap.day, end=cap.until, sources=NEEDS
+    return _boards([currency], now=now)[0]
+
+
+def _boards(wanted: Sequence[str], *, now: datetime) -> list[Board]:
+    """Return the exposure of currencies; those whose caps cover the same days are read at once."""
+    caps = {one: cap_of(one, calendar, now) for one, calendar in _calendars(wanted).items()}
+    accounts_of: dict[str, list[BankAccount]] = {one: [] for one in wanted}
+    for account in accounts.accounts().filter(currency__in=wanted):
+        accounts_of[account.currency].append(account)
+    days = dict.fromkeys((cap.day, cap.until) for cap in caps.values())
+    found: dict[str, Board] = {}
+    for day, until in days:
+        alike = [one for one in wanted if (caps[one].day, caps[one].until) == (day, until)]
+        held = [account for one in alike for account in accounts_of[one]]
+        # What deals bring is counted as bought, not as money that is there.
+        available = positions.available_many(held, on=until, now=now, sources=MONEY)
+        required = flows.outflows(
+            [account.pk for account in held], start=day, end=until, sources=NEEDS
+        )
+        hedged = _hedged(alike, day=day, until=until)
+        for one in alike:
+            there = [available[account.pk] for account in accounts_of[one]]
+            exposed = exposure_of(
+                required=required.get(one, ZERO),
+                prefunded=sum((account.amount for account in there), ZERO),
+                hedged=hedged[one],
+                denominator=Denominator(policies.get(knobs.EXPOSURE_DENOMINATOR)),
             )
-            if flow.amount < 0
-        ),
-        ZERO,
-    )
-    found = exposure_of(
-        required=required,
-        prefunded=sum((one.amount for one in available), ZERO),
-        hedged=_hedged(currency, cap),
-        denominator=Denominator(policies.get(knobs.EXPOSURE_DENOMINATOR)),
-    )
+            is_stale = any(account.is_stale for account in there)
+            found[one] = _board(one, exposed, caps[one], is_stale=is_stale, now=now)
+    return [found[one] for one in wanted]
+
+
+def _calendars(wanted: Sequence[str]) -> dict[str, BusinessCalendar]:
+    if len(wanted) == 1:
+        return {wanted[0]: calendars.settlement_calendar(wanted[0])}
+    known = {one.currency: one for one in calendars.settlement_calendars().values()}
+    for one in wanted:
+        if one not in known:
+            raise CalendarUnknown(f"No calendar settles {one}.", currency=one)
+    return {one: known[one] for one in wanted}
+
+
+def _board(currency: str, found: Exposure, cap: Cap, *, is_stale: bool, now: datetime) -> Board:
     limit = policies.get(knobs.MAX_OPEN_EXPOSURE_PCT)
     return Board(
         currency=currency,
         exposure=found,
         cap=cap,
         limit=limit,
-        is_stale=any(one.is_stale for one in available),
+        is_stale=is_stale,
         is_breached=is_breach(found, cap, limit=limit),
         is_warned=not cap.is_armed and found.share > limit,
         is_overhedged=is_overhedged(found, limit=policies.get(knobs.OVERHEDGED_PCT)),
@@ -96,8 +137,8 @@ def of_currency(currency: str, *, now: datetime) -> Board:
     )
 
 
-def _hedged(currency: str, cap: Cap) -> Decimal:
-    """Return what was bought less what was sold on deals that settle while the cap looks.
+def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decimal]:
+    """Return what was bought less what was sold on deals that settle while the caps look.
 
     A deal of a day before has come as money, or has failed: the balance speaks for it, and what
     was paid out of it since is gone. On the value date the deal counts until the bank has booked
@@ -105,36 +146,52 @@ def _hedged(currency: str, cap: Cap) -> Decimal:
     keeps a fee back from the amount, both count until that day is over.) A non-deliverable
     forward counts until it is fixed: it pays no rupees, but covers their price.
     """
-    counted = Deal.objects.filter(state__in=HEDGING, value_date__lte=cap.until).filter(
-        Q(kind=DealKind.DELIVERABLE, value_date__gte=cap.day)
-        | Q(kind=DealKind.NDF, fixing_date__gte=cap.day)
+    counted = (
+        Deal.objects.filter(state__in=HEDGING, value_date__lte=until)
+        .filter(
+            Q(kind=DealKind.DELIVERABLE, value_date__gte=day)
+            | Q(kind=DealKind.NDF, fixing_date__gte=day)
+        )
+        .filter(Q(base__in=wanted) | Q(quote__in=wanted))
     )
-    concerned = list(counted.filter(Q(base=currency) | Q(quote=currency)))
-    settled = _settled_legs(concerned, currency)
+    settled = _settled_legs(counted, wanted)
+    moves = [
+        (deal, currency)
+        for deal in counted
+        for currency in (deal.base, deal.quote)
+        if currency in wanted
+    ]
     booked: dict[UUID, Counter[Decimal]] = {}
-    total = ZERO
-    for deal in sorted(concerned, key=lambda one: one.pk not in settled):
+    total = dict.fromkeys(wanted, ZERO)
+    for deal, currency in moves:
         amount, account_id = _moves(deal, currency)
         if deal.kind == DealKind.DELIVERABLE:
             if account_id not in booked:
-                entries = statements.counted_entries(account_id, start=cap.day, end=cap.until)
-                booked[account_id] = Counter(entries.values_list("amount", flat=True))
-            if deal.pk in settled or booked[account_id][amount] > 0:
-                booked[account_id][amount] -= 0 if settled.get(deal.pk) else 1
+                booked[account_id] = _booked_otherwise(account_id, day=day, until=until)
+            if (deal.pk, currency) in settled:
                 continue
-        total += amount
+            if booked[account_id][amount] > 0:
+                booked[account_id][amount] -= 1
+                continue
+        total[currency] += amount
     return total
 
 
-def _settled_legs(deals: Sequence[Deal], currency: str) -> dict[UUID, bool]:
-    """Return the deals whose leg in a currency is settled, and whether that was in a net.
+def _booked_otherwise(account_id: UUID, *, day: date, until: date) -> Counter[Decimal]:
+    """Count the amounts that a bank booked and that are no leg's or net's yet."""
+    proven = DealLeg.objects.filter(account=account_id).exclude(entry=None).values("entry")
+    netted = SettlementNet.objects.filter(account=account_id).exclude(entry=None).values("entry")
+    entries = statements.counted_entries(account_id, start=day, end=until)
+    free = entries.exclude(pk__in=proven).exclude(pk__in=netted)
+    return Counter(free.values_list("amount", flat=True))
 
-    What a net brought stands on the account as another amount than the deal's.
-    """
+
+def _settled_legs(counted: QuerySet[Deal], wanted: Sequence[str]) -> set[tuple[UUID, str]]:
+    """Return the deals and currencies whose legs are settled: what they bring is money."""
     found = DealLeg.objects.filter(
-        deal__in=[one.pk for one in deals], currency=currency, state=LegState.SETTLED
-    )
-    return {deal: net is not None for deal, net in found.values_list("deal_id", "net_id")}
+        deal__in=counted.values("pk"), currency__in=wanted, state=LegState.SETTLED
+    ).values_list("deal_id", "currency")
+    return set(found)
 
 
 def _moves(deal: Deal, currency: str) -> tuple[Decimal, UUID]:

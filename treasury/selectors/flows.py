@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from treasury.models import ExpectedFlow, FlowState
 
@@ -20,6 +21,26 @@ def expected(
         account_id=account_id, state=FlowState.EXPECTED, value_date__range=(start, end)
     ).exclude(expires_on__lt=start)
     return found if sources is None else found.filter(source__in=list(sources))
+
+
+def outflows(
+    account_ids: Iterable[UUID], *, start: date, end: date, sources: Iterable[str]
+) -> dict[str, Decimal]:
+    """Return what flows that still stand take out of accounts, by currency, as positive sums."""
+    rows = (
+        ExpectedFlow.objects.filter(
+            account_id__in=list(account_ids),
+            state=FlowState.EXPECTED,
+            value_date__range=(start, end),
+            source__in=list(sources),
+            amount__lt=0,
+        )
+        .exclude(expires_on__lt=start)
+        .order_by()
+        .values_list("account__currency")
+        .annotate(total=Sum("amount"))
+    )
+    return {currency: -total for currency, total in rows}
 
 
 def flow(*, account_id: UUID, source: str, source_ref: str) -> ExpectedFlow | None:
