@@ -13,9 +13,14 @@ class FxConfig(AppConfig):
         from fx import (
             changes,
             guards,
+            metrics,
+            proofs,
             receivers,  # noqa: F401 - importing registers them
         )
+        from treasury.selectors import invariants
 
         changes.govern_static_data()
+        invariants.promise(*proofs.CHECKS)
+        metrics.register()
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)

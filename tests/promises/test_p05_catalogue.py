@@ -224,6 +224,7 @@ APPEND_ONLY = {
     "fx_ratedelivery": {"SELECT", "INSERT"},
     "fx_dealconfirmation": {"SELECT", "INSERT"},
     "fx_exposurealarm": {"SELECT", "INSERT"},
+    "fx_ndffixing": {"SELECT", "INSERT"},
     "risk_riskrun": {"SELECT", "INSERT"},
     "risk_accountrisk": {"SELECT", "INSERT"},
     "risk_backtest": {"SELECT", "INSERT"},

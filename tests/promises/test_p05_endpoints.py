@@ -107,6 +107,11 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "cancel": {"reason": "mistake"},
     "close": {"findings": "it was needed", "note": "looked into"},
     "rearm": {"reason": "more was needed"},
+    "close-out": {"limit_rate": "85", "why": "not needed"},
+    "bilateral-cancel": {"evidence": "their mail"},
+    "fix": {"rate": "86", "said_by": "FBIL"},
+    "reinstruct": {"reason": "open again"},
+    "replace-legs": {"reason": "another account"},
     "execute": {"rate": "85", "counterparty_reference": "theirs"},
     "fail": {"reason": "no money came"},
     "confirm": {
