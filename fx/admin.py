@@ -8,6 +8,7 @@ from core.changes.admin import GovernedAdmin
 from fx.models import (
     Counterparty,
     Deal,
+    DealCancellation,
     DealConfirmation,
     DealFile,
     DealFileRow,
@@ -19,6 +20,7 @@ from fx.models import (
     ForwardPoint,
     HedgeNeed,
     InterestRate,
+    NdfFixing,
     NettingAgreement,
     PnlEntry,
     Rate,
@@ -317,3 +319,20 @@ class SettlementNetAdmin(ReadOnlyAdmin):
     list_select_related = ("counterparty",)
     search_fields = ("reference",)
     date_hierarchy = "value_date"
+
+
+@admin.register(DealCancellation)
+class DealCancellationAdmin(ReadOnlyAdmin):
+    """What both sides agreed to cancel."""
+
+    list_display = ("deal", "state", "maker", "created_at", "closed_at")
+    list_filter = ("state",)
+    list_select_related = ("deal", "maker")
+
+
+@admin.register(NdfFixing)
+class NdfFixingAdmin(ReadOnlyAdmin):
+    """At what non-deliverable deals were fixed."""
+
+    list_display = ("deal", "rate", "fixed_on", "said_by", "entered_by", "entered_at")
+    list_select_related = ("deal", "entered_by")

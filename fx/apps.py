@@ -14,13 +14,18 @@ class FxConfig(AppConfig):
             changes,
             guards,
             metrics,
+            proofs,
             receivers,  # noqa: F401 - importing registers them
+            settlement_metrics,
             suggestion_guards,
             valuation_guards,
         )
+        from treasury.selectors import invariants
 
         changes.govern_static_data()
         metrics.register_metrics()
+        settlement_metrics.register()
+        invariants.promise(*proofs.CHECKS)
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)
         required_triggers.update(suggestion_guards.TRIGGERS)

@@ -29,6 +29,7 @@ urlpatterns = [
     path("fx/rates/upload", rates.upload, name="upload-rates"),
     path("fx/rates/history", rates.history, name="rate-history"),
     path("fx/settlements", settlement.board, name="settlements"),
+    path("fx/settlements/panel", settlement.panel, name="settlement-panel"),
     path("fx/deals/<uuid:deal_id>/settle", settlement.act, name="settle-step"),
     path("fx/suggestions", suggestions.suggestions, name="suggestions"),
     path("fx/suggestions/reckon", suggestions.reckon, name="reckon"),
@@ -49,4 +50,5 @@ urlpatterns = [
     path("fx/valuation", valuation.valuation, name="valuation"),
     path("fx/valuation/run", valuation.run_valuation, name="run-valuation"),
     path("fx/curves/upload", valuation.upload, name="upload-curves"),
+    path("fx/deals/<uuid:deal_id>/close-out", settlement.close_out, name="close-out"),
 ]

@@ -31,7 +31,7 @@ class DealOut(serializers.ModelSerializer[Deal]):
             "receive_account", "usd_equivalent", "mid_rate", "mid_at", "mid_source", "maker", "why",
             "content_hash", "created_at", "submitted_at", "expires_at", "executed_at",
             "executed_by", "counterparty_reference", "confirmed_at", "confirmed_by", "closed_at",
-            "closing_reason",
+            "closing_reason", "closes",
         ]  # fmt: skip
 
 

@@ -1,9 +1,12 @@
-"""Legs on the wire."""
+"""Legs, nets and how deals end otherwise, on the wire."""
+
+from typing import Any
 
 from rest_framework import serializers
 
 from core.api.fields import AmountField
-from fx.models import DealLeg
+from fx.api.fields import RateField
+from fx.models import DealCancellation, DealLeg, NdfFixing, SettlementNet
 
 
 class LegOut(serializers.ModelSerializer[DealLeg]):
@@ -19,6 +22,64 @@ class LegOut(serializers.ModelSerializer[DealLeg]):
         fields = [
             "id", "reference", "deal", "deal_reference", "counterparty", "leg_no", "version",
             "direction", "currency", "amount", "account", "instruction", "rail", "value_date",
-            "due_at", "state", "proposal", "entry", "reason", "created_at", "instructed_at",
+            "due_at", "state", "net", "proposal", "entry", "reason", "created_at", "instructed_at",
             "sent_at", "settled_at", "closed_at",
+        ]  # fmt: skip
+
+
+class NetOut(serializers.ModelSerializer[SettlementNet]):
+    """One payment or receipt in place of several legs."""
+
+    amount = AmountField()
+    gross = AmountField()
+    counterparty_code = serializers.CharField(source="counterparty.code")
+
+    class Meta:
+        model = SettlementNet
+        fields = [
+            "id", "reference", "state", "agreement", "counterparty", "counterparty_code",
+            "currency", "value_date", "direction", "amount", "gross", "legs_count", "account",
+            "instruction", "rail", "due_at", "proposal", "entry", "reason", "created_at",
+            "settled_at", "closed_at",
+        ]  # fmt: skip
+
+
+class CloseOutIn(serializers.Serializer[Any]):
+    """How much of a deal is closed out, in its base currency; nothing given is all."""
+
+    amount = AmountField(required=False, allow_null=True, default=None)
+    limit_rate = RateField()
+    why = serializers.CharField(max_length=500)
+
+
+class EvidenceIn(serializers.Serializer[Any]):
+    """What the counterparty wrote, and where it is kept."""
+
+    evidence = serializers.CharField(max_length=2_000)
+
+
+class CancellationOut(serializers.ModelSerializer[DealCancellation]):
+    """What two people are asked about a deal."""
+
+    class Meta:
+        model = DealCancellation
+        fields = ["id", "deal", "evidence", "maker", "state", "created_at", "closed_at"]
+
+
+class FixingIn(serializers.Serializer[Any]):
+    """The published rate, and who published it."""
+
+    rate = RateField()
+    said_by = serializers.CharField(max_length=80)
+
+
+class FixingOut(serializers.ModelSerializer[NdfFixing]):
+    """At what a deal was fixed."""
+
+    rate = RateField()
+
+    class Meta:
+        model = NdfFixing
+        fields = [
+            "id", "deal", "rate", "fixed_on", "said_by", "from_rate", "entered_by", "entered_at",
         ]  # fmt: skip

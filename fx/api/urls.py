@@ -64,4 +64,16 @@ urlpatterns = [
         suggestions_views.ReforecastLooks.as_view(),
         name="fx-reforecast-preview",
     ),
+    path("fx/nets", settlement_views.NetList.as_view(), name="fx-nets"),
+    path(
+        "fx/deals/<uuid:deal_id>/close-out",
+        settlement_views.DealCloseOut.as_view(),
+        name="fx-close-out",
+    ),
+    path(
+        "fx/deals/<uuid:deal_id>/bilateral-cancel",
+        settlement_views.DealBilateralCancel.as_view(),
+        name="fx-bilateral-cancel",
+    ),
+    path("fx/deals/<uuid:deal_id>/fix", settlement_views.DealFix.as_view(), name="fx-fix"),
 ]

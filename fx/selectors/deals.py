@@ -40,7 +40,7 @@ def deals() -> QuerySet[Deal]:
     """Return all deals, newest first, with their people and accounts."""
     return Deal.objects.select_related(
         "counterparty", "instruction__beneficiary", "pay_account__bank", "receive_account__bank",
-        "maker", "executed_by", "confirmed_by",
+        "maker", "executed_by", "confirmed_by", "closes", "fixing",
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Reads of legs: what a deal settles by, what stands open, and where one leg only is done."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -40,6 +40,12 @@ def legs_of(deal_id: UUID, *, standing: bool = True) -> QuerySet[DealLeg]:
     found = DealLeg.objects.select_related(*_OF_LEG).filter(deal_id=deal_id)
     found = found.order_by("leg_no", "version")
     return found.filter(state__in=STANDING) if standing else found
+
+
+def nets() -> QuerySet[SettlementNet]:
+    """Return all nets, newest first."""
+    found = SettlementNet.objects.select_related("counterparty", "account", "proposal", "entry")
+    return found.order_by("-id")
 
 
 def payment_of(leg: DealLeg | SettlementNet) -> Payment | None:
@@ -117,7 +123,7 @@ def days_ahead(*, days: int = DAYS_SHOWN) -> list[Day]:
     return [_day(row) for row in rows]
 
 
-def _day(row: dict[str, Any]) -> Day:
+def _day(row: Mapping[str, Any]) -> Day:
     pay, receive = row["pay"] or ZERO, row["receive"] or ZERO
     most = max(pay, receive)
     return Day(

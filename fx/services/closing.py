@@ -76,7 +76,8 @@ def close_out(
 def open_amount(deal: Deal) -> Decimal:
     """Return how much of a deal, in its base currency, no other one closes out."""
     taken = deal.close_outs.exclude(state__in=reads.GIVEN_UP).aggregate(total=Sum("base_amount"))
-    return deal.base_amount - (taken["total"] or Decimal(0))
+    left: Decimal = deal.base_amount - (taken["total"] or Decimal(0))
+    return left
 
 
 @transaction.atomic

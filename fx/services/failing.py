@@ -71,7 +71,7 @@ def renew_failed(deal: Deal, *, reason: str) -> list[DealLeg]:
         receive_account=_account(failed, deal.receive_account_id, is_pay=False),
         instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
-    return [legs.renewed(one, terms, reason=reason) for one in failed]
+    return [legs.renewed(one, terms=terms, reason=reason) for one in failed]
 
 
 def _first_day(leg: DealLeg, agreed: date) -> date:

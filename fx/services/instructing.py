@@ -284,7 +284,7 @@ def replace_legs(
         receive_account=_ours(receive_account, deal.bought, "receive_account") or receive_on,
         instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
-    made = [legs.renewed(one, terms, reason=reason.strip()) for one in standing]
+    made = [legs.renewed(one, terms=terms, reason=reason.strip()) for one in standing]
     tell(deal, before=deal.state, reason=reason)
     return made
 

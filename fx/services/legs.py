@@ -102,7 +102,7 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
     currency = moves.currency
     account = accounts.account(terms.pay_account if is_pay else terms.receive_account)
     instruction = terms.instruction if is_pay else None
-    rail = rail_of(currency, account.bank.bic, instruction)
+    rail = rail_of(currency=currency, bic=account.bank.bic, payee=instruction)
     before = DealLeg.objects.filter(deal=deal, leg_no=number).aggregate(last=Max("version"))
     leg = DealLeg.objects.create(
         deal=deal,
@@ -115,32 +115,30 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
         instruction=instruction,
         rail=rail,
         value_date=terms.value_date,
-        due_at=due_at(account, rail, currency, terms.value_date, is_pay=is_pay),
+        due_at=due_at(account, rail=rail, day=terms.value_date, is_pay=is_pay),
         created_at=clock.now(),
     )
     expect(leg)
     return leg
 
 
-def rail_of(currency: str, bic: str, instruction: SettlementInstruction | None) -> str:
+def rail_of(*, currency: str, bic: str, payee: SettlementInstruction | None) -> str:
     """Return the rail; empty where we have none: what was dealt is kept all the same."""
     try:
-        if instruction is None:
+        if payee is None:
             return rail_for(currency=currency, same_bank=False)
-        return rail_to(
-            currency=currency, debit_bic=bic, credit_bic=instruction.beneficiary.bank_bic
-        )
+        return rail_to(currency=currency, debit_bic=bic, credit_bic=payee.beneficiary.bank_bic)
     except (DomainError, KeyError):
         return ""
 
 
-def due_at(account: Any, rail: str, currency: str, day: date, *, is_pay: bool) -> datetime:
+def due_at(account: Any, *, rail: str, day: date, is_pay: bool) -> datetime:
     """Return when a leg should be done: by its rail's cut-off, what we receive a while later."""
     zone, bic = ZoneInfo(account.timezone), account.bank.bic
     cutoff: datetime | None = None
     if rail not in ("", BOOK):
         try:
-            cutoff = calendars.cutoff_for(rail=rail, day=day, bank=bic, currency=currency)
+            cutoff = calendars.cutoff_for(rail=rail, day=day, bank=bic, currency=account.currency)
         except DomainError:  # a rail that is not installed: the end of the day is asked
             cutoff = None
     due = cutoff or datetime.combine(day + timedelta(days=1), time(), zone)
@@ -189,13 +187,13 @@ def void(leg: DealLeg, *, reason: str) -> None:
             " is closed out by another deal.",
             leg=leg.reference,
         )
-    stop_payment(leg.proposal, reason)
+    stop_payment(leg.proposal, reason=reason)
     withdraw(leg)
     leg.void(at=clock.now(), reason=reason)
     leg.save()
 
 
-def renewed(leg: DealLeg, terms: Terms, *, reason: str) -> DealLeg:
+def renewed(leg: DealLeg, *, terms: Terms, reason: str) -> DealLeg:
     """Replace a leg by its next version.
 
     Raises:
@@ -212,13 +210,13 @@ def fail(leg: DealLeg, *, reason: str) -> None:
             leg.send(at=clock.now())
             leg.save()
         return
-    stop_payment(leg.proposal, reason)
+    stop_payment(leg.proposal, reason=reason)
     withdraw(leg)
     leg.fail(at=clock.now(), reason=reason)
     leg.save()
 
 
-def stop_payment(proposal: Any, reason: str) -> None:
+def stop_payment(proposal: Any, *, reason: str) -> None:
     """Withdraw the proposal of a payment, if it still waits for people or for its bank."""
     if proposal is not None and proposal.state in ASKED:
         proposals.withdraw_proposal(proposal_id=proposal.pk, actor=None, reason=reason)

@@ -112,7 +112,7 @@ def _part(leg: DealLeg, now: datetime) -> engine.Part | None:
     payee = leg.instruction or reads.instruction_for(party, leg.currency)
     if payee is None or agreement_for(party.pk, on=leg.value_date) is None:
         return None
-    rail = legs.rail_of(leg.currency, leg.account.bank.bic, payee)
+    rail = legs.rail_of(currency=leg.currency, bic=leg.account.bank.bic, payee=payee)
     try:
         window = window_for(rail=rail, account=leg.account, now=now)
     except DomainError:
@@ -171,7 +171,7 @@ def _created(wanted: engine.Net, agreement: NettingAgreement, now: datetime) -> 
     key, amount = wanted.key, wanted.amount
     account = accounts.account(key.account)
     payee = reads.instruction(key.payee)
-    rail = legs.rail_of(key.currency, account.bank.bic, payee)
+    rail = legs.rail_of(currency=key.currency, bic=account.bank.bic, payee=payee)
     return SettlementNet.objects.create(
         reference=next_reference(kind="FXN"),
         agreement=agreement,
@@ -185,7 +185,7 @@ def _created(wanted: engine.Net, agreement: NettingAgreement, now: datetime) -> 
         account=account,
         instruction=payee,
         rail=rail,
-        due_at=legs.due_at(account, rail, key.currency, key.value_date, is_pay=amount < 0),
+        due_at=legs.due_at(account, rail=rail, day=key.value_date, is_pay=amount < 0),
         created_at=now,
     )
 
@@ -227,7 +227,7 @@ def undo(net: SettlementNet, *, reason: str) -> None:
             f"{net.reference} of {Money(net.amount, net.currency)} has left or come already.",
             leg=net.reference,
         )
-    legs.stop_payment(net.proposal, reason)
+    legs.stop_payment(net.proposal, reason=reason)
     withdraw(net)
     net.void(at=clock.now(), reason=reason)
     net.save()

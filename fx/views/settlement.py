@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from core.api.actor import actor
@@ -17,12 +17,18 @@ from core.audit.refusals import tell
 from core.browsing import FilterForm, Listing, day_field, listed
 from core.errors import DomainError, Invalid
 from core.identity.models import User
-from fx.models import UNSETTLED, Deal, DealLeg, DealState, LegDirection, LegState
+from core.money import parse_amount
+from fx.models import UNSETTLED, Deal, DealKind, DealLeg, DealState, LegDirection, LegState
 from fx.selectors import deals as reads
 from fx.selectors import settlement
-from fx.services import instructing
+from fx.services import closing, fixing, instructing
+from fx.services.deals import MAKERS
+from fx.services.uploading import read_number
 
 TEXT_CHARS_MAX: Final = 40
+NETS_SHOWN: Final = 10
+PANEL_DAYS: Final = 3
+_DEALT: Final = (DealState.EXECUTED, DealState.CONFIRMED)
 
 
 class LegFilter(FilterForm):
@@ -91,20 +97,45 @@ def board(request: HttpRequest) -> HttpResponse:
     """List legs with filters, and the deals of which one leg only is done; or hand out CSV."""
     show = _shown(request.GET.get("show"), request.GET.get("state"))
     return listed(
-        request, LEGS, show=show, gaps=settlement.open_alarms(), days=settlement.days_ahead()
+        request,
+        LEGS,
+        show=show,
+        gaps=settlement.open_alarms(),
+        days=settlement.days_ahead(),
+        nets=settlement.nets()[:NETS_SHOWN],
     )
+
+
+@require_safe
+@login_required
+def panel(request: HttpRequest) -> HttpResponse:
+    """Show the front page what settles next, and where one leg only is done."""
+    context = {
+        "gaps": settlement.open_alarms(),
+        "days": settlement.days_ahead(days=PANEL_DAYS),
+    }
+    return render(request, "fx/settlement_panel.html", context)
 
 
 @require_POST
 @login_required
 def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
-    """Instruct a failed deal anew, or replace its legs."""
+    """Instruct a failed deal anew, replace its legs, fix it, or end it otherwise."""
     person, reason = actor(request), request.POST.get("reason", "")
     steps: dict[str, Callable[[], object]] = {
         "reinstruct": lambda: instructing.reinstruct_deal(
             deal_id=deal_id, actor=person, reason=reason
         ),
         "replace": lambda: instructing.replace_legs(deal_id=deal_id, actor=person, reason=reason),
+        "fix": lambda: fixing.fix_deal(
+            deal_id=deal_id,
+            rate=read_number(name="rate", text=request.POST.get("rate", "")),
+            said_by=request.POST.get("said_by", ""),
+            actor=person,
+        ),
+        "ask-to-cancel": lambda: closing.ask_to_cancel(
+            deal_id=deal_id, evidence=reason, actor=person
+        ),
     }
     try:
         step = steps.get(request.POST.get("step", ""))
@@ -119,6 +150,28 @@ def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
     return redirect("fx:deal", deal_id=deal_id)
 
 
+@require_POST
+@login_required
+def close_out(request: HttpRequest, deal_id: UUID) -> HttpResponse:
+    """Draft the deal that closes another one out, for its dealer to look at and submit."""
+    given = request.POST
+    try:
+        found = reads.deal(deal_id)
+        amount = parse_amount(given.get("amount", ""), found.base)
+        made = closing.close_out(
+            deal_id=deal_id,
+            amount=amount,
+            limit_rate=read_number(name="limit_rate", text=given.get("limit_rate", "")),
+            why=given.get("why", ""),
+            actor=actor(request),
+        )
+    except DomainError as refusal:
+        tell(request, refusal)
+        return redirect("fx:deal", deal_id=deal_id)
+    messages.success(request, f"{made.reference} closes {found.reference} out once it is dealt.")
+    return redirect("fx:deal", deal_id=made.pk)
+
+
 def context_of(found: Deal, person: User) -> dict[str, Any]:
     """Return what the deal's page shows of its settlement, and what its viewer may do there."""
     instructs = person.has_role(*instructing.INSTRUCTORS)
@@ -127,5 +180,18 @@ def context_of(found: Deal, person: User) -> dict[str, Any]:
         "legs": list(settlement.legs_of(found.pk, standing=False)),
         "gap": found.settlement_alarms.filter(closed_at=None).first(),
         "may_reinstruct": may and found.state == DealState.FAILED,
-        "may_replace": may and found.state in (DealState.EXECUTED, DealState.CONFIRMED),
+        "may_replace": may and found.state in _DEALT,
+        "may_fix": may
+        and found.kind == DealKind.NDF
+        and found.state == DealState.CONFIRMED
+        and not hasattr(found, "fixing"),
+        "may_close_out": person.has_role(*MAKERS)
+        and found.state in _DEALT
+        and found.closes_id is None
+        and closing.open_amount(found) > 0,
+        "may_ask_to_cancel": person.has_role(*closing.ASKERS)
+        and found.state in (*_DEALT, DealState.FAILED),
+        "open_amount": closing.open_amount(found),
+        "close_outs": found.close_outs.order_by("id"),
+        "cancellation": found.cancellations.first(),
     }

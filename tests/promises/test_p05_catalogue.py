@@ -235,6 +235,7 @@ APPEND_ONLY = {
     "fx_forecastbasis": {"SELECT", "INSERT"},
     "fx_dealfile": {"SELECT", "INSERT"},
     "fx_dealfilerow": {"SELECT", "INSERT"},
+    "fx_ndffixing": {"SELECT", "INSERT"},
     "risk_riskrun": {"SELECT", "INSERT"},
     "risk_accountrisk": {"SELECT", "INSERT"},
     "risk_backtest": {"SELECT", "INSERT"},

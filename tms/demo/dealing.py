@@ -1,13 +1,17 @@
 """A demo's foreign exchange: a bank to deal with, and a few deals of the day.
 
 One deal waits for its checkers, one is a draft: what it takes to deal is left to who practises.
+Two more were dealt and confirmed, the other way round and for the same day: under the agreement
+that the bank signed, they will be netted.
 """
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from approvals import selectors as approval_reads
+from approvals import services as approvals
 from core import clock
 from core.identity.models import User
 from core.ids import uuid7
@@ -17,7 +21,7 @@ from fx.engine.pairs import parse_pair
 from fx.engine.quotes import Side, rounded_rate
 from fx.selectors import deals as deal_reads
 from fx.selectors import rates as prices
-from fx.services import counterparties, deals, suggesting
+from fx.services import counterparties, dealing, deals, netting, suggesting
 from tms.demo.payees import KEEPER, VERIFIER
 from treasury.engine.prefunding import local_day
 from treasury.selectors import accounts, movement, positions
@@ -29,6 +33,8 @@ DEALER: Final = "dealer"
 _SHORT: Final = "AED"
 _CAMPAIGN: Final = Decimal(60_000_000)
 _CAMPAIGN_IN_DAYS: Final = 7
+CHECKER: Final = "checker1"
+BACK_OFFICE: Final = "backoffice"
 _PURPOSES: Final = {"AED": "FIS", "INR": "P1301"}
 _BANK: Final = counterparties.CounterpartyIn(
     code="EXMARKETS",
@@ -120,6 +126,76 @@ def make_suggestions(*, now: datetime) -> None:
             )
         )
     suggesting.suggest_all(now=now)
+
+
+def make_settlements() -> None:
+    """Let two deals be dealt and confirmed with a bank that nets: four legs wait for their day."""
+    bank = deal_reads.counterparties()[0]
+    today = clock.now().date()
+    netting.sign_agreement(
+        party=bank,
+        wish=netting.AgreementIn(
+            reference="ISDA Master Agreement 2002, payment netting",
+            signed_on=today - timedelta(days=400),
+            starts_on=today - timedelta(days=400),
+        ),
+    )
+    _settling("USD/AED", Side.SELL, "500000.00", bank.pk, "Dirhams for the payouts")
+    _settling("USD/AED", Side.BUY, "180000.00", bank.pk, "Dirhams that are not needed")
+
+
+def _settling(pair: str, side: Side, amount: str, party: UUID, why: str) -> None:
+    """Let the people of a deal capture, approve, deal and confirm it."""
+    tenant = current_tenant_id()
+    dealer, checker, back_office = (_person(name) for name in (DEALER, CHECKER, BACK_OFFICE))
+    with bound(tenant, actor=dealer.pk, reason="a demo tenant"):
+        made = deals.capture_deal(draft=_wish(pair, side, amount, party, why), maker=dealer)
+        deals.submit_deal(deal_id=made.pk, actor=dealer)
+    with bound(tenant, actor=checker.pk, reason="a demo tenant"):
+        request = approval_reads.request_of(
+            subject_type=deals.SUBJECT, subject_id=made.pk, subject_version=1
+        )
+        if request is None:
+            return
+        approvals.decide(
+            request_id=request.pk,
+            checker=checker,
+            outcome="APPROVE",
+            content_hash=request.content_hash,
+            version=request.subject_version,
+            evidence=approvals.Evidence(
+                auth_method="password",
+                auth_at=clock.now(),
+                ip=None,
+                acknowledged=tuple(one["code"] for one in request.flags),
+            ),
+        )
+    with bound(tenant, actor=dealer.pk, reason="a demo tenant"):
+        dealing.execute_deal(
+            deal_id=made.pk,
+            rate=made.limit_rate,
+            counterparty_reference=f"EXM-{made.reference[-4:]}",
+            actor=dealer,
+        )
+    with bound(tenant, actor=back_office.pk, reason="a demo tenant"):
+        dealt = deal_reads.deal(made.pk)
+        dealing.confirm_deal(deal_id=made.pk, stated=_stated(dealt), actor=back_office)
+
+
+def _stated(dealt: Any) -> dealing.Stated:
+    return dealing.Stated(
+        pair=dealt.pair,
+        side=dealt.side,
+        base_amount=dealt.base_amount,
+        quote_amount=dealt.quote_amount,
+        rate=dealt.rate,
+        value_date=dealt.value_date,
+        counterparty_reference=dealt.counterparty_reference,
+    )
+
+
+def _person(name: str) -> User:
+    return User.objects.get(username__startswith=f"{name}@")
 
 
 def _wish(pair: str, side: Side, amount: str, party: UUID, why: str) -> deals.DealIn:

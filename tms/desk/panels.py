@@ -73,6 +73,14 @@ PANELS: Final = (
         topics="maker_checker.* ops.fund.movement.status",
     ),
     Panel(
+        title="Settlement of deals",
+        icon="check-circle",
+        url_name="fx:settlement-panel",
+        page_url_name="fx:settlements",
+        topics="fx.deal.instruction ops.fund.movement.status",
+        column=SIDE,
+    ),
+    Panel(
         title="Alerts",
         icon="bell",
         url_name="alerts-panel",

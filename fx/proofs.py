@@ -1,0 +1,59 @@
+"""What must always hold of deals, their legs, flows and payments; asked with the books."""
+
+from typing import Final
+
+# What a leg still moves is expected once, with its sign; what it does not is not expected.
+_FLOWS: Final = """
+SELECT l.id, l.amount FROM fx_dealleg l JOIN fx_deal d ON d.id = l.deal_id
+  LEFT JOIN treasury_expectedflow f
+    ON f.tenant_id = l.tenant_id AND f.account_id = l.account_id AND f.source = 'DEAL'
+   AND f.source_ref = d.reference || left(l.direction, 1) || l.version
+ WHERE CASE WHEN l.state IN ('EXPECTED', 'INSTRUCTED', 'SENT')
+            THEN f.id IS NULL OR f.state = 'CANCELLED'
+                 OR f.amount <> CASE l.direction WHEN 'PAY' THEN -l.amount ELSE l.amount END
+            ELSE f.state = 'EXPECTED' END
+"""
+_NET_FLOWS: Final = """
+SELECT n.id, n.amount FROM fx_settlementnet n
+  LEFT JOIN treasury_expectedflow f
+    ON f.tenant_id = n.tenant_id AND f.account_id = n.account_id AND f.source = 'DEAL'
+   AND f.source_ref = n.reference
+ WHERE CASE WHEN n.state IN ('EXPECTED', 'INSTRUCTED', 'SENT')
+            THEN f.id IS NULL OR f.state = 'CANCELLED'
+                 OR f.amount <> CASE n.direction WHEN 'PAY' THEN -n.amount ELSE n.amount END
+            ELSE f.state = 'EXPECTED' END
+"""
+_NETS: Final = """
+SELECT n.id, n.amount FROM fx_settlementnet n
+ WHERE n.state NOT IN ('VOID', 'FAILED') AND NOT fx_net_adds_up(n)
+"""
+_ENTRIES: Final = """
+SELECT l.id, l.amount FROM fx_dealleg l
+  LEFT JOIN treasury_bankentry e ON e.id = l.entry_id
+  LEFT JOIN fx_settlementnet n ON n.id = l.net_id
+ WHERE l.state = 'SETTLED' AND CASE WHEN l.net_id IS NULL
+            THEN e.id IS NULL OR e.account_id <> l.account_id OR abs(e.amount) <> l.amount
+            ELSE n.state <> 'SETTLED' END
+"""
+_PAYMENTS: Final = """
+SELECT p.id, p.amount FROM treasury_proposal p
+ WHERE p.purpose = 'FX_SETTLEMENT' AND p.state IN ('EXECUTING', 'SENT', 'CONFIRMED', 'SETTLED')
+   AND NOT EXISTS (
+       SELECT 1 FROM fx_dealleg l
+        WHERE l.proposal_id = p.id AND l.amount = p.amount AND l.state <> 'VOID')
+   AND NOT EXISTS (
+       SELECT 1 FROM fx_settlementnet n
+        WHERE n.proposal_id = p.id AND n.amount = p.amount AND n.state <> 'VOID')
+"""
+_DEALS: Final = """
+SELECT d.id, d.base_amount FROM fx_deal d
+ WHERE d.state = 'SETTLED' AND NOT fx_deal_is_delivered(d)
+"""
+CHECKS: Final = (
+    ("leg_is_not_its_flow", _FLOWS, "A leg of {} is expected otherwise than it moves."),
+    ("net_is_not_its_flow", _NET_FLOWS, "A net of {} is expected otherwise than it moves."),
+    ("net_is_not_its_legs", _NETS, "A net of {} is not the sum of its legs."),
+    ("leg_without_its_entry", _ENTRIES, "A leg of {} is settled without its entry."),
+    ("payment_without_its_leg", _PAYMENTS, "A payment of {} for a deal belongs to no leg."),
+    ("deal_settled_with_open_leg", _DEALS, "A deal of {} is settled with a leg that is not."),
+)
