@@ -53,8 +53,8 @@ def _read() -> tuple[Counter[str], dict[str, Decimal], Counter[str]]:
                 counts[currency] += row["count"]
                 worths[currency] = worths.get(currency, Decimal(0)) + row["usd"]
             fired = ReforecastTrigger.objects.filter(fired_at__isnull=False).order_by()
-            for row in fired.values("reason").annotate(count=Count("pk")):
-                reasons[row["reason"]] += row["count"]
+            for found in fired.values("reason").annotate(count=Count("pk")):
+                reasons[found["reason"]] += found["count"]
     return counts, worths, reasons
 
 

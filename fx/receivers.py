@@ -4,9 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
+import structlog
+
 from approvals import registry as approvals
 from core import clock
-from core.errors import Invalid
+from core.errors import DomainError, Invalid
 from core.events import Envelope, subscribe
 from core.money import Money
 from fx.models import Deal, DealState
@@ -16,6 +18,8 @@ from fx.selectors import reforecast as reforecast_reads
 from fx.selectors import suggestions as suggestion_reads
 from fx.services import deals, reforecasting, suggesting, unfunded
 from treasury.selectors import accounts
+
+logger = structlog.get_logger(__name__)
 
 
 def _approved(outcome: approvals.SubjectOutcome) -> None:
@@ -90,7 +94,7 @@ approvals.register(
 @subscribe("fx.exposure.breach", consumer="fx.suggestions")
 def breached(envelope: Envelope) -> None:
     """Suggest the deals that close what is open above its cap."""
-    suggesting.suggest(currency=str(envelope.payload["currency"]), now=clock.now())
+    _suggest(str(envelope.payload["currency"]), None)
 
 
 @subscribe("forecast.rda.shortfall", consumer="fx.suggestions")
@@ -108,7 +112,18 @@ def runs_short(envelope: Envelope) -> None:
     told = unfunded.short_of(
         currency=currency, account=account, shortfall=shortfall, needed_on=needed_on
     )
-    suggesting.suggest(currency=currency, now=clock.now(), told=told)
+    _suggest(currency, told)
+
+
+def _suggest(currency: str, told: unfunded.Short | None) -> None:
+    """Suggest now; what cannot be reckoned without a rate or calendar is, once there is one.
+
+    The watch looks at open exposure and unfunded shortfalls every minute.
+    """
+    try:
+        suggesting.suggest(currency=currency, now=clock.now(), told=told)
+    except DomainError as refusal:
+        logger.warning("nothing_suggested", currency=currency, code=refusal.code)
 
 
 @subscribe("forecast.daily.ready", consumer="fx.reforecast")
@@ -124,7 +139,7 @@ def forecast_made(envelope: Envelope) -> None:
                 currency=currency,
                 forecast=UUID(facts["forecast_id"]),
                 as_of=as_of,
-                outflow=Decimal(line["outflow"]),
+                outflow=max(Decimal(0), Decimal(line["outflow"])),
                 now=now,
             )
 

@@ -223,6 +223,34 @@ def test_own_rupees_are_looked_at_first(desk: Desk) -> None:
     assert not reads.open_suggestions().exists()
 
 
+@pytest.mark.parametrize("needed_on", [FRIDAY, WEDNESDAY])
+def test_what_was_dealt_for_a_shortfall_is_not_suggested_again(
+    desk: Desk, quoted: Quoted, needed_on: date
+) -> None:
+    with clock.frozen(MORNING):
+        quoted("USD/INR", "84.9950", "85.0050")
+        told = short_of(
+            currency="INR", account=desk.accounts["INR"].pk, shortfall=D(8_500_000),
+            needed_on=needed_on,
+        )  # fmt: skip
+        [row] = suggest(currency="INR", now=MORNING, told=told)
+        deal = taking.take_suggestion(suggestion_id=row.pk, actor=desk.dealer)
+        assert suggest(currency="INR", now=MORNING, told=told) == []
+        deal = desk.decide(deals.submit_deal(deal_id=deal.pk, actor=desk.dealer))
+        assert suggest(currency="INR", now=MORNING, told=told) == []
+        desk.execute(deal, "84.9950")
+        assert suggest(currency="INR", now=MORNING, told=told) == []
+
+
+def test_a_deal_that_settles_after_the_need_is_no_answer_to_it(morning: Desk) -> None:
+    morning.submitted(tenor="1M", rate="85.2000", dealt="4000000.00 USD")
+    made = suggest(currency="INR", now=MORNING)
+    assert (made[0].need.in_works, made[0].need.amount) == (D(0), D(850_000_000))
+    morning.submitted(tenor="CASH", rate="84.9950", dealt="1000000.00 USD")
+    made = suggest(currency="INR", now=MORNING)
+    assert made[0].need.in_works == D("84995000.00")
+
+
 def test_pounds_are_bought_in_pounds_each_within_the_limit(desk: Desk) -> None:
     told = short_of(
         currency="GBP", account=desk.accounts["GBP"].pk, shortfall=D(5_000_000), needed_on=WEDNESDAY
@@ -249,7 +277,7 @@ def test_what_is_not_worth_a_deal_is_not_suggested(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("state = 'TAKEN'", "taken by the draft"),
+        ("state = 'TAKEN'", "taken by a draft"),
         ("dealt_amount = dealt_amount + 1", "does not go from OPEN to OPEN"),
         ("state = 'EXPIRED', dealt_amount = 1", "stays as it was"),
         ("state = 'DISMISSED', closed_at = now()", "suggestion_closed_by_somebody"),
@@ -282,13 +310,19 @@ def test_the_database_lets_legal_edges_pass_and_nothing_after_them(morning: Desk
 def test_somebody_elses_draft_takes_no_suggestion(morning: Desk) -> None:
     [row, *_] = suggest(currency="INR", now=MORNING)
     other = morning.captured(pair="EUR/USD", rate="1.0870", dealt="1000.00 EUR")
-    same = morning.captured(dealt="1000.00 USD", rate="84.9950")
+    terms: dict[str, Any] = {"rate": "84.9950", "tenor": "CASH"}
+    same = morning.captured(dealt="5000000.00 USD", **terms)
+    smaller = morning.captured(dealt="4999999.99 USD", **terms)
+    later = morning.captured(dealt="5000000.00 USD", rate="84.9950")
     take = (
         "UPDATE fx_dealsuggestion SET state = 'TAKEN', closed_at = now(), deal_id = %s,"
         " closed_by_id = %s WHERE id = %s"
     )
-    for deal, person in ((other, morning.dealer), (same, morning.checker)):
-        with pytest.raises(DatabaseError, match="taken by the draft"), transaction.atomic():
+    for deal, person in (
+        (other, morning.dealer), (same, morning.checker), (smaller, morning.dealer),
+        (later, morning.dealer),
+    ):  # fmt: skip
+        with pytest.raises(DatabaseError, match="taken by a draft"), transaction.atomic():
             _sql(take, deal.pk, person.pk, row.pk)
     _sql(take, same.pk, morning.dealer.pk, row.pk)
 
