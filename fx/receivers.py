@@ -9,7 +9,7 @@ import structlog
 
 from approvals import registry as approvals
 from core import clock
-from core.errors import Invalid
+from core.errors import DomainError, Invalid
 from core.events import Envelope, subscribe, subscribe_many
 from core.money import Money
 from fx.errors import FixingMissing, RateMissing
@@ -118,7 +118,7 @@ approvals.register(
 @subscribe("fx.exposure.breach", consumer="fx.suggestions")
 def breached(envelope: Envelope) -> None:
     """Suggest the deals that close what is open above its cap."""
-    suggesting.suggest(currency=str(envelope.payload["currency"]), now=clock.now())
+    _suggest(str(envelope.payload["currency"]), None)
 
 
 @subscribe("forecast.rda.shortfall", consumer="fx.suggestions")
@@ -136,7 +136,18 @@ def runs_short(envelope: Envelope) -> None:
     told = unfunded.short_of(
         currency=currency, account=account, shortfall=shortfall, needed_on=needed_on
     )
-    suggesting.suggest(currency=currency, now=clock.now(), told=told)
+    _suggest(currency, told)
+
+
+def _suggest(currency: str, told: unfunded.Short | None) -> None:
+    """Suggest now; what cannot be reckoned without a rate or calendar is, once there is one.
+
+    The watch looks at open exposure and unfunded shortfalls every minute.
+    """
+    try:
+        suggesting.suggest(currency=currency, now=clock.now(), told=told)
+    except DomainError as refusal:
+        logger.warning("nothing_suggested", currency=currency, code=refusal.code)
 
 
 @subscribe("forecast.daily.ready", consumer="fx.reforecast")
@@ -152,7 +163,7 @@ def forecast_made(envelope: Envelope) -> None:
                 currency=currency,
                 forecast=UUID(facts["forecast_id"]),
                 as_of=as_of,
-                outflow=Decimal(line["outflow"]),
+                outflow=max(Decimal(0), Decimal(line["outflow"])),
                 now=now,
             )
 

@@ -45,8 +45,12 @@ BEGIN
     IF NEW.state = 'TAKEN' AND NOT EXISTS (
         SELECT 1 FROM fx_deal d
          WHERE d.id = NEW.deal_id AND d.state = 'DRAFT' AND d.maker_id = NEW.closed_by_id
-           AND (d.base, d.quote, d.side) = (NEW.base, NEW.quote, NEW.side)) THEN
-        RAISE EXCEPTION 'a suggestion is taken by the draft of who takes it, alike in pair and side'
+           AND (d.base, d.quote, d.side, d.dealt_currency, d.value_date, d.counterparty_id)
+             = (NEW.base, NEW.quote, NEW.side, NEW.dealt_currency, NEW.value_date,
+                NEW.counterparty_id)
+           AND NEW.dealt_amount = CASE WHEN d.dealt_currency = d.base THEN d.base_amount
+                                       ELSE d.quote_amount END) THEN
+        RAISE EXCEPTION 'a suggestion is taken by a draft of who takes it, of the very same terms'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

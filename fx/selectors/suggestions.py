@@ -17,6 +17,7 @@ from fx.errors import SuggestionUnknown
 from fx.models import (
     Counterparty,
     Deal,
+    DealSide,
     DealState,
     DealSuggestion,
     HedgeNeed,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 # Not dealt yet, but on the way: what they buy needs no second suggestion.
 IN_WORKS: Final = (DealState.SUBMITTED, DealState.APPROVED)
-ALIVE: Final = (DealState.DRAFT, *IN_WORKS, DealState.EXECUTED, DealState.CONFIRMED)
+DEALT_OPEN: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.SETTLED)
+ALIVE: Final = (DealState.DRAFT, *IN_WORKS, *DEALT_OPEN)
 
 
 def suggestions() -> QuerySet[DealSuggestion]:
@@ -90,28 +92,39 @@ NOTHING_UNFUNDED: Final = Unfunded(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a suggestion has to bring of a currency, by when, and what that follows from."""
+    """What a suggestion has to bring of a currency, by when, and what that follows from.
+
+    `on_its_way` is bought by deals that the exposure does not count yet, `answered` by all deals
+    of today: a shortfall was told once and knows of neither.
+    """
 
     board: Board
     unfunded: Unfunded
-    in_works: Decimal
+    on_its_way: Decimal
+    answered: Decimal
     left_open: Decimal
     needed_on: date
 
     @property
-    def gross(self) -> Decimal:
-        """Return the larger of what is open and what own accounts could not fund."""
-        return max(self.board.exposure.open, self.unfunded.missing)
+    def is_shortfall(self) -> bool:
+        """Tell whether more is left of the shortfalls than of the open exposure."""
+        return self.unfunded.missing - self.answered > self.board.exposure.open - self.on_its_way
+
+    @property
+    def in_works(self) -> Decimal:
+        """Return what is being dealt already of what it is about."""
+        return self.answered if self.is_shortfall else self.on_its_way
 
     @property
     def amount(self) -> Decimal:
-        """Return what is left to be bought."""
-        return max(ZERO, self.gross - self.in_works - self.left_open)
+        """Return what is left to be bought: the larger of the two, less what was left open."""
+        gross = self.unfunded.missing if self.is_shortfall else self.board.exposure.open
+        return max(ZERO, gross - self.in_works - self.left_open)
 
     @property
     def cause(self) -> NeedCause:
         """Say why it is to be bought."""
-        if self.unfunded.missing > self.board.exposure.open:
+        if self.is_shortfall:
             return NeedCause.SHORTFALL
         return NeedCause.BREACH if self.board.is_breached else NeedCause.EXPOSURE
 
@@ -135,29 +148,29 @@ def wanted(currency: str, *, now: datetime, unfunded: Unfunded) -> Wanted:
     days = [needed_on(outflows, covered=covered, last=until)] if board.exposure.open > 0 else []
     if unfunded.missing > 0 and unfunded.needed_on is not None:
         days.append(unfunded.needed_on)
+    taken = Q(suggestion__day=day, suggestion__currency=currency, state__in=ALIVE)
+    dealt, last = Q(state__in=DEALT_OPEN), max([until, *days])
+    on_its_way = (taken & ~(dealt & Q(value_date__lte=until))) | Q(
+        state__in=IN_WORKS, value_date__gte=day, value_date__lte=until
+    )
+    answered = taken | Q(
+        state__in=(*IN_WORKS, *DEALT_OPEN), trade_date__gte=day, value_date__lte=last
+    )
     return Wanted(
         board=board,
         unfunded=unfunded,
-        in_works=_in_works(currency, day, until),
+        on_its_way=_bought(currency, on_its_way),
+        answered=_bought(currency, answered),
         left_open=_left_open(currency, day),
         needed_on=min(days, default=until),
     )
 
 
-def _in_works(currency: str, day: date, until: date) -> Decimal:
-    """Return what deals on their way buy: asked for, or taken from a suggestion of the day.
-
-    One that settles after the days that the exposure looks at does not count as a hedge there;
-    taken from a suggestion of this day it still is the answer to it.
-    """
-    taken = Q(suggestion__day=day, suggestion__currency=currency, state__in=ALIVE)
-    asked = Q(state__in=IN_WORKS, value_date__gte=day)
-    dealt_in_time = Q(state__in=(DealState.EXECUTED, DealState.CONFIRMED), value_date__lte=until)
-    buys_base = Deal.objects.filter(base=currency, side="BUY")
-    buys_quote = Deal.objects.filter(quote=currency, side="SELL")
-    return _sum(buys_base.filter(taken | asked).exclude(dealt_in_time), "base_amount") + _sum(
-        buys_quote.filter(taken | asked).exclude(dealt_in_time), "quote_amount"
-    )
+def _bought(currency: str, which: Q) -> Decimal:
+    """Return what deals bring of a currency, as they stand."""
+    buys_base = Deal.objects.filter(which, base=currency, side=DealSide.BUY)
+    buys_quote = Deal.objects.filter(which, quote=currency, side=DealSide.SELL)
+    return _sum(buys_base, "base_amount") + _sum(buys_quote, "quote_amount")
 
 
 def _left_open(currency: str, day: date) -> Decimal:

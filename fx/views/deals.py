@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -58,6 +58,8 @@ class DealFilter(FilterForm):
     since = day_field("Value date from")
     until = day_field("to")
     reference = forms.CharField(label="Reference", max_length=TEXT_CHARS_MAX)
+    counterparty = forms.CharField(label="Counterparty", max_length=TEXT_CHARS_MAX)
+    dealer = forms.CharField(label="Dealer", max_length=TEXT_CHARS_MAX)
 
 
 def _rows(asked: Mapping[str, Any]) -> tuple[QuerySet[Deal], tuple[str, ...]]:
@@ -72,10 +74,14 @@ def _rows(asked: Mapping[str, Any]) -> tuple[QuerySet[Deal], tuple[str, ...]]:
         found = found.filter(base=letters[:3], quote=letters[3:])
     for name, column in (
         ("state", "state"), ("since", "value_date__gte"), ("until", "value_date__lte"),
-        ("reference", "reference__iexact"),
+        ("reference", "reference__iexact"), ("dealer", "maker__display_name__icontains"),
     ):  # fmt: skip
         if value := asked.get(name):
             found = found.filter(**{column: value})
+    if text := asked.get("counterparty"):
+        found = found.filter(
+            Q(counterparty__code__iexact=text) | Q(counterparty__name__icontains=text)
+        )
     return found, ("id",)
 
 

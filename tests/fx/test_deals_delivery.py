@@ -196,6 +196,10 @@ def test_the_blotter(desk: Desk) -> None:
     only = dealer.get(url, {"state": "DRAFT", "pair": "eurusd"}).content.decode()
     assert "FXD-000001" not in only
     assert "No deal fits" in dealer.get(url, {"reference": "FXD-9"}).content.decode()
+    for asked in ({"counterparty": "dealbank"}, {"counterparty": "dealing"}, {"dealer": "deal"}):
+        assert "FXD-000002" in dealer.get(url, asked).content.decode()
+    for asked in ({"counterparty": "nobody"}, {"dealer": "nobody"}):
+        assert "No deal fits" in dealer.get(url, asked).content.decode()
     assert "No deals here" in dealer.get(url, {"show": "closed"}).content.decode()
     lines = dealer.get(url, {"as": "csv"}).content.decode().splitlines()
     assert len(lines) == 3

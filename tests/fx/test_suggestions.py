@@ -11,6 +11,7 @@ from django.urls import reverse
 from core import clock, policies
 from core.errors import Forbidden, Invalid
 from core.events.models import OutboxEvent
+from core.ids import uuid7
 from fx import suggestion_guards
 from fx.errors import SuggestionClosed, SuggestionNotDealable
 from fx.models import Deal, DealSuggestion, HedgeNeed
@@ -23,9 +24,11 @@ from tests.conftest import make_user
 from tests.fx.conftest import Quoted
 from tests.fx.dealing import Desk, another_account
 from tests.fx.test_deals_delivery import machine, post
+from tests.fx.test_reforecast import told
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import put_balance
-from treasury.services import flows
+from treasury.models import PrefundingRequest
+from treasury.services import flows, prefunding
 
 D = Decimal
 # Friday 20 November 2026, 10:00 in Mumbai: cash is dealt until 11:30 there.
@@ -223,6 +226,34 @@ def test_own_rupees_are_looked_at_first(desk: Desk) -> None:
     assert not reads.open_suggestions().exists()
 
 
+@pytest.mark.parametrize("needed_on", [FRIDAY, WEDNESDAY])
+def test_what_was_dealt_for_a_shortfall_is_not_suggested_again(
+    desk: Desk, quoted: Quoted, needed_on: date
+) -> None:
+    with clock.frozen(MORNING):
+        quoted("USD/INR", "84.9950", "85.0050")
+        told = short_of(
+            currency="INR", account=desk.accounts["INR"].pk, shortfall=D(8_500_000),
+            needed_on=needed_on,
+        )  # fmt: skip
+        [row] = suggest(currency="INR", now=MORNING, told=told)
+        deal = taking.take_suggestion(suggestion_id=row.pk, actor=desk.dealer)
+        assert suggest(currency="INR", now=MORNING, told=told) == []
+        deal = desk.decide(deals.submit_deal(deal_id=deal.pk, actor=desk.dealer))
+        assert suggest(currency="INR", now=MORNING, told=told) == []
+        desk.execute(deal, "84.9950")
+        assert suggest(currency="INR", now=MORNING, told=told) == []
+
+
+def test_a_deal_that_settles_after_the_need_is_no_answer_to_it(morning: Desk) -> None:
+    morning.submitted(tenor="1M", rate="85.2000", dealt="4000000.00 USD")
+    made = suggest(currency="INR", now=MORNING)
+    assert (made[0].need.in_works, made[0].need.amount) == (D(0), D(850_000_000))
+    morning.submitted(tenor="CASH", rate="84.9950", dealt="1000000.00 USD")
+    made = suggest(currency="INR", now=MORNING)
+    assert made[0].need.in_works == D("84995000.00")
+
+
 def test_pounds_are_bought_in_pounds_each_within_the_limit(desk: Desk) -> None:
     told = short_of(
         currency="GBP", account=desk.accounts["GBP"].pk, shortfall=D(5_000_000), needed_on=WEDNESDAY
@@ -249,7 +280,7 @@ def test_what_is_not_worth_a_deal_is_not_suggested(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("state = 'TAKEN'", "taken by the draft"),
+        ("state = 'TAKEN'", "taken by a draft"),
         ("dealt_amount = dealt_amount + 1", "does not go from OPEN to OPEN"),
         ("state = 'EXPIRED', dealt_amount = 1", "stays as it was"),
         ("state = 'DISMISSED', closed_at = now()", "suggestion_closed_by_somebody"),
@@ -282,13 +313,19 @@ def test_the_database_lets_legal_edges_pass_and_nothing_after_them(morning: Desk
 def test_somebody_elses_draft_takes_no_suggestion(morning: Desk) -> None:
     [row, *_] = suggest(currency="INR", now=MORNING)
     other = morning.captured(pair="EUR/USD", rate="1.0870", dealt="1000.00 EUR")
-    same = morning.captured(dealt="1000.00 USD", rate="84.9950")
+    terms: dict[str, Any] = {"rate": "84.9950", "tenor": "CASH"}
+    same = morning.captured(dealt="5000000.00 USD", **terms)
+    smaller = morning.captured(dealt="4999999.99 USD", **terms)
+    later = morning.captured(dealt="5000000.00 USD", rate="84.9950")
     take = (
         "UPDATE fx_dealsuggestion SET state = 'TAKEN', closed_at = now(), deal_id = %s,"
         " closed_by_id = %s WHERE id = %s"
     )
-    for deal, person in ((other, morning.dealer), (same, morning.checker)):
-        with pytest.raises(DatabaseError, match="taken by the draft"), transaction.atomic():
+    for deal, person in (
+        (other, morning.dealer), (same, morning.checker), (smaller, morning.dealer),
+        (later, morning.dealer),
+    ):  # fmt: skip
+        with pytest.raises(DatabaseError, match="taken by a draft"), transaction.atomic():
             _sql(take, deal.pk, person.pk, row.pk)
     _sql(take, same.pk, morning.dealer.pk, row.pk)
 
@@ -380,3 +417,61 @@ def test_metrics_tell_what_waits_and_name_no_tenant(morning: Desk) -> None:
     assert 'fx_open_suggestions{currency="INR"} 3.0' in page
     assert 'fx_suggested_usd{currency="INR"} 1.000058827e+07' in page
     assert "north" not in page
+
+
+# --- what leads to suggestions -------------------------------------------------------------------
+
+
+def shortfall(desk: Desk, **other: Any) -> dict[str, Any]:
+    return {
+        "forecast_id": "0", "currency": "INR", "date": "2026-11-25", "required": "8500000.00",
+        "available": "0.00", "shortfall": "8500000.00",
+        "account_id": str(desk.accounts["INR"].pk),
+    } | other  # fmt: skip
+
+
+def test_a_shortfall_that_no_own_account_can_pay_is_suggested(desk: Desk) -> None:
+    told("forecast.rda.shortfall", "fx.suggestions", shortfall(desk))
+    told("forecast.rda.shortfall", "fx.suggestions", shortfall(desk))  # delivered twice
+    [made] = reads.open_suggestions()
+    assert (made.need.cause, made.value_date, made.receive_account) == (
+        "SHORTFALL", WEDNESDAY, desk.accounts["INR"],
+    )  # fmt: skip
+    told("forecast.rda.shortfall", "fx.suggestions", shortfall(desk, currency="USD"))
+    with pytest.raises(Invalid, match="malformed"):
+        told("forecast.rda.shortfall", "fx.suggestions", shortfall(desk, account_id="none"))
+    assert HedgeNeed.objects.count() == 1
+
+
+def test_the_watch_keeps_a_shortfall_that_prefunding_found_no_source_for(desk: Desk) -> None:
+    handled = prefunding.handle_shortfall(
+        shortfall=prefunding.Shortfall(
+            event_id=uuid7(), currency="INR", account_id=desk.accounts["INR"].pk,
+            need_date=WEDNESDAY, required=D(8_500_000), available=D(0),
+            shortfall=D(8_500_000), occurred_at=clock.now(),
+        )
+    )  # fmt: skip
+    assert isinstance(handled, PrefundingRequest)
+    assert "needs an FX deal" in handled.problem
+    [made] = suggest_all(now=clock.now())
+    assert made.need.shortfall == handled.transfer_amount == D("9350000.00")
+    assert suggest_all(now=clock.now()) == []
+
+
+def test_a_breach_is_suggested_and_what_nobody_has_a_rate_for_waits(morning: Desk) -> None:
+    with clock.frozen(MORNING + timedelta(hours=1)):  # the rates are an hour old
+        told("fx.exposure.breach", "fx.suggestions", {"currency": "INR"})
+        assert not reads.open_suggestions().exists()
+    told("fx.exposure.breach", "fx.suggestions", {"currency": "INR"})
+    assert reads.open_suggestions().count() == 3
+
+
+def test_two_who_take_the_same_suggestion_make_one_draft(morning: Desk) -> None:
+    [row, *_] = suggest(currency="INR", now=MORNING)
+    other = make_user("dealer-two", "dealer")
+    taking.take_suggestion(suggestion_id=row.pk, actor=morning.dealer)
+    with pytest.raises(SuggestionClosed, match="is taken since"):
+        taking.take_suggestion(suggestion_id=row.pk, actor=other)
+    with pytest.raises(SuggestionClosed, match="is taken since"):
+        taking.dismiss_suggestion(suggestion_id=row.pk, actor=other, reason="no")
+    assert Deal.objects.count() == 1
