@@ -87,7 +87,8 @@ def test_a_forward_says_which_points_and_which_spot(prices: None) -> None:
     assert found.outright.bid == pytest.approx(D("84.9950") + (1300 + 2700 * share) / 10_000)
     assert not found.is_stale
     inverse = forward_rate(parse_pair("INR/USD"), date(2027, 1, 14), at=NOW)
-    assert (inverse.rule, inverse.outright.bid) == ("CROSS", pytest.approx(1 / found.outright.ask))
+    assert inverse.rule == "CROSS"
+    assert inverse.outright.bid == pytest.approx(1 / found.outright.ask)
 
 
 def test_a_cross_is_made_of_its_dollar_legs_and_parity_of_interest(prices: None) -> None:
@@ -100,7 +101,8 @@ def test_a_cross_is_made_of_its_dollar_legs_and_parity_of_interest(prices: None)
     parity = forward_rate(parse_pair("GBP/USD"), MAY, at=NOW)
     days = (MAY - date(2026, 11, 24)).days
     wanted = D("1.2650") * (1 + D("0.04") * days / 360) / (1 + D("0.04") * days / 365)
-    assert (parity.rule, float(parity.mid)) == ("INTEREST", pytest.approx(float(wanted)))
+    assert parity.rule == "INTEREST"
+    assert float(parity.mid) == pytest.approx(float(wanted))
 
 
 def test_what_is_missing_is_refused(prices: None) -> None:
@@ -128,7 +130,8 @@ def test_a_fresh_source_wins_over_a_trusted_old_one(prices: None) -> None:
 
 def test_a_forward_deal_is_held_against_its_curve(desk: Desk, quoted: Quoted) -> None:
     """In a year the market is at 86.72: 87.60 lies 1.01 % off it, and 3.1 % off spot."""
-    far = {"side": "BUY", "value_date": date(2027, 11, 24), "rate": "87.6500"}
+    day = date(2027, 11, 24)
+    far: dict[str, Any] = {"side": "BUY", "value_date": day, "rate": "87.6500"}
     assert desk.submitted(**far).state == "SUBMITTED"  # without points: 6 % may lie between
     put_points()
     with pytest.raises(DealRefused) as caught:
@@ -136,7 +139,7 @@ def test_a_forward_deal_is_held_against_its_curve(desk: Desk, quoted: Quoted) ->
     assert [one["rule"] for one in caught.value.context["findings"]] == ["OFF_MARKET"]
     assert "at most 1.00 %" in caught.value.message
     made = desk.submitted(**far | {"rate": "87.4000"})
-    assert made.mid_rate == forward_rate(Pair("USD", "INR"), far["value_date"], at=NOW).mid
+    assert made.mid_rate == forward_rate(Pair("USD", "INR"), day, at=NOW).mid
     with clock.frozen(NOW + timedelta(minutes=20)):
         quoted("USD/INR", "84.9950", "85.0050")
         assert desk.submitted(**far).state == "SUBMITTED"  # the points are old by now

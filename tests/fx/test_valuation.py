@@ -247,7 +247,7 @@ def test_a_change_is_explained_to_the_cent(market: Desk, quoted: Quoted) -> None
         assert total.carry == sum(one.carry for one in moved)
         assert total.rate > 0
         [whole] = [one for one in reads.explained(None, first) if one.pair == "USD/INR"]
-        assert (whole.new, whole.residual) == (value[first.pk, kept.pk].pnl_usd, 0)
+        assert (whole.new, whole.residual) == (value[first.pk, kept.pk].pnl_usd, D(0))
 
 
 def test_without_a_market_a_deal_has_no_value_and_keeps_what_was_booked(
@@ -258,7 +258,7 @@ def test_without_a_market_a_deal_has_no_value_and_keeps_what_was_booked(
     with clock.frozen(NOW + 10 * ONE_DAY):
         quoted("EUR/USD", "1.0869", "1.0871")
         run = revalued(10 * ONE_DAY)
-        assert (run.missing_count, run.unrealised_usd) == (1, 0)
+        assert (run.missing_count, run.unrealised_usd) == (1, D(0))
         row = reads.valuations().get(run=run)
         assert (row.gap, row.pnl_usd) == ("NO_SPOT", None)
         assert booked() == [("UNREALISED", first.unrealised_usd)]
@@ -319,7 +319,7 @@ def test_spot_is_taken_once_the_value_date_has_come(desk: Desk, quoted: Quoted) 
         quoted("USD/INR", "85.1950", "85.2050")
         run = revalued(on)
         row = reads.valuations().get(run=run)
-        assert (row.forward, row.discount, row.gap) == (D("85.2"), 1, "")
+        assert (row.forward, row.discount, row.gap) == (D("85.2"), D(1), "")
 
 
 def test_an_ndf_takes_its_fixing_once_it_is_fixed(market: Desk, quoted: Quoted) -> None:
@@ -367,5 +367,5 @@ def test_results_of_days_stand_beside_each_other(market: Desk, quoted: Quoted) -
         quoted("USD/INR", "85.9950", "86.0050")
         gained = valuing.realise(deal_id=first.pk, on=date(2026, 11, 23), rate=D("86"))
         found = reads.series(days=10)
-        assert [(day.unrealised, day.realised) for day in found] == [(one.unrealised_usd, 0)]
+        assert [(day.unrealised, day.realised) for day in found] == [(one.unrealised_usd, D(0))]
         assert reads.realised_between(one.day, date(2026, 11, 23)) == gained.amount_usd

@@ -29,6 +29,7 @@ from tms.demo import (
     pricing,
     statics,
     sweeping,
+    valuing,
 )
 from tms.demo.accounts import DemoAccount, demo_accounts
 from tms.demo.places import (
@@ -164,6 +165,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         payees.make_payees()
         sweeping.make_line(accounts=demo_accounts(number), ids=ids)
         dealing.make_counterparties()
+        valuing.make_month(now=now)
         dealing.make_deals()
         dealing.make_settlements()
         open_tenant(actor=None)
@@ -227,7 +229,7 @@ def _take_in_the_past(
 def keep_fresh(*, tenant: UUID, accounts: list[DemoAccount], seed: int, now: datetime) -> str:
     """Bring rates, plans and forecast of a demo tenant up to date; say what there was to do."""
     with bound(tenant, actor=ACTOR, reason="the demo is kept fresh"):
-        rates = pricing.tick(now=now)
+        rates = pricing.tick(now=now) + valuing.keep_curves(now=now)
         ids = {account.number: account.pk for account in treasury_accounts.accounts()}
         planned = plans.plan_ahead(accounts=accounts, ids=ids, seed=seed, now=now)
     words = f"{rates} rates, {planned.plans_new} plans, {planned.patterns_new} patterns"
