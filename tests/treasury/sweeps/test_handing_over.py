@@ -124,8 +124,7 @@ def test_without_the_ground_an_old_plan_would_be_followed(sweeping: Sweeping) ->
         cursor.execute("SELECT what FROM treasury_decide_sweeps(%s, %s, %s, %s)", [text, *facts])
         assert cursor.fetchall() == [("OLD_PLAN",)]
         cursor.execute(
-            "SELECT treasury_sweep_ground(ARRAY(SELECT jsonb_array_elements_text(p -> 'keys')),"
-            " ARRAY(SELECT jsonb_array_elements_text(p -> 'codes')),"
+            "SELECT treasury_sweep_ground((p ->> 'keys')::text[], (p ->> 'codes')::text[],"
             " (p ->> 'ground_from')::date, (p ->> 'ground_until')::date)"
             " FROM (SELECT %s::jsonb) g(p)",
             [text],

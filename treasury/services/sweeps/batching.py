@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
-from core.events.bus import wake_relay
 from core.ids import uuid7_texts
 from core.tenancy.context import current_tenant_id
 from treasury.engine.sweep_windows import SAFETY, Window
@@ -84,14 +83,14 @@ def forget_plan() -> None:
     _kept.pop(current_tenant_id(), None)
 
 
-@transaction.atomic
 def decide_many(
     *, accounts: Sequence[UUID], now: datetime, within: timedelta | None = None
 ) -> Batch:
     """Decide accounts for the next window, at most `BATCH_MAX`; name what services must decide.
 
     Accounts that no mandate in force lets sweep are left out. With `within`, nothing is decided
-    before the window is as near as that.
+    before the window is as near as that. One statement of the caller's transaction: it leaves
+    everything or nothing, and the commit tells the relay.
 
     Raises:
         CalendarUnknown: the calendar of dollars is not installed.
@@ -111,8 +110,6 @@ def decide_many(
             cursor.execute(_DECIDE, [plan.text, listed, now, ids])
             rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
         if not rows or rows[0][1] != "OLD_PLAN":
-            if any(row[4] for row in rows):
-                wake_relay()
             return _told(rows, plan.window, seconds=time.perf_counter() - began)
         forget_plan()
     return _all_handed_over(listed, reads.next_window(now=now), "CHANGING")

@@ -70,7 +70,8 @@ def decide_arrived(*, accounts: Sequence[UUID]) -> Batch | None:
         return None
     now = clock.now()
     try:
-        batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE)
+        with transaction.atomic():
+            batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE)
     except DatabaseError as refusal:
         batch = _refused(listed, refusal)
         if batch.window.cutoff - now > DECIDE_BEFORE:
