@@ -141,8 +141,10 @@ BEGIN
                 hashtextextended('sweep ' || x.id || ' ' || (plan ->> 'cutoff_key'), 12))
        FROM (SELECT id FROM unnest(accounts) id ORDER BY id) x;
     -- Decisions that share a cap are made one after the other; the guard counts again.
-    PERFORM 1 FROM treasury_sweepproduct p WHERE p.cap IS NOT NULL AND p.is_active
-      ORDER BY p.id FOR NO KEY UPDATE;
+    IF plan ->> 'is_capped' = 'true' THEN
+        PERFORM 1 FROM treasury_sweepproduct p WHERE p.cap IS NOT NULL AND p.is_active
+          ORDER BY p.id FOR NO KEY UPDATE;
+    END IF;
     p_held := ARRAY(
         SELECT (SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
                  WHERE o.product_id = x.id AND o.matures_on > on_day AND o.settlement <> 'RETURNED'
@@ -267,8 +269,12 @@ BEGIN
             END LOOP;
             free := greatest(0, g.available - g.committed - g.in_flight);
             excess := greatest(0, g.available - g.committed - g.in_flight - g.minimum);
-            kept := CASE WHEN fallback <> '' AND NOT keeps_buffer THEN 0
-                ELSE treasury_half_even(buffer_share * greatest(0, g.outflows), 1, 4) END;
+            IF fallback = '' OR keeps_buffer THEN
+                kept := buffer_share * greatest(0, g.outflows);
+                IF kept <> round(kept, 4) THEN
+                    kept := treasury_half_even(kept, 1, 4);
+                END IF;
+            END IF;
             IF chosen IS NULL THEN
                 outcome := 'NO_SWEEP'; said := 'NO_PRODUCT';
             ELSE
@@ -472,15 +478,16 @@ BEGIN
             INSERT INTO treasury_expectedflow
                 (id, tenant_id, account_id, source, source_ref, amount, value_date, description,
                  end_to_end_id, state, created_at)
-            SELECT ids[4 * o_places[m.ordinality] - 1], wall, m.account_id, 'SWEEP', m.order_id || ':out',
-                   -m.paid_out, m.settles_on, left('Sweep into ' || o_codes[m.ordinality], 140),
+            SELECT ids[4 * o_places[m.ordinality] - 1], wall, m.account_id, 'SWEEP',
+                   m.order_id || ':out', -m.paid_out, m.settles_on, left('Sweep into ' || o_codes[m.ordinality], 140),
                    m.order_id, 'EXPECTED', at
               FROM unnest(o_rows) WITH ORDINALITY m
         ), told AS (
             INSERT INTO core_outboxevent
                 (id, tenant_id, topic, version, aggregate, payload, occurred_at, correlation_id,
                  producer)
-            SELECT ids[4 * o_places[m.ordinality]], wall, 'sweep.order.created', 1, 'sweep:' || m.order_id,
+            SELECT ids[4 * o_places[m.ordinality]], wall, 'sweep.order.created', 1,
+                   'sweep:' || m.order_id,
                    jsonb_build_object(
                        'order_id', m.order_id, 'account_id', m.account_id,
                        'product', o_codes[m.ordinality],

@@ -16,8 +16,8 @@ _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 # What a mandate has let through on a day; what failed here and was executed late counts too.
 _USED = """
     SELECT coalesce(sum(u.amount), 0){into} FROM treasury_sweeporder u
-     WHERE u.mandate_id = {mandate} AND u.day = {day} AND u.release = 'MANDATE' AND u.id <> {besides}
-       AND (u.state <> 'FAILED' OR u.late_ack_at IS NOT NULL)
+     WHERE u.mandate_id = {mandate} AND u.day = {day} AND u.release = 'MANDATE'
+       AND u.id <> {besides} AND (u.state <> 'FAILED' OR u.late_ack_at IS NOT NULL)
 """
 _USED_OF_ANY = _USED.format(
     into="", mandate="treasury_mandate_used.mandate", day="on_day", besides="besides"
