@@ -60,8 +60,10 @@ END $$;
 """
 
 DECIDING = f"""
+DROP FUNCTION IF EXISTS treasury_decide_sweeps(jsonb, uuid[], timestamptz, uuid[]);
+-- `causes`: by account, in their order, the event that asked for the decision.
 CREATE OR REPLACE FUNCTION treasury_decide_sweeps(
-    plan jsonb, accounts uuid[], at timestamptz, ids uuid[])
+    plan jsonb, accounts uuid[], at timestamptz, ids uuid[], causes uuid[] DEFAULT '{{}}')
 RETURNS TABLE (
     account uuid, what text, why text, decision uuid, order_id text, result text, branch text,
     reason text, product text, amount numeric)
@@ -479,13 +481,13 @@ BEGIN
                 (id, tenant_id, account_id, source, source_ref, amount, value_date, description,
                  end_to_end_id, state, created_at)
             SELECT ids[4 * o_places[m.ordinality] - 1], wall, m.account_id, 'SWEEP',
-                   m.order_id || ':out', -m.paid_out, m.settles_on, left('Sweep into ' || o_codes[m.ordinality], 140),
-                   m.order_id, 'EXPECTED', at
+                   m.order_id || ':out', -m.paid_out, m.settles_on,
+                   left('Sweep into ' || o_codes[m.ordinality], 140), m.order_id, 'EXPECTED', at
               FROM unnest(o_rows) WITH ORDINALITY m
         ), told AS (
             INSERT INTO core_outboxevent
                 (id, tenant_id, topic, version, aggregate, payload, occurred_at, correlation_id,
-                 producer)
+                 causation_id, producer)
             SELECT ids[4 * o_places[m.ordinality]], wall, 'sweep.order.created', 1,
                    'sweep:' || m.order_id,
                    jsonb_build_object(
@@ -493,7 +495,7 @@ BEGIN
                        'product', o_codes[m.ordinality],
                        'amount_usd', m.amount::text, 'cutoff_utc', plan ->> 'cutoff_event',
                        'state', m.state, 'reason', '', 'bank_ref', '', 'at', text_instant),
-                   at, m.trace_id, 'treasury'
+                   at, m.trace_id, causes[o_places[m.ordinality]], 'treasury'
               FROM unnest(o_rows) WITH ORDINALITY m
             RETURNING id, aggregate
         )

@@ -200,7 +200,7 @@ def test_what_the_database_refuses_is_decided_one_by_one(
     sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that meets a refusal leaves nothing; each account is then decided by itself."""
-    monkeypatch.setattr(batching, "_DECIDE", "SELECT 1 / 0, %s, %s, %s, %s")
+    monkeypatch.setattr(batching, "_DECIDE", "SELECT 1 / 0, %s, %s, %s, %s, %s")
     batch = sweeps.decide_arrived(accounts=[sweeping.account.pk])
     assert batch is not None
     assert len(batch.handed_over) == 1

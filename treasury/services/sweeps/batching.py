@@ -1,7 +1,7 @@
 """Decide many accounts in one statement; what is rare is handed to the services of one account."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from treasury.services.sweeps import watching
 BATCH_MAX: Final = 500
 _IDS_EACH: Final = 4
 _TRIES_MAX: Final = 2
-_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[])"
+_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[], %s::uuid[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +84,17 @@ def forget_plan() -> None:
 
 
 def decide_many(
-    *, accounts: Sequence[UUID], now: datetime, within: timedelta | None = None
+    *,
+    accounts: Sequence[UUID],
+    now: datetime,
+    within: timedelta | None = None,
+    causes: Mapping[UUID, UUID] | None = None,
 ) -> Batch:
     """Decide accounts for the next window, at most `BATCH_MAX`; name what services must decide.
 
     Accounts that no mandate in force lets sweep are left out. With `within`, nothing is decided
-    before the window is as near as that. One statement of the caller's transaction: it leaves
+    before the window is as near as that; `causes` names the event that asked for an account, which
+    its order's own event then names. One statement of the caller's transaction: it leaves
     everything or nothing, and the commit tells the relay.
 
     Raises:
@@ -107,7 +112,8 @@ def decide_many(
             return _all_handed_over(listed, plan.window, plan.refusal)
         ids = uuid7_texts(_IDS_EACH * len(listed))
         with connection.cursor() as cursor:
-            cursor.execute(_DECIDE, [plan.text, listed, now, ids])
+            asked = [(causes or {}).get(one) for one in listed]
+            cursor.execute(_DECIDE, [plan.text, listed, now, ids, asked])
             rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
         if not rows or rows[0][1] != "OLD_PLAN":
             return _told(rows, plan.window, seconds=time.perf_counter() - began)
