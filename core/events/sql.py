@@ -17,34 +17,48 @@ RETURNS TABLE (
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
+DECLARE
+    places tid[];
+    events uuid[];
 BEGIN
-    RETURN QUERY
     WITH free AS MATERIALIZED (
-        SELECT c.id, c.event_id, c.aggregate FROM core_delivery c
+        SELECT c.ctid AS place, c.event_id, c.aggregate FROM core_delivery c
          WHERE c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
            AND (c.locked_until IS NULL OR c.locked_until < at)
          ORDER BY c.due_at, c.event_id LIMIT most FOR UPDATE SKIP LOCKED
     ), placed AS (
-        SELECT f.id, f.event_id, f.aggregate,
+        SELECT f.place, f.event_id, f.aggregate,
                row_number() OVER (PARTITION BY f.aggregate ORDER BY f.event_id) - 1 AS elders
           FROM free f
-    ), taken AS (
-        -- What is held by others, leased or tried again later is missing here, and is waited for.
-        SELECT p.id FROM placed p
-         WHERE p.aggregate = '' OR (several OR p.elders = 0) AND p.elders = (
-               SELECT count(*) FROM core_delivery e
-                WHERE e.consumer = who AND e.aggregate = p.aggregate AND e.state = 'WAITING'
-                  AND e.event_id < p.event_id)
-    ), done AS (
-        UPDATE core_delivery d SET state = 'DONE', done_at = at, last_error = '',
-               fence = d.fence + 1, attempts = d.attempts + 1
-          FROM taken t WHERE d.id = t.id
-        RETURNING d.event_id
     )
-    SELECT o.id, o.topic::text, o.version, o.occurred_at, o.correlation_id, o.causation_id,
-           o.producer::text, o.payload
-      FROM done JOIN core_outboxevent o ON o.id = done.event_id ORDER BY o.id;
+    SELECT array_agg(p.place), array_agg(p.event_id ORDER BY p.event_id) INTO places, events
+      FROM placed p
+     -- What is held by others, leased or tried again later is missing here, and is waited for.
+     WHERE p.aggregate = '' OR (several OR p.elders = 0) AND p.elders = (
+           SELECT count(*) FROM core_delivery e
+            WHERE e.consumer = who AND e.aggregate = p.aggregate AND e.state = 'WAITING'
+              AND e.event_id < p.event_id);
+    IF places IS NOT NULL THEN
+        PERFORM core_complete_deliveries(places, at);
+        RETURN QUERY
+        SELECT x.id, o.topic::text, o.version, o.occurred_at, o.correlation_id, o.causation_id,
+               o.producer::text, o.payload
+          FROM unnest(events) WITH ORDINALITY x(id, n)
+         CROSS JOIN LATERAL (SELECT f.* FROM core_outboxevent f WHERE f.id = x.id LIMIT 1) o
+         ORDER BY x.n;
+    END IF;
+END $$;
+
+-- The caller holds these rows; they are found by where they are, whatever the planner believes.
+CREATE OR REPLACE FUNCTION core_complete_deliveries(places tid[], at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_indexscan = off SET enable_indexonlyscan = off AS $$
+BEGIN
+    UPDATE core_delivery d SET state = 'DONE', done_at = at, last_error = '',
+           fence = d.fence + 1, attempts = d.attempts + 1
+     WHERE d.ctid = ANY(places) AND d.state = 'WAITING';
 END $$;
 
 -- Its rows pass through quickly: what is done is cleared away before there is much of it.
