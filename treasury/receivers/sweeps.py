@@ -26,7 +26,7 @@ def decide_on_balances(envelopes: Sequence[Envelope]) -> None:
         for one in envelopes:
             with_it = newest[UUID(one.payload["account_id"])].event_id
             if with_it != one.event_id:
-                logger.info("balance_decided_with", event=str(one.event_id), newest=str(with_it))
+                logger.info("balance_decided_with", older=str(one.event_id), newest=str(with_it))
     sweeps.decide_arrived(accounts=list(newest), causes=newest)
 
 

@@ -80,10 +80,8 @@ def _made(window: Window) -> Plan:
     knob = reads.policy()
     if reads.days_ahead(rows, knob) != ahead or {row.calendar for row in rows} - {*codes}:
         return Plan(window=window, text="", refusal="CHANGING")
-    if any(row.rate < 0 for row in rows):
-        return Plan(window=window, text="", refusal="NEGATIVE_RATE")
-    if [row.code for row in rows] != sorted(row.code for row in rows):
-        return Plan(window=window, text="", refusal="UNSORTED_PRODUCTS")
+    if refusal := unfit(rows):
+        return Plan(window=window, text="", refusal=refusal)
     found = tuple(reads.closed_days(code, window.day, ahead) for code in codes)
     until = next_business_day(calendars.calendar_data(reads.HOUSE_CALENDAR), window.day)
     bills = [row.rate for row in rows if row.kind == ProductKind.BILL]
@@ -125,6 +123,14 @@ def _made(window: Window) -> Plan:
         **{name: getattr(knob, name) for name in rule.Policy.__slots__},
     }
     return Plan(window=window, text=json.dumps(jsonable(facts)))
+
+
+def unfit(rows: Sequence[SweepProduct]) -> str:
+    """Say why products, in the order the database gave them, are left to the services; or ''."""
+    if any(row.rate < 0 for row in rows):
+        return "NEGATIVE_RATE"
+    codes = [row.code for row in rows]
+    return "UNSORTED_PRODUCTS" if codes != sorted(codes) else ""
 
 
 def _product(
