@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def measure(*, rate: int, seconds: int) -> Report:
 
 def _drain_until(scene: sweep_scene.Scene, wish: dict[str, Any]) -> Taken:
     taken, total = Taken(), wish["rate"] * wish["seconds"]
-    ((_, consumer, handler),) = many_consumers()
+    (many,) = many_consumers()
     listener = _listen()
     feeder = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("sweep_feeder.py")), json.dumps(wish)],
@@ -108,21 +108,20 @@ def _drain_until(scene: sweep_scene.Scene, wish: dict[str, Any]) -> Taken:
     feeder.stdin.flush()
 
     def watched(envelopes: Sequence[Envelope]) -> None:
-        handler(envelopes)
+        many.handler(envelopes)
         arrived.extend(datetime.fromisoformat(one.payload["as_of"]) for one in envelopes)
 
     while len(taken.seconds) < total:
-        claims = drain.claim(tenant=scene.tenant, limit=drain.MANY_MAX, consumer=consumer)
-        if not claims:
+        arrived: list[datetime] = []
+        done = drain.take_many(tenant=scene.tenant, many=replace(many, handler=watched))
+        if not done:
             if feeder.poll():
                 raise RuntimeError("The feeder failed.")
             for _ in listener.notifies(timeout=0.5, stop_after=1):
                 pass
             continue
-        arrived: list[datetime] = []
-        done = drain.handle_many(tenant=scene.tenant, claims=claims, handler=watched)
         now = clock.now()
-        assert done == len(arrived) == len(claims)
+        assert done == len(arrived)
         taken.batches.append(done)
         taken.seconds.extend((now - one).total_seconds() for one in arrived)
     taken.busy = busy() + _spent(feeder.pid) - began

@@ -57,8 +57,19 @@ class Envelope:
 Handler = Callable[[Envelope], None]
 ManyHandler = Callable[[Sequence[Envelope]], None]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many:
+    """Who takes many events of a topic at once; `several` of an aggregate, or one at a time."""
+
+    topic: str
+    consumer: str
+    handler: ManyHandler
+    several: bool
+
+
 _handlers: dict[str, dict[str, Handler]] = {}
-_many: dict[str, dict[str, ManyHandler]] = {}
+_many: dict[str, dict[str, "Many"]] = {}
 _cause: ContextVar[Envelope | None] = ContextVar("event_cause", default=None)
 _trace: ContextVar[UUID | None] = ContextVar("event_trace", default=None)
 
@@ -73,28 +84,29 @@ def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def subscribe_many(topic: str, *, consumer: str) -> Callable[[ManyHandler], ManyHandler]:
+def subscribe_many(
+    topic: str, *, consumer: str, several: bool = False
+) -> Callable[[ManyHandler], ManyHandler]:
     """Register a handler that takes whatever has arrived of `topic`, oldest first, in one commit.
 
-    At most one event of an aggregate is among them. When it fails, each is tried by itself. What
-    the handler publishes has no single cause: it begins a correlation of its own.
+    At most one event of an aggregate is among them; with `several` as many as wait, for whom only
+    the newest counts. When it fails, each is tried by itself. What the handler publishes has no
+    single cause unless it names one (`caused_by`): it begins a correlation of its own.
     """
 
     def register(handler: ManyHandler) -> ManyHandler:
-        _many.setdefault(topic, {})[consumer] = handler
+        _many.setdefault(topic, {})[consumer] = Many(
+            topic=topic, consumer=consumer, handler=handler, several=several
+        )
         subscribe(topic, consumer=consumer)(lambda envelope: handler([envelope]))
         return handler
 
     return register
 
 
-def many_consumers() -> list[tuple[str, str, ManyHandler]]:
-    """Return topic, consumer and handler of everyone who takes many events at once."""
-    return [
-        (topic, consumer, handler)
-        for topic, found in _many.items()
-        for consumer, handler in found.items()
-    ]
+def many_consumers() -> list[Many]:
+    """Return everyone who takes many events at once."""
+    return [one for found in _many.values() for one in found.values()]
 
 
 def handler_for(topic: str, consumer: str) -> Handler | None:

@@ -1,6 +1,6 @@
 """Deliver waiting events to their consumers: claim with a lease, handle, complete, all fenced."""
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +12,14 @@ from django.db import DatabaseError, connection
 from core import clock
 from core.errors import DomainError, Invalid, NotFound
 from core.events import wake
-from core.events.bus import ManyHandler, caused_by, envelope_of, handler_for, many_consumers
+from core.events.bus import (
+    Envelope,
+    Many,
+    caused_by,
+    envelope_of,
+    handler_for,
+    many_consumers,
+)
 from core.events.models import Delivery, DeliveryState, OutboxEvent
 from core.tenancy import bound, tenant_ids
 
@@ -45,11 +52,7 @@ _CLAIMED = """
 """
 _CLAIM: Final = _CLAIMED.format(whose="NOT c.consumer = ANY(%(many)s)")
 _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
-# A queue is empty most of the time, and so it looks to the planner when it is long.
-_BY_INDEX: Final = (
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
-    " set_config('enable_mergejoin', 'off', true)"
-)
+_TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +80,9 @@ def claim(*, tenant: UUID, limit: int = BATCH_MAX, consumer: str = "") -> list[C
         "lease": now + timedelta(seconds=LEASE_SECONDS),
         "limit": limit,
         "consumer": consumer,
-        "many": [one for _, one, _ in many_consumers()],
+        "many": [one.consumer for one in many_consumers()],
     }
     with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
-        if consumer:
-            cursor.execute(_BY_INDEX)
         cursor.execute(_CLAIM_MANY if consumer else _CLAIM, facts)
         return [
             Claim(delivery=row[0], fence=row[1], consumer=row[2], correlation=row[3])
@@ -111,31 +112,43 @@ def handle(*, tenant: UUID, claimed: Claim) -> bool:
     return True
 
 
-def handle_many(*, tenant: UUID, claims: Sequence[Claim], handler: ManyHandler) -> int:
-    """Let a handler take many events; effect and completion commit together. Return how many.
+def take_many(*, tenant: UUID, many: Many) -> int:
+    """Let a handler take whatever has arrived, at most `MANY_MAX`; return how many.
 
-    Where it fails, each event is handled by itself, so that one that cannot be handled holds up
-    no other.
+    Effect and completion commit together. Where it fails nothing is left of it, and each event is
+    claimed and handled by itself, so that one that cannot be handled holds up no other.
     """
-    fences = {one.delivery: one.fence for one in claims}
     try:
-        with bound(tenant, actor=f"system:{claims[0].consumer}"):
-            waiting = (
-                Delivery.objects.select_for_update(of=("self",))
-                .select_related("event")
-                .filter(pk__in=fences, state=DeliveryState.WAITING)
-                .order_by("event_id")
-            )
-            held = [one for one in waiting if one.fence == fences[one.pk]]
-            if held:
-                handler([envelope_of(one.event) for one in held])
-                Delivery.objects.filter(pk__in=[one.pk for one in held]).update(
-                    state=DeliveryState.DONE, done_at=clock.now(), last_error=""
-                )
+        with bound(tenant, actor=f"system:{many.consumer}"):
+            if arrived := _arrived(tenant, many):
+                many.handler(arrived)
     except Exception as error:  # noqa: BLE001 - each is tried again alone, and tells its failure
-        logger.warning("batch_failed", consumer=claims[0].consumer, error=type(error).__name__)
+        logger.warning("batch_failed", consumer=many.consumer, error=type(error).__name__)
+        claims = claim(tenant=tenant, limit=MANY_MAX, consumer=many.consumer)
         return sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
-    return len(held)
+    return len(arrived)
+
+
+def _arrived(tenant: UUID, many: Many) -> list[Envelope]:
+    """Complete what waits for the consumer, and return it, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [many.consumer, MANY_MAX, clock.now(), many.several])
+        return [
+            Envelope(
+                event_id=event,
+                type=topic,
+                version=version,
+                tenant=tenant,
+                occurred_at=occurred_at,
+                correlation_id=correlation,
+                causation_id=causation,
+                producer=producer,
+                payload=json.loads(payload),
+            )
+            for (
+                event, topic, version, occurred_at, correlation, causation, producer, payload,
+            ) in cursor.fetchall()
+        ]  # fmt: skip
 
 
 def _run(delivery: Delivery) -> None:
@@ -205,10 +218,8 @@ def drain(*, tenant: UUID, rounds_max: int = 100) -> int:
 def _drain_many(tenant: UUID) -> int:
     """Hand whatever has arrived to those who take many events at once, a commit for each."""
     handled = 0
-    for _, consumer, handler in many_consumers():
-        claims = claim(tenant=tenant, limit=MANY_MAX, consumer=consumer)
-        if claims:
-            handled += handle_many(tenant=tenant, claims=claims, handler=handler)
+    for many in many_consumers():
+        handled += take_many(tenant=tenant, many=many)
     return handled
 
 

@@ -98,6 +98,15 @@ class Delivery(TenantModel):
                 condition=Q(state="WAITING"),
                 name="delivery_order",
             ),
+            # In turn, for who takes many at once: the queue's length costs nothing.
+            models.Index(
+                F("tenant"),
+                F("consumer"),
+                F("due_at"),
+                F("event"),
+                condition=Q(state="WAITING"),
+                name="delivery_in_turn",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,8 +7,9 @@ import pytest
 
 from core import clock
 from core.events import Envelope, publish, subscribe_many
+from core.events import drain as draining
 from core.events.bus import _handlers, _many
-from core.events.drain import ATTEMPTS_MAX, claim, drain, handle_many
+from core.events.drain import ATTEMPTS_MAX, claim, drain, handle, take_many
 from core.events.models import Delivery, DeliveryState
 from core.tenancy import Tenant
 from tests.core.test_events import Happened
@@ -67,14 +68,52 @@ def test_poison_in_a_batch_becomes_a_dead_letter_alone(tenant: Tenant, together:
     assert Delivery.objects.get(state=DeliveryState.DEAD).event.payload["number"] == 1
 
 
-def test_a_worker_that_lost_its_lease_takes_nothing(tenant: Tenant, together: Together) -> None:
+def test_a_worker_that_lost_its_lease_handles_nothing(tenant: Tenant, together: Together) -> None:
     publish(Happened(number=7))
-    stale = claim(tenant=tenant.id, consumer=CONSUMER)
+    (stale,) = claim(tenant=tenant.id, consumer=CONSUMER)
+    assert drain(tenant=tenant.id) == 0
     with clock.frozen(clock.now() + timedelta(minutes=1)):
-        fresh = claim(tenant=tenant.id, consumer=CONSUMER)
-        assert handle_many(tenant=tenant.id, claims=stale, handler=together) == 0
-        assert handle_many(tenant=tenant.id, claims=fresh, handler=together) == 1
+        assert drain(tenant=tenant.id) == 1
+        assert not handle(tenant=tenant.id, claimed=stale)
     assert together.batches == [[7]]
+
+
+def test_several_of_an_aggregate_are_taken_in_order_where_only_the_newest_counts(
+    tenant: Tenant, together: Together
+) -> None:
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=True)(together)
+    for number in range(4):
+        publish(Happened(number=number, about="a" if number % 2 else "b"))
+    drain(tenant=tenant.id)
+    assert together.batches == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_an_elder_that_is_tried_again_later_holds_up_its_aggregate_only(
+    tenant: Tenant, together: Together, *, several: bool
+) -> None:
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=several)(together)
+    together.refuse = {1}
+    for number in range(5):
+        publish(Happened(number=number, about="a" if number % 2 else "b"))
+    drain(tenant=tenant.id)
+    assert [number for batch in together.batches for number in batch] == [0, 2, 4]
+    together.refuse = set()
+    with clock.frozen(clock.now() + timedelta(minutes=5)):
+        drain(tenant=tenant.id)
+    assert [number for batch in together.batches[-2:] for number in batch][-2:] == [1, 3]
+
+
+def test_no_more_than_the_most_are_taken_and_the_rest_stays_in_order(
+    tenant: Tenant, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "MANY_MAX", 2)
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=True)(together)
+    for number in range(5):
+        publish(Happened(number=number, about="a"))
+    many = _many[Happened.topic][CONSUMER]
+    assert [take_many(tenant=tenant.id, many=many) for _ in range(4)] == [2, 2, 1, 0]
+    assert together.batches == [[0, 1], [2, 3], [4]]
 
 
 def test_who_takes_one_at_a_time_never_claims_what_is_taken_together(

@@ -3,7 +3,14 @@
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 # One plan for one account or five hundred: planning anew costs more than deciding. It is made for
 # tables that grow: what was small when a connection planned is not read from end to end later.
-_PLANNED = f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
+_PLANNED = (
+    f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
+    " SET enable_hashjoin = off SET enable_mergejoin = off"
+)
+# An instant as events carry it: ISO 8601, Z, a fraction only where there is one.
+_INSTANT = """to_char({at} AT TIME ZONE 'UTC', CASE
+        WHEN date_trunc('second', {at}) = {at} THEN 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+        ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"' END)"""
 
 # Each report once per name, in the order given: `is_newest` says what was so when it arrived.
 ARRIVING = f"""
@@ -18,9 +25,8 @@ DECLARE
     wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
 BEGIN
     -- One report of an account at a time; in one order, so that no two batches wait for each other.
-    PERFORM 1 FROM (SELECT DISTINCT unnest(indexes || others) AS number OFFSET 0) x
-       JOIN treasury_bankaccount a ON a.number_index = x.number
-      ORDER BY a.id FOR NO KEY UPDATE OF a;
+    PERFORM 1 FROM treasury_bankaccount a WHERE a.number_index = ANY(indexes || others)
+      ORDER BY a.id FOR NO KEY UPDATE;
     RETURN QUERY
     WITH given AS (
         SELECT g.n::integer AS n, g.event_id, g.code, g.amount, g.as_of, g.digest, a.id AS account,
@@ -39,8 +45,10 @@ BEGIN
         WINDOW first AS (PARTITION BY g.event_id, a.id IS NULL ORDER BY g.n)
     ), met AS (
         SELECT g.*, k.id AS known, k.content_sha256 AS known_digest
-          FROM given g LEFT JOIN treasury_statement k
-            ON k.source = 'API' AND k.state <> 'DUPLICATE' AND k.statement_ref = g.event_id
+          FROM given g LEFT JOIN LATERAL (
+               SELECT k.id, k.content_sha256 FROM treasury_statement k
+                WHERE k.source = 'API' AND k.state <> 'DUPLICATE'
+                  AND k.statement_ref = g.event_id LIMIT 1) k ON true
     ), judged AS (
         SELECT m.*, CASE
                    WHEN m.account IS NULL THEN 'UNKNOWN'
@@ -54,20 +62,18 @@ BEGIN
                max(ARRAY[extract(epoch FROM j.as_of), j.fitness]) FILTER (WHERE j.what = 'NEW')
                    OVER (PARTITION BY j.account ORDER BY j.n
                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
-               (SELECT max(ARRAY[extract(epoch FROM b.as_of),
-                       array_length(preference, 1) - array_position(preference, b.code::text)])
-                  FROM (SELECT x.as_of, x.code FROM unnest(preference) c(code)
-                         CROSS JOIN LATERAL (
-                               SELECT b.as_of, b.code FROM treasury_statementbalance b
-                                 JOIN treasury_statement s
-                                   ON s.id = b.statement_id AND s.state = 'POSTED'
-                                WHERE b.account_id = j.account AND b.code = c.code
-                                  AND b.as_of <= horizon
-                                ORDER BY b.as_of DESC LIMIT 1) x) b) AS stored
+               -- Whether something newer, or at that instant something better, is stored.
+               EXISTS (
+                   SELECT 1 FROM treasury_statementbalance b
+                     JOIN treasury_statement s ON s.id = b.statement_id AND s.state = 'POSTED'
+                    WHERE b.account_id = j.account AND b.code = ANY(preference)
+                      AND b.as_of >= j.as_of AND b.as_of <= horizon
+                      AND (b.as_of > j.as_of OR array_length(preference, 1)
+                           - array_position(preference, b.code::text) > j.fitness)) AS outdone
           FROM judged j
     ), said AS (
         SELECT r.*, coalesce(r.strength >= r.before, true)
-                    AND coalesce(r.strength >= r.stored, true) AS newest
+                    AND NOT r.outdone AS newest
           FROM ranked r
     ), statements AS (
         INSERT INTO treasury_statement
@@ -91,7 +97,7 @@ BEGIN
                jsonb_build_object(
                    'account_id', s.account, 'currency', s.currency, 'balance_type', s.code,
                    'amount', s.amount::numeric(20, 4)::text, 'source', 'API',
-                   'as_of', treasury_instant(s.as_of), 'statement_id', s.row_id),
+                   'as_of', {_INSTANT.format(at="s.as_of")}, 'statement_id', s.row_id),
                at, s.event, 'treasury'
           FROM said s WHERE s.what = 'NEW' AND s.newest ORDER BY s.n
         RETURNING id, aggregate
@@ -105,13 +111,13 @@ BEGIN
     SELECT s.n, s.what, CASE WHEN s.what = 'NEW' THEN s.row_id END, s.account,
            s.what = 'NEW' AND s.newest
       FROM said s ORDER BY s.n;
+    IF FOUND THEN
+        PERFORM pg_notify('tms_outbox', wall::text);
+    END IF;
 END $$;
 
--- An instant as events carry it: ISO 8601, Z, a fraction only where there is one.
 CREATE OR REPLACE FUNCTION treasury_instant(at timestamptz) RETURNS text
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT to_char(at AT TIME ZONE 'UTC', CASE
-        WHEN date_trunc('second', at) = at THEN 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
-        ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"' END)
+    SELECT {_INSTANT.format(at="at")}
 $$;
 """

@@ -13,7 +13,10 @@ from treasury.guards.sweep_gathering import GATHER
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 # One plan for one account or five hundred: planning anew costs more than deciding. It is made for
 # tables that grow: what was small when a connection planned is not read from end to end later.
-_PLANNED = f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
+_PLANNED = (
+    f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
+    " SET enable_hashjoin = off SET enable_mergejoin = off"
+)
 
 # Which versions of policies, products and calendar days a plan was made from. A row that is written
 # again has another xmin or ctid, so what was changed and changed back is another ground too.
@@ -57,8 +60,10 @@ END $$;
 """
 
 DECIDING = f"""
+DROP FUNCTION IF EXISTS treasury_decide_sweeps(jsonb, uuid[], timestamptz, uuid[]);
+-- `causes`: by account, in their order, the event that asked for the decision.
 CREATE OR REPLACE FUNCTION treasury_decide_sweeps(
-    plan jsonb, accounts uuid[], at timestamptz, ids uuid[])
+    plan jsonb, accounts uuid[], at timestamptz, ids uuid[], causes uuid[] DEFAULT '{{}}')
 RETURNS TABLE (
     account uuid, what text, why text, decision uuid, order_id text, result text, branch text,
     reason text, product text, amount numeric)
@@ -72,11 +77,11 @@ DECLARE
     last_day date := plan ->> 'last_day';
     closure boolean := plan ->> 'closure' <> '';
     keeps_term boolean := plan ->> 'keeps_term_liquidity';
-    headline text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'headline'));
-    booked text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'booked'));
-    available_codes text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'available'));
-    agreed text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'agreed'));
-    forecast text[] := ARRAY(SELECT jsonb_array_elements_text(plan -> 'forecast'));
+    headline text[] := plan ->> 'headline';
+    booked text[] := plan ->> 'booked';
+    available_codes text[] := plan ->> 'available';
+    agreed text[] := plan ->> 'agreed';
+    forecast text[] := plan ->> 'forecast';
     patience integer := plan ->> 'patience';
     oldest interval := make_interval(mins => (plan ->> 'balance_age_minutes_max')::integer);
     freshest interval := make_interval(hours => (plan ->> 'var_reading_hours_max')::integer);
@@ -96,11 +101,17 @@ DECLARE
     text_calendars text := plan ->> 'text_calendars';
     text_at text := to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
     text_cutoff text := to_char(cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
-    products integer := jsonb_array_length(plan -> 'products');
-    p_id uuid[]; p_code text[]; p_kind text[]; p_green boolean[]; p_active boolean[];
-    p_all boolean[]; p_named text[]; p_increment numeric[]; p_minimum numeric[]; p_cap numeric[];
-    p_rate numeric[]; p_one text[]; p_two text[]; p_three text[]; p_settles date[];
-    p_matures date[]; p_rungs text[]; p_held numeric[]; p_open boolean[];
+    p_id uuid[] := plan ->> 'p_id'; p_code text[] := plan ->> 'p_code';
+    p_kind text[] := plan ->> 'p_kind'; p_green boolean[] := plan ->> 'p_green';
+    p_active boolean[] := plan ->> 'p_active'; p_all boolean[] := plan ->> 'p_all';
+    p_named text[] := plan ->> 'p_named'; p_increment numeric[] := plan ->> 'p_increment';
+    p_minimum numeric[] := plan ->> 'p_minimum'; p_cap numeric[] := plan ->> 'p_cap';
+    p_rate numeric[] := plan ->> 'p_rate'; p_one text[] := plan ->> 'p_one';
+    p_two text[] := plan ->> 'p_two'; p_three text[] := plan ->> 'p_three';
+    p_settles date[] := plan ->> 'p_settles'; p_matures date[] := plan ->> 'p_matures';
+    p_rungs text[] := plan ->> 'p_rungs'; p_held numeric[]; p_open boolean[];
+    products integer := cardinality(p_id);
+    bills uuid[] := plan ->> 'bills';
     g record;
     seen_entity uuid;
     is_stale boolean; risk_state text; risk_var numeric; risk_count integer; fallback text;
@@ -110,71 +121,63 @@ DECLARE
     rejected text; settles date; matures date; paid numeric; earned numeric; days integer;
     fraction numeric; outcome text; went text; said text; took text;
     facts text; facts_sha text; written text; mandate uuid;
-    rung date; rung_days date[]; carried numeric; fewest numeric; earlier date;
+    rung date; carried numeric; fewest numeric; earlier date; j integer;
     d_rows treasury_sweepdecision[] := '{{}}'; d_row treasury_sweepdecision;
     o_rows treasury_sweeporder[] := '{{}}'; o_row treasury_sweeporder;
-    o_codes text[] := '{{}}'; o_seen text[] := '{{}}';
+    o_codes text[] := '{{}}'; o_seen text[] := '{{}}'; o_places integer[] := '{{}}';
+    o_decided integer[] := '{{}}';
     quiet text[] := '{{}}'; number bigint;
     kind text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYYMMDD');
     order_prefix text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '-';
-    rest uuid[] := '{{}}'; whys text[] := '{{}}';
-    settled uuid[] := '{{}}';
+    payload_from text; payload_until text; text_instant text;
 BEGIN
     IF treasury_sweep_ground(
-            ARRAY(SELECT jsonb_array_elements_text(plan -> 'keys')),
-            ARRAY(SELECT jsonb_array_elements_text(plan -> 'codes')),
+            (plan ->> 'keys')::text[], (plan ->> 'codes')::text[],
             (plan ->> 'ground_from')::date, (plan ->> 'ground_until')::date)
        IS DISTINCT FROM plan ->> 'ground' THEN
-        RETURN QUERY SELECT NULL::uuid, 'OLD_PLAN', '', NULL::uuid, '', '', '', '', '', 0::numeric;
+        what := 'OLD_PLAN'; why := '';
+        RETURN NEXT;
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(
                 hashtextextended('sweep ' || x.id || ' ' || (plan ->> 'cutoff_key'), 12))
        FROM (SELECT id FROM unnest(accounts) id ORDER BY id) x;
     -- Decisions that share a cap are made one after the other; the guard counts again.
-    PERFORM 1 FROM treasury_sweepproduct p WHERE p.cap IS NOT NULL AND p.is_active
-      ORDER BY p.id FOR NO KEY UPDATE;
-    SELECT array_agg((p ->> 'id')::uuid ORDER BY n), array_agg(p ->> 'code' ORDER BY n),
-           array_agg(p ->> 'kind' ORDER BY n), array_agg((p ->> 'is_green')::boolean ORDER BY n),
-           array_agg((p ->> 'is_active')::boolean ORDER BY n),
-           array_agg((p ->> 'for_all')::boolean ORDER BY n),
-           array_agg(p ->> 'entities' ORDER BY n),
-           array_agg((p ->> 'increment')::numeric ORDER BY n),
-           array_agg((p ->> 'minimum')::numeric ORDER BY n),
-           array_agg((p ->> 'cap')::numeric ORDER BY n),
-           array_agg((p ->> 'rate')::numeric ORDER BY n),
-           array_agg(p -> 'text' ->> 0 ORDER BY n), array_agg(p -> 'text' ->> 1 ORDER BY n),
-           array_agg(p -> 'text' ->> 2 ORDER BY n),
-           array_agg((p ->> 'settles_on')::date ORDER BY n),
-           array_agg((p ->> 'matures_on')::date ORDER BY n),
-           array_agg(p ->> 'rungs' ORDER BY n),
-           array_agg((SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
-                       WHERE o.product_id = (p ->> 'id')::uuid AND o.matures_on > on_day
-                         AND o.settlement <> 'RETURNED'
-                         AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)) ORDER BY n)
-      INTO p_id, p_code, p_kind, p_green, p_active, p_all, p_named, p_increment, p_minimum, p_cap,
-           p_rate, p_one, p_two, p_three, p_settles, p_matures, p_rungs, p_held
-      FROM jsonb_array_elements(plan -> 'products') WITH ORDINALITY x(p, n);
+    IF plan ->> 'is_capped' = 'true' THEN
+        PERFORM 1 FROM treasury_sweepproduct p WHERE p.cap IS NOT NULL AND p.is_active
+          ORDER BY p.id FOR NO KEY UPDATE;
+    END IF;
+    p_held := ARRAY(
+        SELECT (SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
+                 WHERE o.product_id = x.id AND o.matures_on > on_day AND o.settlement <> 'RETURNED'
+                   AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL))
+          FROM unnest(p_id) WITH ORDINALITY x(id, n) ORDER BY x.n);
 
     FOR g IN {GATHER} LOOP
         -- What is not decided here: said with its name, decided by the service.
+        account := g.account; what := 'HANDED_OVER'; why := ''; decision := NULL;
+        order_id := ''; result := ''; branch := ''; reason := ''; product := ''; amount := 0;
         is_stale := at - g.as_of > oldest;
         IF g.part IS NOT NULL AND NOT g.is_seen THEN
-            rest := rest || g.account; whys := whys || 'UNSIGNED_ORDER'::text;
+            why := 'UNSIGNED_ORDER';
+            RETURN NEXT;
             CONTINUE;
         END IF;
         IF g.sequence IS NOT NULL AND (
                 CASE WHEN g.part IS NULL THEN g.was_refused ELSE NOT is_incremental END) THEN
-            settled := settled || g.account;
+            what := 'SAME';
+            RETURN NEXT;
             CONTINUE;
         END IF;
         IF is_stale AND (NOT closure OR NOT g.has_balance) THEN
-            rest := rest || g.account; whys := whys || 'STALE_BALANCE'::text;
+            why := 'STALE_BALANCE';
+            RETURN NEXT;
             CONTINUE;
         END IF;
         IF greatest(abs(g.available), g.committed, g.in_flight, g.minimum, g.outflows,
                     abs(coalesce(g.lowest, 0))) >= large THEN
-            rest := rest || g.account; whys := whys || 'LARGE_AMOUNT'::text;
+            why := 'LARGE_AMOUNT';
+            RETURN NEXT;
             CONTINUE;
         END IF;
 
@@ -224,7 +227,8 @@ BEGIN
             || ',"is_stale":' || is_stale::text || '}}';
         facts_sha := encode(sha256(convert_to(facts, 'UTF8')), 'hex');
         IF g.facts = facts_sha THEN
-            settled := settled || g.account;
+            what := 'SAME';
+            RETURN NEXT;
             CONTINUE;
         END IF;
         text_inputs := text_inputs || text_at || rejected
@@ -267,8 +271,12 @@ BEGIN
             END LOOP;
             free := greatest(0, g.available - g.committed - g.in_flight);
             excess := greatest(0, g.available - g.committed - g.in_flight - g.minimum);
-            kept := CASE WHEN fallback <> '' AND NOT keeps_buffer THEN 0
-                ELSE treasury_half_even(buffer_share * greatest(0, g.outflows), 1, 4) END;
+            IF fallback = '' OR keeps_buffer THEN
+                kept := buffer_share * greatest(0, g.outflows);
+                IF kept <> round(kept, 4) THEN
+                    kept := treasury_half_even(kept, 1, 4);
+                END IF;
+            END IF;
             IF chosen IS NULL THEN
                 outcome := 'NO_SWEEP'; said := 'NO_PRODUCT';
             ELSE
@@ -327,12 +335,14 @@ BEGIN
             settles := p_settles[chosen]; matures := p_matures[chosen];
             IF settles IS NOT NULL AND p_kind[chosen] = 'BILL' THEN
                 -- The rung that carries least; between equal ones the latest.
-                rung_days := p_rungs[chosen]::date[];
                 fewest := NULL; earlier := '-infinity';
-                FOREACH rung IN ARRAY rung_days LOOP
-                    SELECT coalesce(sum(h.amount), 0) INTO carried
-                      FROM unnest(g.days, g.amounts) h(day, amount)
-                     WHERE h.day > earlier AND h.day <= rung;
+                FOREACH rung IN ARRAY p_rungs[chosen]::date[] LOOP
+                    carried := 0;
+                    FOR j IN 1 .. coalesce(cardinality(g.days), 0) LOOP
+                        IF g.days[j] > earlier AND g.days[j] <= rung THEN
+                            carried := carried + g.amounts[j];
+                        END IF;
+                    END LOOP;
                     IF fewest IS NULL OR carried <= fewest THEN
                         fewest := carried; matures := rung;
                     END IF;
@@ -340,8 +350,9 @@ BEGIN
                 END LOOP;
             END IF;
             IF matures IS NULL OR settles IS NULL THEN
-                rest := rest || g.account; whys := whys || 'DAYS_UNKNOWN'::text;
-                CONTINUE;
+                why := 'DAYS_UNKNOWN';
+            RETURN NEXT;
+            CONTINUE;
             END IF;
             days := matures - settles;
             fraction := swept * p_rate[chosen] * days;
@@ -353,21 +364,20 @@ BEGIN
                 earned := treasury_half_even(fraction, 360, 2);
             END IF;
             IF paid <= 0 OR paid <> round(paid, 2) THEN
-                rest := rest || g.account; whys := whys || 'NO_WHOLE_CENTS'::text;
-                CONTINUE;
+                why := 'NO_WHOLE_CENTS';
+            RETURN NEXT;
+            CONTINUE;
             END IF;
-            SELECT m.id INTO mandate FROM treasury_sweepmandate m
-             WHERE m.account_id = g.account AND m.is_active
-               AND on_day BETWEEN m.valid_from AND m.valid_until
-               AND (m.product_id IS NULL OR m.product_id = p_id[chosen])
-               AND swept <= m.order_max AND swept + (
-                   SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
-                    WHERE o.mandate_id = m.id AND o.day = on_day AND o.release = 'MANDATE'
-                      AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)) <= m.day_max
-             ORDER BY m.order_max DESC, m.name LIMIT 1;
+            FOR j IN 1 .. cardinality(g.mandates) LOOP
+                IF (g.mandate_products[j] IS NULL OR g.mandate_products[j] = p_id[chosen])
+                   AND swept <= g.order_most[j] AND swept <= g.day_left[j] THEN
+                    mandate := g.mandates[j]; EXIT;
+                END IF;
+            END LOOP;
             IF mandate IS NULL THEN
-                rest := rest || g.account; whys := whys || 'BEYOND_MANDATE'::text;
-                CONTINUE;
+                why := 'BEYOND_MANDATE';
+            RETURN NEXT;
+            CONTINUE;
             END IF;
         ELSE
             quiet := quiet || g.account::text;
@@ -393,6 +403,7 @@ BEGIN
         d_row.facts_sha256 := facts_sha;
         d_rows := d_rows || d_row;
         IF outcome = 'SWEEP' THEN
+            o_decided := o_decided || cardinality(d_rows);
             o_row.id := ids[4 * g.n - 2]; o_row.tenant_id := wall; o_row.decision_id := d_row.id;
             o_row.account_id := g.account; o_row.product_id := p_id[chosen];
             o_row.mandate_id := mandate; o_row.amount := swept; o_row.cutoff_at := cutoff;
@@ -403,14 +414,16 @@ BEGIN
             o_row.jws := ''; o_row.key_id := ''; o_row.attempts := 0; o_row.bank_ref := '';
             o_row.settlement := 'PENDING'; o_row.payload := ''; o_row.payload_sha256 := '';
             o_row.order_id := '';
-            o_row.line_id := (
-                SELECT l.id FROM treasury_sweepline l
-                 WHERE l.account_id = g.account AND l.product_id = p_id[chosen] AND l.is_active);
+            o_row.line_id := g.lines[array_position(g.line_products, p_id[chosen])];
             o_row.trace_id := coalesce(g.trace_id, ids[4 * g.n]);
             o_rows := o_rows || o_row;
-            o_codes := o_codes || p_code[chosen];
+            o_codes := o_codes || p_code[chosen]; o_places := o_places || g.n;
             o_seen := o_seen || coalesce(trim_scale(risk_var)::text, 'null');
             p_held[chosen] := p_held[chosen] + swept;
+        ELSE
+            what := 'DECIDED'; decision := d_row.id; result := outcome; branch := went;
+            reason := said; product := took; amount := swept;
+            RETURN NEXT;
         END IF;
     END LOOP;
 
@@ -421,26 +434,34 @@ BEGIN
         ON CONFLICT ON CONSTRAINT counter_kind
         DO UPDATE SET last = c.last + cardinality(o_rows) RETURNING last INTO number;
         number := number - cardinality(o_rows);
+        -- What all orders of the window say alike, and the instant as events carry it.
+        payload_from := '{{"schema_version":"' || (plan ->> 'schema_version') || '","order_id":"';
+        payload_until := '}},"created_ts":"' || treasury_sweep_instant(at) || '"}}';
+        text_cutoff := treasury_sweep_instant(cutoff);
+        text_instant := treasury_instant(at);
+        what := 'DECIDED'; why := '';
         FOR i IN 1 .. cardinality(o_rows) LOOP
-            o_row := o_rows[i];
+            o_row := o_rows[i]; d_row := d_rows[o_decided[i]];
             o_row.order_id := order_prefix || CASE WHEN number + i < 10000
                 THEN lpad((number + i)::text, 4, '0') ELSE (number + i)::text END;
-            o_row.payload := '{{"schema_version":"' || (plan ->> 'schema_version')
-                || '","order_id":"' || o_row.order_id || '","source_account":"' || o_row.account_id
-                || '","target_product":"' || o_codes[i] || '","amount_usd":'
+            o_row.payload := payload_from || o_row.order_id || '","source_account":"'
+                || o_row.account_id || '","target_product":"' || o_codes[i] || '","amount_usd":'
                 || CASE WHEN o_row.amount = round(o_row.amount, 2) THEN round(o_row.amount, 2)
                         ELSE round(o_row.amount, 4) END
-                || ',"cutoff_utc":"' || treasury_sweep_instant(cutoff)
+                || ',"cutoff_utc":"' || text_cutoff
                 || '","settlement_date":"' || o_row.settles_on
                 || '","maturity_date":"' || o_row.matures_on
                 || '","risk_checks":{{"var_limit_bps":' || trim_scale(var_limit)
-                || ',"observed_var_bps":' || o_seen[i]
-                || '}},"created_ts":"' || treasury_sweep_instant(at) || '"}}';
+                || ',"observed_var_bps":' || o_seen[i] || payload_until;
             o_row.payload_sha256 := encode(sha256(convert_to(o_row.payload, 'UTF8')), 'hex');
             o_rows[i] := o_row;
+            account := o_row.account_id; decision := d_row.id; order_id := o_row.order_id;
+            result := d_row.result; branch := d_row.branch; reason := d_row.reason;
+            product := d_row.product_code; amount := d_row.amount;
+            RETURN NEXT;
         END LOOP;
         WITH made AS (
-            INSERT INTO treasury_sweeporder SELECT x.* FROM unnest(o_rows) x RETURNING *
+            INSERT INTO treasury_sweeporder SELECT x.* FROM unnest(o_rows) x
         ), remembered AS (
             INSERT INTO treasury_historicalsweeporder
                 (id, tenant_id, decision_id, account_id, product_id, mandate_id, order_id, amount,
@@ -454,52 +475,41 @@ BEGIN
                    m.state, m.reason, m.jws, m.key_id, m.intent_id, m.attempts, m.due_at, m.sent_at,
                    m.acked_at, m.bank_ref, m.failed_at, m.late_ack_at, m.settlement, m.line_id,
                    m.trace_id, clock_timestamp(), '+'
-              FROM made m
+              FROM unnest(o_rows) m
         ), reserved AS (
             INSERT INTO treasury_expectedflow
                 (id, tenant_id, account_id, source, source_ref, amount, value_date, description,
                  end_to_end_id, state, created_at)
-            SELECT ids[4 * array_position(accounts, m.account_id) - 1], wall, m.account_id, 'SWEEP',
+            SELECT ids[4 * o_places[m.ordinality] - 1], wall, m.account_id, 'SWEEP',
                    m.order_id || ':out', -m.paid_out, m.settles_on,
-                   left('Sweep into ' || p_code[array_position(p_id, m.product_id)], 140),
-                   m.order_id, 'EXPECTED', at
-              FROM made m
+                   left('Sweep into ' || o_codes[m.ordinality], 140), m.order_id, 'EXPECTED', at
+              FROM unnest(o_rows) WITH ORDINALITY m
         ), told AS (
             INSERT INTO core_outboxevent
                 (id, tenant_id, topic, version, aggregate, payload, occurred_at, correlation_id,
-                 producer)
-            SELECT e.id, wall, 'sweep.order.created', 1, 'sweep:' || m.order_id,
+                 causation_id, producer)
+            SELECT ids[4 * o_places[m.ordinality]], wall, 'sweep.order.created', 1,
+                   'sweep:' || m.order_id,
                    jsonb_build_object(
                        'order_id', m.order_id, 'account_id', m.account_id,
-                       'product', p_code[array_position(p_id, m.product_id)],
+                       'product', o_codes[m.ordinality],
                        'amount_usd', m.amount::text, 'cutoff_utc', plan ->> 'cutoff_event',
-                       'state', m.state, 'reason', '', 'bank_ref', '',
-                       'at', treasury_instant(at)),
-                   at, m.trace_id, 'treasury'
-              FROM made m
-             CROSS JOIN LATERAL (
-                   SELECT ids[4 * array_position(accounts, m.account_id)] AS id) e
+                       'state', m.state, 'reason', '', 'bank_ref', '', 'at', text_instant),
+                   at, m.trace_id, causes[o_places[m.ordinality]], 'treasury'
+              FROM unnest(o_rows) WITH ORDINALITY m
             RETURNING id, aggregate
         )
         INSERT INTO core_delivery
             (id, tenant_id, event_id, consumer, aggregate, state, attempts, fence, due_at,
              last_error)
         SELECT gen_random_uuid(), wall, t.id, c.consumer, t.aggregate, 'WAITING', 0, 0, at, ''
-          FROM told t CROSS JOIN jsonb_array_elements_text(plan -> 'consumers') c(consumer);
+          FROM told t CROSS JOIN unnest((plan ->> 'consumers')::text[]) c(consumer);
+        PERFORM pg_notify('tms_outbox', wall::text);
     END IF;
     IF cardinality(quiet) > 0 THEN
         UPDATE treasury_task t SET done_at = at, done_by_id = NULL, note = plan ->> 'answered'
          WHERE t.kind = plan ->> 'stale_task' AND t.key = ANY(quiet) AND t.done_at IS NULL;
     END IF;
-    RETURN QUERY
-    SELECT d.account_id, 'DECIDED', '', d.id, coalesce(o.order_id, '')::text, d.result::text,
-           d.branch::text, d.reason::text, d.product_code::text, d.amount
-      FROM unnest(d_rows) d LEFT JOIN unnest(o_rows) o ON o.decision_id = d.id
-     UNION ALL
-    SELECT x.id, 'SAME', '', NULL, '', '', '', '', '', 0 FROM unnest(settled) x(id)
-     UNION ALL
-    SELECT x.id, 'HANDED_OVER', x.why, NULL, '', '', '', '', '', 0
-      FROM unnest(rest, whys) x(id, why);
 END $$;
 
 -- One constraint's cost as the record writes it, after a comma.

@@ -9,7 +9,13 @@ _GATHERED = """
     SELECT u.n::integer AS n, a.id AS account, a.entity_id AS entity,
            a.min_balance + a.required_collateral AS minimum,
            latest.sequence, latest.facts_sha256 AS facts,
-           standing.part, standing.is_seen, refused.was AS was_refused,
+           standing.part, standing.is_seen,
+           -- Asked only where something was decided before and no order stands.
+           CASE WHEN latest.sequence IS NOT NULL AND standing.part IS NULL THEN EXISTS (
+                SELECT 1 FROM treasury_sweeporder o
+                 WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state = 'FAILED'
+                   AND o.release = 'WAITING' AND o.reason NOT IN ('SUPERSEDED', 'EXPIRED')
+                ) END AS was_refused,
            coalesce(head.amount, 0) - coalesce(head.line, 0) + coalesce(head.moved, 0)
                + coalesce(head.ahead, 0) AS available,
            coalesce(head.as_of, '1970-01-01T00:00:00Z') AS as_of,
@@ -17,12 +23,26 @@ _GATHERED = """
            flows.committed, flows.in_flight, flows.outflows,
            risk.observed_at, risk.as_of AS risk_day, risk.var_bps, risk.observations,
            rungs.words, rungs.days, rungs.amounts,
+           may.mandates, may.mandate_products, may.order_most, may.day_left,
+           lines.lines, lines.line_products,
            CASE WHEN keeps_term THEN low.lowest END AS lowest
       FROM unnest(accounts) WITH ORDINALITY AS u(id, n)
       JOIN treasury_bankaccount a ON a.id = u.id AND a.is_active AND a.currency = 'USD'
-       AND EXISTS (SELECT 1 FROM treasury_sweepmandate m
+      -- The widest mandate first; what each still lets through on the day.
+      JOIN LATERAL (
+           SELECT array_agg(m.id) AS mandates, array_agg(m.product_id) AS mandate_products,
+                  array_agg(m.order_max) AS order_most, array_agg(m.day_left) AS day_left
+             FROM (SELECT m.id, m.product_id, m.order_max, m.day_max - (
+                          SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
+                           WHERE o.mandate_id = m.id AND o.day = on_day AND o.release = 'MANDATE'
+                             AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)) AS day_left
+                     FROM treasury_sweepmandate m
                     WHERE m.account_id = a.id AND m.is_active
-                      AND on_day BETWEEN m.valid_from AND m.valid_until)
+                      AND on_day BETWEEN m.valid_from AND m.valid_until
+                    ORDER BY m.order_max DESC, m.name) m) may ON may.mandates IS NOT NULL
+      CROSS JOIN LATERAL (
+           SELECT array_agg(l.id) AS lines, array_agg(l.product_id) AS line_products
+             FROM treasury_sweepline l WHERE l.account_id = a.id AND l.is_active) lines
       LEFT JOIN LATERAL (
            SELECT d.sequence, d.facts_sha256 FROM treasury_sweepdecision d
             WHERE d.account_id = a.id AND d.cutoff_at = cutoff
@@ -31,15 +51,8 @@ _GATHERED = """
            SELECT o.part, o.state <> 'NEW' OR o.jws <> '' AS is_seen FROM treasury_sweeporder o
             WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state <> 'FAILED'
             ORDER BY o.part DESC LIMIT 1) standing ON true
-      CROSS JOIN LATERAL (
-           SELECT EXISTS (
-                SELECT 1 FROM treasury_sweeporder o
-                 WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state = 'FAILED'
-                   AND o.release = 'WAITING' AND o.reason NOT IN ('SUPERSEDED', 'EXPIRED')
-                ) AS was) refused
       LEFT JOIN LATERAL (
-           SELECT b.amount, b.credit_line_included AS line, b.as_of, m.moved, m.ahead,
-                  (SELECT s.trace_id FROM treasury_statement s WHERE s.id = b.statement_id)
+           SELECT b.amount, b.credit_line_included AS line, b.as_of, b.trace_id, m.moved, m.ahead
              FROM ({head}) b CROSS JOIN LATERAL (
                   -- What is booked and leaves on a later date is spoken for, net per value date.
                   SELECT sum(d.moved) AS moved, sum(least(d.ahead, 0)) AS ahead
@@ -71,8 +84,8 @@ _GATHERED = """
                       || t.matures_on || '"}}', ',' ORDER BY t.matures_on), '') AS words,
                   array_agg(t.matures_on) AS days, array_agg(t.total) AS amounts
              FROM (SELECT o.matures_on, sum(o.amount) AS total FROM treasury_sweeporder o
-                     JOIN treasury_sweepproduct p ON p.id = o.product_id AND p.kind = 'BILL'
-                    WHERE o.account_id = a.id AND o.matures_on > on_day
+                    WHERE o.account_id = a.id AND o.product_id = ANY(bills)
+                      AND o.matures_on > on_day
                       AND o.settlement <> 'RETURNED'
                       AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)
                     GROUP BY 1) t) rungs
@@ -106,7 +119,7 @@ _BASE = """
     SELECT f.* FROM unnest({codes}) WITH ORDINALITY c(code, preference)
      CROSS JOIN LATERAL (
            SELECT b.code, b.amount, b.credit_line_included, b.on_date, b.as_of, b.statement_id,
-                  c.preference
+                  s.trace_id, c.preference
              FROM treasury_statementbalance b
              JOIN treasury_statement s ON s.id = b.statement_id AND s.state = 'POSTED'
             WHERE b.account_id = a.id AND b.code = c.code AND b.as_of <= at

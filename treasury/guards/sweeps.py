@@ -13,6 +13,20 @@ EDGES = (
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 
+# What a mandate has let through on a day; what failed here and was executed late counts too.
+_USED = """
+    SELECT coalesce(sum(u.amount), 0){into} FROM treasury_sweeporder u
+     WHERE u.mandate_id = {mandate} AND u.day = {day} AND u.release = 'MANDATE'
+       AND u.id <> {besides} AND (u.state <> 'FAILED' OR u.late_ack_at IS NOT NULL)
+"""
+_USED_OF_ANY = _USED.format(
+    into="", mandate="treasury_mandate_used.mandate", day="on_day", besides="besides"
+)
+_USED_OF_ORDER = _USED.format(
+    into=" INTO used", mandate="m.id", day="o.day", besides="o.id"
+).strip()
+_INSTANT = """to_char({at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
 DECISION = f"""
 CREATE OR REPLACE FUNCTION treasury_guard_sweep_decision() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
@@ -46,22 +60,23 @@ CREATE TRIGGER guard BEFORE INSERT ON treasury_sweepdecision
 QUESTIONS = f"""
 CREATE OR REPLACE FUNCTION treasury_sweep_instant(at timestamptz) RETURNS text
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+    SELECT {_INSTANT.format(at="at")}
 $$;
 
 -- The only bytes that an order can have: every word from its row and its decision's record.
 CREATE OR REPLACE FUNCTION treasury_sweep_payload(o treasury_sweeporder, record jsonb, product text)
-RETURNS text LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT '{{"schema_version":"{SCHEMA_VERSION}","order_id":"' || o.order_id
+RETURNS text LANGUAGE plpgsql STABLE {_PATH} AS $$
+BEGIN
+    RETURN '{{"schema_version":"{SCHEMA_VERSION}","order_id":"' || o.order_id
         || '","source_account":"' || o.account_id || '","target_product":' || to_json(product)
         || ',"amount_usd":'
         || CASE WHEN o.amount = round(o.amount, 2) THEN round(o.amount, 2) ELSE o.amount END
-        || ',"cutoff_utc":"' || treasury_sweep_instant(o.cutoff_at)
+        || ',"cutoff_utc":"' || {_INSTANT.format(at="o.cutoff_at")}
         || '","settlement_date":"' || o.settles_on || '","maturity_date":"' || o.matures_on
         || '","risk_checks":{{"var_limit_bps":' || (record #>> '{{inputs,policy,var_limit_bps}}')
         || ',"observed_var_bps":' || coalesce(record #>> '{{inputs,risk,var_bps}}', 'null')
-        || '}},"created_ts":"' || treasury_sweep_instant(o.created_at) || '"}}'
-$$;
+        || '}},"created_ts":"' || {_INSTANT.format(at="o.created_at")} || '"}}';
+END $$;
 
 -- What is approved where a mandate does not reach: the bytes that will be signed.
 CREATE OR REPLACE FUNCTION treasury_sweep_content(o treasury_sweeporder) RETURNS jsonb
@@ -76,27 +91,23 @@ LANGUAGE sql STABLE {_PATH} AS $$
                        FROM treasury_sweepline l WHERE l.id = o.line_id), '{{}}')
 $$;
 
--- What a mandate has let through on a day; what failed here and was executed late counts too.
 CREATE OR REPLACE FUNCTION treasury_mandate_used(mandate uuid, on_day date, besides uuid)
-RETURNS numeric LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
-     WHERE o.mandate_id = treasury_mandate_used.mandate AND o.day = on_day
-       AND o.release = 'MANDATE' AND o.id <> besides
-       AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)
-$$;
+RETURNS numeric LANGUAGE sql STABLE {_PATH} AS $${_USED_OF_ANY}$$;
 
 CREATE OR REPLACE FUNCTION treasury_mandate_covers(o treasury_sweeporder) RETURNS boolean
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
     m treasury_sweepmandate;
+    used numeric;
 BEGIN
     -- Orders under one mandate are counted one after the other.
     SELECT * INTO m FROM treasury_sweepmandate WHERE id = o.mandate_id FOR NO KEY UPDATE;
+    {_USED_OF_ORDER};
     RETURN coalesce(m.is_active AND m.account_id = o.account_id
         AND (m.product_id IS NULL OR m.product_id = o.product_id)
         AND o.day BETWEEN m.valid_from AND m.valid_until
         AND o.amount <= m.order_max
-        AND treasury_mandate_used(m.id, o.day, o.id) + o.amount <= m.day_max, false);
+        AND used + o.amount <= m.day_max, false);
 END $$;
 """
 
@@ -136,6 +147,10 @@ DECLARE
         'settlement'];
     signed text;
     fault numeric;
+    -- What an order is held against: its decision's record, the product, the agreed line.
+    held record;
+    said jsonb;
+    is_covered boolean;
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a sweep order is never deleted' USING ERRCODE = 'insufficient_privilege';
@@ -147,19 +162,24 @@ BEGIN
             RAISE EXCEPTION 'a sweep order begins as NEW, unsigned'
                 USING ERRCODE = 'check_violation';
         END IF;
-        IF NOT EXISTS (
-            SELECT 1 FROM treasury_sweepdecision d
-              JOIN treasury_bankaccount a ON a.id = d.account_id AND a.currency = 'USD'
-              JOIN treasury_sweepproduct p ON p.code = d.product_code AND p.tenant_id = d.tenant_id
-             CROSS JOIN LATERAL (SELECT d.record::jsonb AS said OFFSET 0) r
-             WHERE d.id = NEW.decision_id AND d.result = 'SWEEP' AND d.amount = NEW.amount
-               AND d.account_id = NEW.account_id AND p.id = NEW.product_id
-               AND d.cutoff_at = NEW.cutoff_at AND d.day = NEW.day
-               AND (r.said #>> '{{outcome,settles_on}}')::date = NEW.settles_on
-               AND (r.said #>> '{{outcome,matures_on}}')::date = NEW.matures_on
-               AND (r.said #>> '{{outcome,paid_out}}')::numeric = NEW.paid_out
-               AND (r.said #>> '{{outcome,comes_back}}')::numeric = NEW.comes_back
-               AND NEW.payload = treasury_sweep_payload(NEW, r.said, p.code))
+        -- First what may have to wait for others, so that the rest is read as it is afterwards.
+        is_covered := NEW.release <> 'MANDATE' OR treasury_mandate_covers(NEW);
+        SELECT d.record, p.code, p.cap, l.id AS line INTO held
+          FROM treasury_sweepdecision d
+          JOIN treasury_bankaccount a ON a.id = d.account_id AND a.currency = 'USD'
+          JOIN treasury_sweepproduct p ON p.code = d.product_code AND p.tenant_id = d.tenant_id
+          LEFT JOIN treasury_sweepline l ON l.tenant_id = NEW.tenant_id
+           AND l.account_id = NEW.account_id AND l.product_id = NEW.product_id AND l.is_active
+         WHERE d.id = NEW.decision_id AND d.result = 'SWEEP' AND d.amount = NEW.amount
+           AND d.account_id = NEW.account_id AND p.id = NEW.product_id
+           AND d.cutoff_at = NEW.cutoff_at AND d.day = NEW.day;
+        said := held.record;
+        IF NOT coalesce(
+               (said #>> '{{outcome,settles_on}}')::date = NEW.settles_on
+               AND (said #>> '{{outcome,matures_on}}')::date = NEW.matures_on
+               AND (said #>> '{{outcome,paid_out}}')::numeric = NEW.paid_out
+               AND (said #>> '{{outcome,comes_back}}')::numeric = NEW.comes_back
+               AND NEW.payload = treasury_sweep_payload(NEW, said, held.code), false)
            -- Mandate, cap and checkers count the amount: no more than that may leave.
            OR NEW.paid_out > NEW.amount
            -- A window is near when it is decided: no mandate is used up ahead of its days.
@@ -167,21 +187,19 @@ BEGIN
            OR NEW.cutoff_at > NEW.created_at + interval '1 day' THEN
             RAISE EXCEPTION 'a sweep order is what was decided' USING ERRCODE = 'check_violation';
         END IF;
-        IF NEW.release = 'MANDATE' AND NOT treasury_mandate_covers(NEW) THEN
+        IF NOT is_covered THEN
             RAISE EXCEPTION 'sweep order % goes beyond its mandate', NEW.order_id
                 USING ERRCODE = 'check_violation';
         END IF;
-        fault := treasury_product_over_cap(NEW);
+        IF held.cap IS NOT NULL THEN
+            fault := treasury_product_over_cap(NEW);
+        END IF;
         IF fault IS NOT NULL THEN
-            RAISE EXCEPTION 'product % would hold % of ours, above its cap',
-                (SELECT p.code FROM treasury_sweepproduct p WHERE p.id = NEW.product_id), fault
+            RAISE EXCEPTION 'product % would hold % of ours, above its cap', held.code, fault
                 USING ERRCODE = 'check_violation';
         END IF;
         -- Two people said which way an order goes; there is no other.
-        IF NEW.line_id IS DISTINCT FROM (
-            SELECT l.id FROM treasury_sweepline l
-             WHERE l.tenant_id = NEW.tenant_id AND l.account_id = NEW.account_id
-               AND l.product_id = NEW.product_id AND l.is_active) THEN
+        IF NEW.line_id IS DISTINCT FROM held.line THEN
             RAISE EXCEPTION 'sweep order % does not go the way that was agreed', NEW.order_id
                 USING ERRCODE = 'check_violation';
         END IF;

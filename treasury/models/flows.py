@@ -32,7 +32,9 @@ class FlowState(models.TextChoices):
 class ExpectedFlow(TenantModel):
     """One expected movement; `amount` is signed. Matched to an entry it drops out of the sum."""
 
-    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     source = models.CharField(max_length=8, choices=FlowSource)
     source_ref = models.CharField(max_length=80)
     amount = models.DecimalField(max_digits=20, decimal_places=4)

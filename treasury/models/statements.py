@@ -44,7 +44,9 @@ class Proof(models.TextChoices):
 class Statement(TenantModel):
     """One statement, report or notification as it arrived; `message_id` leads to its bytes."""
 
-    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="statements")
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="statements", db_index=False
+    )
     source = models.CharField(max_length=8, choices=StatementSource)
     statement_ref = models.CharField(max_length=40)
     sequence = models.BigIntegerField(null=True)
@@ -121,7 +123,9 @@ class StatementBalance(TenantModel):
     """A balance as the bank stated it, signed; an included credit line is named apart."""
 
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="balances")
-    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     code = models.CharField(max_length=4)
     amount = models.DecimalField(max_digits=20, decimal_places=4)
     credit_line_included = models.DecimalField(max_digits=20, decimal_places=4, default=0)

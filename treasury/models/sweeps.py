@@ -140,7 +140,9 @@ class SweepDecision(TenantModel):
     on other facts.
     """
 
-    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="decisions")
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="decisions", db_index=False
+    )
     cutoff_at = models.DateTimeField()
     day = models.DateField(help_text="The New York day that the window belongs to.")
     sequence = models.PositiveSmallIntegerField(help_text="Counts the decisions of the window.")
@@ -204,10 +206,15 @@ class SweepOrder(FSMModelMixin, TenantModel):
 
     order_id = models.CharField(max_length=21)
     decision = models.OneToOneField(SweepDecision, on_delete=models.PROTECT, related_name="order")
-    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="sweeps")
-    product = models.ForeignKey(SweepProduct, on_delete=models.PROTECT, related_name="orders")
+    # Looked for by the tenant's own indexes below.
+    account = models.ForeignKey(
+        BankAccount, on_delete=models.PROTECT, related_name="sweeps", db_index=False
+    )
+    product = models.ForeignKey(
+        SweepProduct, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     mandate = models.ForeignKey(
-        SweepMandate, on_delete=models.PROTECT, null=True, related_name="orders"
+        SweepMandate, on_delete=models.PROTECT, null=True, related_name="orders", db_index=False
     )
     amount = models.DecimalField(max_digits=20, decimal_places=4)
     line = models.ForeignKey(
@@ -288,6 +295,22 @@ class SweepOrder(FSMModelMixin, TenantModel):
                 condition=~Q(settlement="RETURNED")
                 & (~Q(state="FAILED") | Q(late_ack_at__isnull=False)),
                 name="sweep_order_held",
+            ),
+            # What an account has of it, by the day it comes back.
+            models.Index(
+                fields=["tenant", "account", "matures_on"],
+                include=["product", "amount"],
+                condition=~Q(settlement="RETURNED")
+                & (~Q(state="FAILED") | Q(late_ack_at__isnull=False)),
+                name="sweep_order_ladder",
+            ),
+            # What a mandate has let through: every order counts it again under its lock.
+            models.Index(
+                fields=["tenant", "mandate", "day"],
+                include=["amount", "id"],
+                condition=Q(release="MANDATE")
+                & (~Q(state="FAILED") | Q(late_ack_at__isnull=False)),
+                name="sweep_order_used",
             ),
             models.Index(
                 fields=["tenant", "id"],

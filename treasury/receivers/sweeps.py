@@ -3,17 +3,31 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from approvals import registry as approvals
 from core.events import Envelope, subscribe_many
 from treasury.constants import SWEEP_SUBJECT
 from treasury.selectors import sweeps as reads
 from treasury.services import sweeps
 
+logger = structlog.get_logger(__name__)
 
-@subscribe_many("ops.nostro.balance.update", consumer="treasury.sweeps")
+
+@subscribe_many("ops.nostro.balance.update", consumer="treasury.sweeps", several=True)
 def decide_on_balances(envelopes: Sequence[Envelope]) -> None:
-    """Decide the accounts whose balance arrived while their window is near."""
-    sweeps.decide_arrived(accounts=[UUID(one.payload["account_id"]) for one in envelopes])
+    """Decide the accounts whose balance arrived while their window is near.
+
+    An account is decided once, on its newest balance; the log tells of every other event which
+    one its account was decided with.
+    """
+    newest = {UUID(one.payload["account_id"]): one for one in envelopes}
+    if len(newest) < len(envelopes):
+        for one in envelopes:
+            with_it = newest[UUID(one.payload["account_id"])].event_id
+            if with_it != one.event_id:
+                logger.info("balance_decided_with", older=str(one.event_id), newest=str(with_it))
+    sweeps.decide_arrived(accounts=list(newest), causes=newest)
 
 
 def _approved(outcome: approvals.SubjectOutcome) -> None:

@@ -5,6 +5,7 @@ may be kept from one batch to the next.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -36,6 +37,10 @@ _KEYS: Final = (
     knobs.TARGET_LADDER_DAYS, knobs.VAR_OBSERVATIONS_MIN, knobs.SWEEP_ESG_PREFERENCE,
     knobs.FALLBACK_KEEPS_BUFFER, knobs.TERM_LIQUIDITY, knobs.VAR_READING_HOURS_MAX,
     knobs.VAR_AS_OF_DAYS_MAX, knobs.ALLOW_INCREMENTAL, knobs.SWEEP_CUTOFFS_UTC,
+)  # fmt: skip
+_FACTS: Final = (
+    "id", "code", "kind", "green", "active", "all", "named", "increment", "minimum", "cap", "rate",
+    "one", "two", "three", "settles", "matures", "rungs",
 )  # fmt: skip
 _HELD: Final = "held by a batch"
 _OPEN: Final = "open to a company"
@@ -75,16 +80,14 @@ def _made(window: Window) -> Plan:
     knob = reads.policy()
     if reads.days_ahead(rows, knob) != ahead or {row.calendar for row in rows} - {*codes}:
         return Plan(window=window, text="", refusal="CHANGING")
-    if any(row.rate < 0 for row in rows):
-        return Plan(window=window, text="", refusal="NEGATIVE_RATE")
-    if [row.code for row in rows] != sorted(row.code for row in rows):
-        return Plan(window=window, text="", refusal="UNSORTED_PRODUCTS")
+    if refusal := unfit(rows):
+        return Plan(window=window, text="", refusal=refusal)
     found = tuple(reads.closed_days(code, window.day, ahead) for code in codes)
     until = next_business_day(calendars.calendar_data(reads.HOUSE_CALENDAR), window.day)
     bills = [row.rate for row in rows if row.kind == ProductKind.BILL]
     facts: dict[str, Any] = {
-        "keys": keys,
-        "codes": codes,
+        "keys": _array(keys),
+        "codes": _array(codes),
         "ground_from": first,
         "ground_until": last,
         "ground": ground,
@@ -95,11 +98,11 @@ def _made(window: Window) -> Plan:
         "closure": window.closure,
         "until": until,
         "last_day": window.day + timedelta(days=knob.ladder_days),
-        "headline": HEADLINE_ORDER,
-        "booked": BOOKED_ORDER,
-        "available": sorted(AVAILABLE_CODES),
-        "agreed": reads.COMMITTED,
-        "forecast": reads.FORECAST,
+        "headline": _array(HEADLINE_ORDER),
+        "booked": _array(BOOKED_ORDER),
+        "available": _array(sorted(AVAILABLE_CODES)),
+        "agreed": _array(reads.COMMITTED),
+        "forecast": _array(reads.FORECAST),
         "patience": PENDING_DAYS_MAX,
         "amount_max": AMOUNT_MAX,
         "bill_rate": max(bills, default=None),
@@ -113,11 +116,21 @@ def _made(window: Window) -> Plan:
         "schema_version": SCHEMA_VERSION,
         "stale_task": SWEEP_STALE_TASK,
         "answered": SWEEP_STALE_ANSWERED,
-        "consumers": consumers_of(SweepOrderCreated.topic),
-        "products": [_product(row, window, knob, found) for row in rows],
+        "consumers": _array(consumers_of(SweepOrderCreated.topic)),
+        "is_capped": any(row.cap is not None and row.is_active for row in rows),
+        "bills": _array(row.pk for row in rows if row.kind == ProductKind.BILL),
+        **_columns([_product(row, window, knob, found) for row in rows]),
         **{name: getattr(knob, name) for name in rule.Policy.__slots__},
     }
     return Plan(window=window, text=json.dumps(jsonable(facts)))
+
+
+def unfit(rows: Sequence[SweepProduct]) -> str:
+    """Say why products, in the order the database gave them, are left to the services; or ''."""
+    if any(row.rate < 0 for row in rows):
+        return "NEGATIVE_RATE"
+    codes = [row.code for row in rows]
+    return "UNSORTED_PRODUCTS" if codes != sorted(codes) else ""
 
 
 def _product(
@@ -129,31 +142,50 @@ def _product(
     start, rest = canonical(shape).split(_HELD)
     middle, end = rest.split(f'"{_OPEN}"')
     calendar = next(each for each in found if each.code == row.calendar)
-    dated: dict[str, Any] = {"settles_on": None, "matures_on": None, "rungs": "{}"}
+    dated: dict[str, Any] = {"settles": None, "matures": None, "rungs": "{}"}
     try:
         days = days_of(window.cutoff, one.terms, calendar)
-        dated["settles_on"], dated["matures_on"] = days.settles_on, days.matures_on
+        dated["settles"], dated["matures"] = days.settles_on, days.matures_on
         if one.kind is ProductKind.BILL:
             dates = rungs(days.settles_on, knob.ladder_days, calendar)
             dated["rungs"] = "{" + ",".join(map(str, dates)) + "}"
     except DomainError:
         # The services say it by name when this product is chosen.
-        dated = {"settles_on": None, "matures_on": None, "rungs": "{}"}
+        dated = {"settles": None, "matures": None, "rungs": "{}"}
     return {
         "id": row.pk,
         "code": row.code,
         "kind": row.kind,
-        "is_green": row.is_green,
-        "is_active": row.is_active,
-        "for_all": row.for_all_companies,
-        "entities": [each.entity_id for each in row.eligibilities.all()],
+        "green": row.is_green,
+        "active": row.is_active,
+        "all": row.for_all_companies,
+        "named": ",".join(str(each.entity_id) for each in row.eligibilities.all()),
         "increment": row.increment,
         "minimum": row.minimum,
         "cap": row.cap,
         "rate": row.rate,
-        "text": [start, middle, end],
+        "one": start,
+        "two": middle,
+        "three": end,
         **dated,
     }
+
+
+def _columns(products: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return what is known of all products, one array for each fact, as the database reads it."""
+    return {f"p_{name}": _array(one[name] for one in products) for name in _FACTS}
+
+
+def _array(values: Iterable[object]) -> str:
+    """Return PostgreSQL's text of an array: read without a query, unlike one of JSON."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    text = str(jsonable(value)).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _ground(keys: list[str], codes: list[str], first: Any, last: Any) -> str:

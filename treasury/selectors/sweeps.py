@@ -134,11 +134,18 @@ def swept_accounts(*, on: date) -> QuerySet[BankAccount]:
     )
 
 
+_NAMED: Final = (
+    "SELECT account_id FROM treasury_sweepmandate WHERE account_id = ANY(%s) AND is_active"
+)
+
+
 def with_mandate(accounts: Sequence[UUID]) -> list[UUID]:
     """Return those of the accounts that any active mandate names, in the order given."""
-    active = SweepMandate.objects.filter(account__in=set(accounts), is_active=True)
-    named = set(active.values_list("account", flat=True))
-    return [one for one in dict.fromkeys(accounts) if one in named]
+    listed = list(dict.fromkeys(accounts))
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMED, [listed])
+        named = {row[0] for row in cursor.fetchall()}
+    return [one for one in listed if one in named]
 
 
 def mandate_used(*, mandate: SweepMandate, on: date) -> Decimal:

@@ -15,7 +15,7 @@ from core import clock
 from core.crypto import blind_index
 from core.errors import Invalid
 from core.events import present_trace, traced
-from core.events.bus import consumers_of, wake_relay
+from core.events.bus import consumers_of
 from core.ids import uuid7, uuid7_texts
 from core.money import parse_amount
 from integrations.codecs.records import AccountRef
@@ -119,7 +119,8 @@ def report_balance(*, balance: ReportedBalance) -> Recorded:
         BalanceConflict: the event id was used for another balance.
     """
     try:
-        (told,) = record_balances(balances=[balance])
+        with transaction.atomic():
+            (told,) = record_balances(balances=[balance])
     except IntegrityError:
         # The same name arrived for another account at the same instant: the service says so.
         return record_balance(balance=balance)
@@ -139,11 +140,11 @@ def _check(balance: ReportedBalance, now: datetime) -> None:
     parse_amount(f"{balance.amount:f}", balance.currency)
 
 
-@transaction.atomic
 def record_balances(*, balances: Sequence[ReportedBalance]) -> list[RecordedSet]:
     """Record reports in the order given, in one statement; name what the service must look at.
 
-    The rows are those that `record_balance` writes for one after the other. What is not new, what
+    One statement of the caller's transaction, whose commit tells the relay. The rows are those
+    that `record_balance` writes for one after the other. What is not new, what
     cannot be recorded and what the sender's clock puts ahead of ours is left to it (`why`): it
     answers, or refuses, by name.
     """
@@ -195,8 +196,6 @@ def _recorded(
             ],
         )
         told: list[tuple[int, str, UUID | None, UUID | None, bool]] = cursor.fetchall()
-        if any(row[4] for row in told):
-            wake_relay()
     return told
 
 

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from structlog.testing import capture_logs
 
 from core import clock
 from core.events.drain import drain
+from core.events.models import OutboxEvent
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
     QUARTER_PAST,
@@ -22,6 +24,7 @@ from tests.treasury.sweeps.conftest import (
 )
 from treasury import policies as knobs
 from treasury.models import SweepDecision, SweepMandate, SweepOrder, SweepProduct, Task
+from treasury.selectors.sweep_plans import unfit
 from treasury.services import reported, sweeps
 from treasury.services.sweeps import batching
 
@@ -63,9 +66,54 @@ def _negative(sweeping: Sweeping) -> None:
     SweepProduct.objects.filter(pk=sweeping.note.pk).update(rate=D("-0.01"))
 
 
+def _shut_for(days: int) -> Callable[[Sweeping], None]:
+    """Let the bill follow a calendar that is shut for so many days: its ladder begins later."""
+
+    def prepare(sweeping: Sweeping) -> None:
+        SweepProduct.objects.filter(pk=sweeping.bill.pk).update(calendar="UK_EW")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO calendars_holiday SELECT (jsonb_populate_record(h, jsonb_build_object("
+                "'id', gen_random_uuid(), 'date', d::date))).*"
+                " FROM (SELECT h FROM calendars_holiday h JOIN calendars_calendar c"
+                " ON c.id = h.calendar_id WHERE c.code = 'UK_EW' LIMIT 1) x(h),"
+                " generate_series(%s::date, %s::date, '1 day') d"
+                " WHERE NOT EXISTS (SELECT FROM calendars_holiday o"
+                " WHERE o.calendar_id = (x.h).calendar_id AND o.date = d::date)",
+                ["2026-11-18", f"{date(2026, 11, 18) + timedelta(days=days):%Y-%m-%d}"],
+            )
+
+    return prepare
+
+
+def _by_calendar(code: str) -> Callable[[Sweeping], None]:
+    """Let the note follow a calendar."""
+
+    def prepare(sweeping: Sweeping) -> None:
+        SweepProduct.objects.filter(pk=sweeping.note.pk).update(calendar=code)
+
+    return prepare
+
+
+def _known_until(day: str) -> Callable[[Sweeping], None]:
+    """Let the note follow a calendar that says nothing of later days."""
+
+    def prepare(sweeping: Sweeping) -> None:
+        _by_calendar("UK_EW")(sweeping)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE calendars_calendar SET coverage_end = %s WHERE code = 'UK_EW'", [day]
+            )
+
+    return prepare
+
+
 @pytest.mark.parametrize(
     ("prepare", "why"),
     [
+        (_shut_for(45), "DAYS_UNKNOWN"),
+        (_by_calendar("NOWHERE"), "calendar_unknown"),
+        (_known_until("2026-11-30"), "calendar_not_covered"),
         (_unsigned, "UNSIGNED_ORDER"),
         (_beyond, "BEYOND_MANDATE"),
         (_large, "LARGE_AMOUNT"),
@@ -81,6 +129,62 @@ def test_what_is_rare_is_handed_over_by_name_and_leaves_no_row(
     batch = decide(sweeping)
     assert (why_handed_over(batch), batch.settled) == ([why], ())
     assert SweepDecision.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    "prepare", [_shut_for(5), _by_calendar("UK_EW"), _known_until("2027-12-31")]
+)
+def test_days_that_are_known_are_decided_in_the_batch(
+    sweeping: Sweeping, prepare: Callable[[Sweeping], None]
+) -> None:
+    """The negative control: a little nearer, or a calendar that reaches, hands nothing over."""
+    prepare(sweeping)
+    (decided,) = decide(sweeping).settled
+    assert decided.result == "SWEEP"
+
+
+def test_days_that_nobody_knows_become_a_task(sweeping: Sweeping) -> None:
+    _shut_for(45)(sweeping)
+    sweeps.decide_arrived(accounts=[sweeping.account.pk])
+    assert Task.objects.open().filter(kind="sweep_undecided").exists()
+    assert not SweepOrder.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("codes", "why"),
+    [
+        (["BILL", "BILL_4W", "NOTE"], ""),
+        # As a collation that passes over underscores puts them.
+        (["BILL_A", "BILLS", "NOTE"], "UNSORTED_PRODUCTS"),
+    ],
+)
+def test_products_in_an_order_that_records_do_not_have_are_left_to_the_services(
+    codes: list[str], why: str
+) -> None:
+    assert unfit([SweepProduct(code=code, rate=D("0.01")) for code in codes]) == why
+
+
+# Somebody renames a product each time just before the statement compares its ground.
+_RENAMED = (
+    "WITH renamed AS (UPDATE treasury_sweepproduct SET name = name || '.' {} RETURNING 1)"
+    " SELECT d.* FROM (SELECT count(*) FROM renamed) r"
+    " CROSS JOIN LATERAL treasury_decide_sweeps("
+    "%s::text::jsonb, %s, %s, %s::uuid[], %s::uuid[]) d WHERE r.count >= 0"
+)
+
+
+@pytest.mark.parametrize(
+    ("while_named", "why"),
+    [("", ["CHANGING"]), ("WHERE name NOT LIKE '%%.'", [])],
+)
+def test_a_ground_that_changes_again_and_again_is_left_to_the_services(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch, while_named: str, why: list[str]
+) -> None:
+    """And the negative control: what changes once is decided on the second try."""
+    batching.next_plan(now=clock.now())
+    monkeypatch.setattr(batching, "_DECIDE", _RENAMED.format(while_named))
+    batch = decide(sweeping)
+    assert (why_handed_over(batch), len(batch.settled)) == (why, 1 - len(why))
 
 
 def test_an_old_balance_is_handed_over_and_becomes_a_task(sweeping: Sweeping) -> None:
@@ -124,8 +228,7 @@ def test_without_the_ground_an_old_plan_would_be_followed(sweeping: Sweeping) ->
         cursor.execute("SELECT what FROM treasury_decide_sweeps(%s, %s, %s, %s)", [text, *facts])
         assert cursor.fetchall() == [("OLD_PLAN",)]
         cursor.execute(
-            "SELECT treasury_sweep_ground(ARRAY(SELECT jsonb_array_elements_text(p -> 'keys')),"
-            " ARRAY(SELECT jsonb_array_elements_text(p -> 'codes')),"
+            "SELECT treasury_sweep_ground((p ->> 'keys')::text[], (p ->> 'codes')::text[],"
             " (p ->> 'ground_from')::date, (p ->> 'ground_until')::date)"
             " FROM (SELECT %s::jsonb) g(p)",
             [text],
@@ -201,7 +304,7 @@ def test_what_the_database_refuses_is_decided_one_by_one(
     sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that meets a refusal leaves nothing; each account is then decided by itself."""
-    monkeypatch.setattr(batching, "_DECIDE", "SELECT 1 / 0, %s, %s, %s, %s")
+    monkeypatch.setattr(batching, "_DECIDE", "SELECT 1 / 0, %s, %s, %s, %s, %s")
     batch = sweeps.decide_arrived(accounts=[sweeping.account.pk])
     assert batch is not None
     assert len(batch.handed_over) == 1
@@ -230,6 +333,36 @@ def test_a_balance_that_arrives_near_its_window_is_decided_by_the_drain(
     order = SweepOrder.objects.get()
     assert (order.amount, order.release) == (D(660_000), "MANDATE")
     assert sweeps.replay_decision(decision_id=order.decision_id).is_identical
+
+
+def test_an_order_names_the_balance_that_caused_it(sweeping: Sweeping) -> None:
+    """Also where the services decide what the batch handed over; decided by hand it names none."""
+    reported.record_balances(balances=[report(sweeping, "ev-1", "900000.00")])
+    drain(tenant=sweeping.tenant.id)
+    told = OutboxEvent.objects.get(topic="ops.nostro.balance.update", payload__source="API")
+    made = OutboxEvent.objects.filter(topic="sweep.order.created")
+    assert [(one.causation_id, one.correlation_id) for one in made] == [(told.id, told.id)]
+    with clock.frozen(clock.now() + timedelta(seconds=1)):
+        newer = report(sweeping, "ev-2", "800000.00")
+        reported.record_balances(balances=[newer])
+        # The order is not signed yet: that is for the services.
+        drain(tenant=sweeping.tenant.id)
+        told_next = OutboxEvent.objects.filter(topic="ops.nostro.balance.update").latest("id")
+    assert made.latest("id").causation_id == told_next.id
+
+
+def test_several_balances_of_an_account_are_decided_once_on_the_newest(
+    sweeping: Sweeping,
+) -> None:
+    names = ("700000.00", "800000.00", "900000.00")
+    for number, amount in enumerate(names):
+        at = clock.now() - timedelta(milliseconds=10 - number)
+        reported.record_balances(balances=[report(sweeping, amount, amount, as_of=at)])
+    with capture_logs() as lines:
+        assert drain(tenant=sweeping.tenant.id) >= len(names)
+    assert [one.amount for one in SweepDecision.objects.all()] == [D(660_000)]
+    told = [one for one in lines if one["event"] == "balance_decided_with"]
+    assert len(told) == len(names) - 1
 
 
 def test_far_from_its_window_a_balance_is_recorded_only(sweeping: Sweeping) -> None:

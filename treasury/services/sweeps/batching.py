@@ -1,16 +1,15 @@
 """Decide many accounts in one statement; what is rare is handed to the services of one account."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
-from core.events.bus import wake_relay
 from core.ids import uuid7_texts
 from core.tenancy.context import current_tenant_id
 from treasury.engine.sweep_windows import SAFETY, Window
@@ -22,7 +21,7 @@ from treasury.services.sweeps import watching
 BATCH_MAX: Final = 500
 _IDS_EACH: Final = 4
 _TRIES_MAX: Final = 2
-_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[])"
+_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[], %s::uuid[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +83,19 @@ def forget_plan() -> None:
     _kept.pop(current_tenant_id(), None)
 
 
-@transaction.atomic
 def decide_many(
-    *, accounts: Sequence[UUID], now: datetime, within: timedelta | None = None
+    *,
+    accounts: Sequence[UUID],
+    now: datetime,
+    within: timedelta | None = None,
+    causes: Mapping[UUID, UUID] | None = None,
 ) -> Batch:
     """Decide accounts for the next window, at most `BATCH_MAX`; name what services must decide.
 
     Accounts that no mandate in force lets sweep are left out. With `within`, nothing is decided
-    before the window is as near as that.
+    before the window is as near as that; `causes` names the event that asked for an account, which
+    its order's own event then names. One statement of the caller's transaction: it leaves
+    everything or nothing, and the commit tells the relay.
 
     Raises:
         CalendarUnknown: the calendar of dollars is not installed.
@@ -108,11 +112,10 @@ def decide_many(
             return _all_handed_over(listed, plan.window, plan.refusal)
         ids = uuid7_texts(_IDS_EACH * len(listed))
         with connection.cursor() as cursor:
-            cursor.execute(_DECIDE, [plan.text, listed, now, ids])
+            asked = [(causes or {}).get(one) for one in listed]
+            cursor.execute(_DECIDE, [plan.text, listed, now, ids, asked])
             rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
         if not rows or rows[0][1] != "OLD_PLAN":
-            if any(row[4] for row in rows):
-                wake_relay()
             return _told(rows, plan.window, seconds=time.perf_counter() - began)
         forget_plan()
     return _all_handed_over(listed, reads.next_window(now=now), "CHANGING")

@@ -5,7 +5,8 @@ and every account of a batch that the database refused, is decided by itself, in
 its own. What cannot be decided becomes a task; the others go on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,8 @@ from django.db import DatabaseError, transaction
 
 from core import clock
 from core.errors import DomainError
+from core.events import Envelope
+from core.events.bus import caused_by
 from core.tenancy import bound
 from treasury.engine.sweep_windows import Window
 from treasury.models import BankAccount, SweepDecision, SweepOrder, SweepState
@@ -56,10 +59,13 @@ def decide_window(*, tenant: UUID, one_by_one: bool = False) -> list[Decided]:
 
 
 @transaction.atomic
-def decide_arrived(*, accounts: Sequence[UUID]) -> Batch | None:
+def decide_arrived(
+    *, accounts: Sequence[UUID], causes: Mapping[UUID, Envelope] | None = None
+) -> Batch | None:
     """Decide accounts whose balance just arrived, where their window is near; all in one commit.
 
-    What is handed over, or refused by the database as a whole, the services decide one by one.
+    `causes` are the events that told of them, by account: what comes of it names its cause. What is
+    handed over, or refused by the database as a whole, the services decide one by one.
 
     Raises:
         CalendarUnknown: the calendar of dollars is not installed.
@@ -68,15 +74,19 @@ def decide_arrived(*, accounts: Sequence[UUID]) -> Batch | None:
     listed = reads.with_mandate(accounts)
     if not listed:
         return None
-    now = clock.now()
+    now, told = clock.now(), causes or {}
+    named = {account: one.event_id for account, one in told.items()}
     try:
-        batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE)
+        with transaction.atomic():
+            batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE, causes=named)
     except DatabaseError as refusal:
         batch = _refused(listed, refusal)
         if batch.window.cutoff - now > DECIDE_BEFORE:
             return None
     for one in batch.handed_over:
-        _decide_alone(one.account, batch.window)
+        cause = told.get(one.account)
+        with caused_by(cause) if cause else nullcontext():
+            _decide_alone(one.account, batch.window)
     return batch
 
 

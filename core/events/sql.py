@@ -1,0 +1,68 @@
+"""The statement by which a consumer of many events takes whatever has arrived.
+
+It costs what is taken, however long the queue: the oldest are read in the order of an index, and
+nothing is sorted. One plan for a short queue and a long one.
+"""
+
+TAKING = """
+-- Take up to `most` waiting deliveries of a consumer, oldest first, and complete them: it counts
+-- with the caller's commit, so effect and completion are one, and others pass by what is held.
+-- A delivery waits for its elder of the same aggregate. `several`: its elders may be taken with it;
+-- else one of an aggregate at a time.
+CREATE OR REPLACE FUNCTION core_take_deliveries(
+    who text, most integer, at timestamptz, several boolean)
+RETURNS TABLE (
+    event uuid, topic text, version smallint, occurred_at timestamptz, correlation uuid,
+    causation uuid, producer text, payload jsonb)
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_variable
+DECLARE
+    places tid[];
+    events uuid[];
+BEGIN
+    WITH free AS MATERIALIZED (
+        SELECT c.ctid AS place, c.event_id, c.aggregate FROM core_delivery c
+         WHERE c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
+           AND (c.locked_until IS NULL OR c.locked_until < at)
+         ORDER BY c.due_at, c.event_id LIMIT most FOR UPDATE SKIP LOCKED
+    ), placed AS (
+        SELECT f.place, f.event_id, f.aggregate,
+               row_number() OVER (PARTITION BY f.aggregate ORDER BY f.event_id) - 1 AS elders
+          FROM free f
+    )
+    SELECT array_agg(p.place), array_agg(p.event_id ORDER BY p.event_id) INTO places, events
+      FROM placed p
+     -- What is held by others, leased or tried again later is missing here, and is waited for.
+     WHERE p.aggregate = '' OR (several OR p.elders = 0) AND p.elders = (
+           SELECT count(*) FROM core_delivery e
+            WHERE e.consumer = who AND e.aggregate = p.aggregate AND e.state = 'WAITING'
+              AND e.event_id < p.event_id);
+    IF places IS NOT NULL THEN
+        PERFORM core_complete_deliveries(places, at);
+        RETURN QUERY
+        SELECT x.id, o.topic::text, o.version, o.occurred_at, o.correlation_id, o.causation_id,
+               o.producer::text, o.payload
+          FROM unnest(events) WITH ORDINALITY x(id, n)
+         CROSS JOIN LATERAL (SELECT f.* FROM core_outboxevent f WHERE f.id = x.id LIMIT 1) o
+         ORDER BY x.n;
+    END IF;
+END $$;
+
+-- The caller holds these rows; they are found by where they are, whatever the planner believes.
+CREATE OR REPLACE FUNCTION core_complete_deliveries(places tid[], at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_indexscan = off SET enable_indexonlyscan = off AS $$
+BEGIN
+    UPDATE core_delivery d SET state = 'DONE', done_at = at, last_error = '',
+           fence = d.fence + 1, attempts = d.attempts + 1
+     WHERE d.ctid = ANY(places) AND d.state = 'WAITING';
+END $$;
+
+-- Its rows pass through quickly: what is done is cleared away before there is much of it.
+ALTER TABLE core_delivery SET (
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0);
+"""
