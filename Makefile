@@ -12,6 +12,9 @@ ARGS ?=
 
 COVERAGE_DIR := $(CURDIR)/.coverage
 
+# A worker that may not keep what it compiled compiles the whole project and its packages again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run venv test suite chaos check derived matrix schema bench peers clean forget
 
 help: ## show this list

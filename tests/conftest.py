@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import hypothesis
 import psycopg
@@ -16,13 +16,16 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import ProgrammingError, connection, connections
 from psycopg.conninfo import make_conninfo
+from pytest_django.plugin import blocking_manager_key
 
 from core.identity.models import User
 from core.identity.services import create_tenant, create_user
 from core.tenancy import Tenant, bound
 from tests import template
+from tests.scenes import STAGE, prepare, scene
 from tms.run.config import APP_ROLE, runtime
 from tms.run.roles import prepare_database
+from treasury.services.sweeps import batching
 
 # Argon2id is slow on purpose; here it is the same algorithm with little to chew on.
 Argon2PasswordHasher.time_cost = 1
@@ -113,6 +116,7 @@ def django_db_setup(django_db_blocker: Any, worker_name: str) -> Iterator[None]:
         settings.TMS_OWNER_CONNINFO = owner_conninfo(name)
     yield
     with django_db_blocker.unblock():
+        STAGE.strike()
         connections.close_all()
 
 
@@ -146,6 +150,15 @@ def worker_name() -> str:
 
 
 @pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder; in the same place for every test, so that scenes may name it."""
+    folder = tmp_path_factory.getbasetemp() / "here"
+    folder.mkdir(mode=0o700)
+    yield folder
+    folder.rename(folder.with_name(f"was-here-{uuid4()}"))
+
+
+@pytest.fixture
 def owner_connection(django_db_setup: None) -> Iterator[psycopg.Connection[Any]]:
     """A connection as the owner role to this worker's database: for negative controls."""
     with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
@@ -155,6 +168,7 @@ def owner_connection(django_db_setup: None) -> Iterator[psycopg.Connection[Any]]
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """A database whose commits are real; emptied by the owner afterwards."""
+    STAGE.strike()
     with django_db_blocker.unblock():
         yield
         empty_database()
@@ -162,6 +176,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 
 def empty_database() -> None:
     """Take everything committed away, also while a server still answers a page that was left."""
+    STAGE.strike()
     connections.close_all()
     with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
         for _ in range(DEADLOCKS_MAX):
@@ -171,16 +186,37 @@ def empty_database() -> None:
     raise AssertionError("somebody still works on the database")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if isinstance(item, pytest.Function):
+        with item.config.stash[blocking_manager_key].unblock():
+            prepare(item)
+
+
 @pytest.fixture
-def tenant(db: None) -> Iterator[Tenant]:
+def curtain(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
+    """From here on the test itself plays, on the scenes that it asked for."""
+    with django_db_blocker.unblock():
+        STAGE.set()
+    batching._kept.clear()  # the process knows the tenant from the test before
+    request.getfixturevalue("db")
+
+
+@pytest.fixture
+def anew() -> None:
+    """Build the scenes of a test for it alone: something outside the database knows their ids."""
+
+
+@scene
+def tenant() -> Iterator[Tenant]:
     """A tenant, bound for the length of the test."""
     made = create_tenant(slug="north", name="North Remit")
     with bound(made.id, actor="system:test"):
         yield made
 
 
-@pytest.fixture
-def other_tenant(db: None) -> Tenant:
+@scene
+def other_tenant() -> Tenant:
     """Another tenant, not bound."""
     return create_tenant(slug="south", name="South Remit")
 
@@ -215,7 +251,7 @@ def make_user(name: str, *roles: str, password: str | None = None, **more: Any) 
     )
 
 
-@pytest.fixture
+@scene
 def user_with(tenant: Tenant) -> MakeUser:
     """Make users with roles, like `user_with("treasury_maker", name="maker")`."""
 
@@ -225,16 +261,16 @@ def user_with(tenant: Tenant) -> MakeUser:
     return make
 
 
-@pytest.fixture
-def maker(user_with: MakeUser) -> User:
-    return user_with("treasury_maker", name="maker")
+@scene
+def maker(tenant: Tenant) -> User:
+    return make_user("maker", "treasury_maker")
 
 
-@pytest.fixture
-def checker(user_with: MakeUser) -> User:
-    return user_with("treasury_checker", name="checker")
+@scene
+def checker(tenant: Tenant) -> User:
+    return make_user("checker", "treasury_checker")
 
 
-@pytest.fixture
-def checker2(user_with: MakeUser) -> User:
-    return user_with("treasury_checker", name="checker2")
+@scene
+def checker2(tenant: Tenant) -> User:
+    return make_user("checker2", "treasury_checker")

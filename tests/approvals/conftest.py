@@ -8,7 +8,8 @@ from approvals import services
 from core.identity.models import User
 from core.tenancy import Tenant
 from tests.approvals.factories import Subject, registered_subject
-from tests.conftest import MakeUser
+from tests.conftest import make_user
+from tests.scenes import scene
 
 
 @pytest.fixture
@@ -17,13 +18,18 @@ def subject() -> Iterator[Subject]:
         yield made
 
 
-@pytest.fixture
-def desk(tenant: Tenant, subject: Subject, maker: User, checker: User, checker2: User) -> Subject:
+@scene
+def ruled(tenant: Tenant, maker: User, checker: User, checker2: User) -> None:
     """A tenant with the house rules, a maker and two checkers."""
     services.install_default_rules()
+
+
+@pytest.fixture
+def desk(ruled: None, subject: Subject) -> Subject:
+    """What is decided about, where the house rules hold."""
     return subject
 
 
-@pytest.fixture
-def manager(user_with: MakeUser) -> User:
-    return user_with("treasury_manager", name="manager")
+@scene
+def manager(tenant: Tenant) -> User:
+    return make_user("manager", "treasury_manager")

@@ -25,6 +25,7 @@ from core.money import Money
 from core.tenancy import Tenant, bound
 from tests.approvals.factories import EVIDENCE, Subject, decide, submit
 from tests.conftest import MakeUser
+from tests.scenes import scene
 
 DAY = timedelta(days=1)
 LARGE = Money(Decimal(20_000_000), "USD")
@@ -35,7 +36,7 @@ def dollars(amount: int) -> Money:
     return Money(Decimal(amount), "USD")
 
 
-@pytest.fixture
+@scene
 def second_manager(user_with: MakeUser) -> User:
     return user_with("treasury_manager", name="second-manager")
 

@@ -18,6 +18,7 @@ from core.money import Money
 from core.tenancy import Tenant, bound
 from tests.approvals.factories import Subject, submit
 from tests.conftest import MakeUser
+from tests.scenes import scene
 
 MILLION = Decimal(1_000_000)
 
@@ -66,7 +67,7 @@ def test_the_replay_counts_as_the_database_does(desk: Subject, maker: User) -> N
     assert replay_rules(added=(Rule(required_count=2, rail="CHAPS"),), since=since)[1] == []
 
 
-@pytest.fixture
+@scene
 def risk(user_with: MakeUser) -> User:
     return user_with("risk_officer", name="risk")
 

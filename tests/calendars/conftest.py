@@ -2,16 +2,15 @@
 
 from typing import Any
 
-import pytest
-
 from calendars import services
 from calendars.models import RailWindowOverride
 from core.identity.models import User
 from core.tenancy import Tenant, bound
-from tests.conftest import MakeUser
+from tests.conftest import make_user
+from tests.scenes import scene
 
 
-@pytest.fixture
+@scene
 def installed(tenant: Tenant) -> Tenant:
     """The bound tenant with reference calendars 2026-2028 and every rail of the book."""
     services.install_reference_calendars(years=(2026, 2027, 2028))
@@ -19,14 +18,14 @@ def installed(tenant: Tenant) -> Tenant:
     return tenant
 
 
-@pytest.fixture
-def keeper(user_with: MakeUser) -> User:
-    return user_with("static_data", name="keeper")
+@scene
+def keeper(tenant: Tenant) -> User:
+    return make_user("keeper", "static_data")
 
 
-@pytest.fixture
-def second_keeper(user_with: MakeUser) -> User:
-    return user_with("static_data", name="second-keeper")
+@scene
+def second_keeper(tenant: Tenant) -> User:
+    return make_user("second-keeper", "static_data")
 
 
 def override(asked: services.OverrideRequest, keeper: User) -> RailWindowOverride:

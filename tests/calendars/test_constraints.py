@@ -19,6 +19,7 @@ from calendars.models import (
 )
 from core.identity.models import User
 from core.tenancy import Tenant, bound
+from tests.scenes import scene
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = date(2026, 11, 24)
@@ -30,12 +31,12 @@ def refuses(constraint: str, model: Any, /, **fields: Any) -> bool:
     return constraint in str(refusal.value)
 
 
-@pytest.fixture
+@scene
 def chaps(installed: Tenant) -> Rail:
     return Rail.objects.get(code="CHAPS")
 
 
-@pytest.fixture
+@scene
 def london(installed: Tenant) -> Calendar:
     return Calendar.objects.get(code="UK_EW")
 

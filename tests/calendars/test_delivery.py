@@ -27,6 +27,7 @@ from core.api.authentication import access_token
 from core.identity.models import User
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import Tenant, bound
+from tests.scenes import scene
 
 NOW = datetime(2026, 11, 24, 17, 20, tzinfo=UTC)
 
@@ -153,7 +154,7 @@ def press(client: Client, model: str, action: str, *rows: Any, **more: str) -> l
     return [str(message) for message in get_messages(answer.wsgi_request)][-len(rows) :]
 
 
-@pytest.fixture
+@scene
 def national_day(installed: Tenant) -> Holiday:
     return Holiday.objects.get(calendar__code="UAE", date=date(2026, 12, 2))
 
@@ -258,7 +259,7 @@ def test_an_override_takes_two_people_in_the_admin_too(
 # --- tasks and commands ----------------------------------------------------------------------
 
 
-@pytest.fixture
+@scene
 def two_tenants(installed: Tenant, other_tenant: Tenant) -> tuple[Tenant, Tenant]:
     with bound(other_tenant.id):
         services.install_reference_calendars(years=(2026,))

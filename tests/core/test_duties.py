@@ -21,6 +21,7 @@ from core.identity.models import User
 from core.identity.reviews import AccessReview, AccessReviewItem, Verdict
 from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser, make_user
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tms.demo.people import PARTS
 
@@ -48,7 +49,7 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
+@scene
 def admin(user_with: MakeUser) -> User:
     return user_with("tenant_admin", name="admin")
 

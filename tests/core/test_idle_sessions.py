@@ -14,13 +14,14 @@ from core import clock, policies
 from core.identity.models import User
 from core.identity.sessions import SESSION_IDLE_MINUTES, PersonSession, is_ended
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 
 PANEL = {"HX-Request": "true"}
 CHOSEN = {**PANEL, "X-Desk-Chosen": "true"}
 
 
-@pytest.fixture
+@scene
 def anna(user_with: MakeUser) -> User:
     return user_with("treasury_maker", name="anna")
 

@@ -14,12 +14,13 @@ from core.identity import passwords
 from core.identity.models import User
 from core.tenancy import Tenant
 from tests.conftest import PASSWORD, MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 
 FRESH = "violet umbrella on the ferry"
 
 
-@pytest.fixture
+@scene
 def anna(user_with: MakeUser) -> User:
     return user_with("treasury_maker", name="anna-lindqvist", password=PASSWORD)
 

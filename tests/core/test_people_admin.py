@@ -23,13 +23,14 @@ from core.identity.sessions import PersonSession
 from core.tenancy import Tenant
 from tests.approvals.stepping import code_of
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 
 PEOPLE = "/admin/core/user/"
 ITEMS = "/admin/core/accessreviewitem/"
 
 
-@pytest.fixture
+@scene
 def admin(user_with: MakeUser) -> User:
     return user_with("tenant_admin", name="admin")
 
@@ -243,7 +244,7 @@ def test_the_command_proposes_too(admin: User, user_with: MakeUser) -> None:
 # --- access reviews -----------------------------------------------------------------------------
 
 
-@pytest.fixture
+@scene
 def review(tenant: Tenant, admin: User, maker: User) -> AccessReview:
     with clock.frozen(datetime(2026, 10, 1, 3, 0, tzinfo=UTC)):
         made = reviews.open_review()

@@ -13,11 +13,12 @@ from core.identity.models import User
 from core.identity.sessions import PersonSession
 from tests.conftest import PASSWORD, MakeUser, stepped_up
 from tests.core.test_step_up import SEED, code_now, wrong_code
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tests.tms.desk.test_sign_in import is_in, password_step
 
 
-@pytest.fixture
+@scene
 def anna(user_with: MakeUser) -> User:
     made = user_with("treasury_maker", name="anna", password=PASSWORD)
     step_up.hand_out(user=made, secret=SEED)

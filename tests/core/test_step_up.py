@@ -15,6 +15,7 @@ from core.identity import guards, step_up
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser, make_user
+from tests.scenes import scene
 from tms.story.codes import code_at
 
 SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890" of the RFCs
@@ -34,7 +35,7 @@ def wrong_code(seed: str = SEED) -> str:
     return next(code for number in range(9) if (code := f"{number:06d}") not in near)
 
 
-@pytest.fixture
+@scene
 def anna(user_with: MakeUser) -> User:
     """Somebody with a confirmed authenticator that carries the seed of the RFCs."""
     made = user_with("treasury_checker", name="anna")

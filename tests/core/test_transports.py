@@ -59,7 +59,7 @@ def brokers() -> Iterator[str]:
 
 
 @pytest.fixture(params=["redis", "kafka"])
-def bus(request: pytest.FixtureRequest, settings: Any, tenant: Tenant) -> Bus:
+def bus(request: pytest.FixtureRequest, settings: Any, anew: None, tenant: Tenant) -> Bus:
     settings.TMS_EVENT_BUS = request.param
     if request.param == "redis":
         return _redis(settings, tenant.id)

@@ -15,6 +15,7 @@ from fx.services.rates import Origin, RateIn, Taken, record_rates
 from fx.services.sources import FEED, install_usual_sources
 from tests.fx.dealing import Desk, build_desk
 from tests.fx.settling import Settling, build_settling, line_to
+from tests.scenes import scene
 
 # Friday 20 November 2026, 10:00 in London, 15:30 in Mumbai.
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -27,7 +28,7 @@ def now() -> Iterator[datetime]:
         yield NOW
 
 
-@pytest.fixture
+@scene
 def house(tenant: Tenant) -> Tenant:
     """A tenant with calendars and sources, but no rates."""
     calendars.install_reference_calendars(years=range(2024, 2029))
@@ -35,7 +36,7 @@ def house(tenant: Tenant) -> Tenant:
     return tenant
 
 
-@pytest.fixture
+@scene
 def quoted(house: Tenant) -> Quoted:
     """Record a price as a source says it, so many minutes ago."""
 
@@ -55,7 +56,7 @@ def quoted(house: Tenant) -> Quoted:
     return record
 
 
-@pytest.fixture
+@scene
 def prices(quoted: Quoted) -> None:
     """Fresh prices of every pair of the board."""
     quoted("EUR/USD", "1.0869", "1.0871")
@@ -64,7 +65,7 @@ def prices(quoted: Quoted) -> None:
     quoted("USD/INR", "84.9950", "85.0050")
 
 
-@pytest.fixture
+@scene
 def desk(house: Tenant, prices: None) -> Desk:
     """A dealer, a checker, a back office, a bank, accounts, and fresh prices."""
     return build_desk(house)

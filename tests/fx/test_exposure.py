@@ -25,6 +25,7 @@ from tests.fx.centres import calendars
 from tests.fx.conftest import NOW
 from tests.fx.dealing import Desk
 from tests.fx.test_deals_delivery import machine
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.test_batching import put_entry
@@ -103,7 +104,7 @@ def test_the_whole_need_may_be_the_measure() -> None:
     assert found.share == D("0.30")
 
 
-@pytest.fixture
+@scene
 def needy(desk: Desk) -> Desk:
     """A hundred million rupees are needed over the weekend, twenty are there."""
     policies.write_version(policy=FX_CURRENCIES, value="USD,INR", actor=None, reason="a test")

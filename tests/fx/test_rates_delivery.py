@@ -20,6 +20,7 @@ from fx.models import Rate, RateDelivery, RateSource
 from tests.conftest import MakeUser
 from tests.fx.conftest import NOW, Quoted
 from tests.fx.test_rates import CSV
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tms.demo import pricing
 from tms.schedule import SCHEDULE
@@ -34,7 +35,7 @@ def machine(user: User) -> APIClient:
     return client
 
 
-@pytest.fixture
+@scene
 def pusher(user_with: MakeUser) -> User:
     return user_with("integration", name="pusher", is_service=True)
 

@@ -11,6 +11,7 @@ from calendars import services as calendars
 from core import clock
 from core.tenancy import Tenant
 from tests.liquidity.books import book, state_balance, weekly_outflows
+from tests.scenes import scene
 from treasury.models import BankAccount, LegalEntity
 from treasury.services import static
 
@@ -27,7 +28,7 @@ def now() -> Iterator[datetime]:
         yield FRIDAY
 
 
-@pytest.fixture
+@scene
 def entity(tenant: Tenant) -> LegalEntity:
     calendars.install_reference_calendars(years=(2026, 2027))
     wish = static.EntityIn(
@@ -36,7 +37,7 @@ def entity(tenant: Tenant) -> LegalEntity:
     return static.create_entity(entity=wish)
 
 
-@pytest.fixture
+@scene
 def open_account(entity: LegalEntity) -> OpenAccount:
     bank = static.create_bank(bic="HDFCINBBXXX", name="A bank in Mumbai")
 
@@ -56,13 +57,13 @@ def open_account(entity: LegalEntity) -> OpenAccount:
     return make
 
 
-@pytest.fixture
+@scene
 def new_account(open_account: OpenAccount) -> BankAccount:
     """A rupee account without any past."""
     return open_account("INR new", kind="VOSTRO_RDA", rda_procedure="DDA")
 
 
-@pytest.fixture
+@scene
 def account(open_account: OpenAccount) -> BankAccount:
     """A rupee account: 120 days of the same week, 5,000.00 at last night's close, floor 500."""
     made = open_account(

@@ -27,6 +27,7 @@ from tests.conftest import MakeUser
 from tests.liquidity.books import state_balance
 from tests.liquidity.conftest import FRIDAY
 from tests.liquidity.test_forecasting import plan
+from tests.scenes import scene
 from treasury.models import BankAccount
 from treasury.services import rates
 
@@ -55,7 +56,7 @@ def post(api: APIClient) -> Post:
     return send
 
 
-@pytest.fixture
+@scene
 def short(account: BankAccount) -> Forecast:
     state_balance(account, "4000.00", as_of=FRIDAY - timedelta(minutes=5), code="ITAV")
     return run_forecast(account_id=account.pk, now=FRIDAY)

@@ -17,6 +17,7 @@ from liquidity.services.planning import add_pattern, plan_payouts
 from tests.liquidity.conftest import FRIDAY
 from tests.liquidity.test_forecasting import plan
 from tests.liquidity.test_planning import salaries
+from tests.scenes import scene
 from treasury.models import BankAccount
 
 TODAY = FRIDAY.date()
@@ -33,7 +34,7 @@ def refused(statement: str) -> None:
         run(statement)
 
 
-@pytest.fixture
+@scene
 def planned(new_account: BankAccount) -> PayoutPlan:
     return plan_payouts(plans=[plan(new_account, TODAY, "40.00")], now=FRIDAY).created[0]
 

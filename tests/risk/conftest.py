@@ -13,6 +13,7 @@ from calendars import services as calendars
 from core import clock
 from core.tenancy import Tenant
 from tests.liquidity.books import book, state_balance
+from tests.scenes import scene
 from treasury.models import BankAccount, LegalEntity
 from treasury.services import static
 
@@ -28,7 +29,7 @@ def now() -> Iterator[datetime]:
         yield FRIDAY
 
 
-@pytest.fixture
+@scene
 def entity(tenant: Tenant) -> LegalEntity:
     calendars.install_reference_calendars(years=range(2024, 2028))
     wish = static.EntityIn(
@@ -37,7 +38,7 @@ def entity(tenant: Tenant) -> LegalEntity:
     return static.create_entity(entity=wish)
 
 
-@pytest.fixture
+@scene
 def open_account(entity: LegalEntity) -> OpenAccount:
     bank = static.create_bank(bic="SBNKUS33XXX", name="A bank in New York")
 
@@ -90,7 +91,7 @@ def close_yesterday(account: BankAccount, amount: str, *, until: date = TODAY) -
     row.save(update_fields=["on_date"])
 
 
-@pytest.fixture
+@scene
 def account(open_account: OpenAccount) -> BankAccount:
     """A dollar account: 300 business days of flows, 10,000,000.00 at last night's close."""
     made = open_account("USD operating", min_balance=Decimal(500_000))

@@ -31,6 +31,7 @@ from tests.risk.conftest import (
     business_days_before,
     give_past,
 )
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tms.schedule import SCHEDULE
 from treasury import metrics as treasury_metrics
@@ -43,7 +44,7 @@ def machine(user: User) -> APIClient:
     return client
 
 
-@pytest.fixture
+@scene
 def officer(user_with: MakeUser) -> User:
     return user_with("risk_officer", name="officer")
 
@@ -53,7 +54,7 @@ def api(officer: User) -> APIClient:
     return machine(officer)
 
 
-@pytest.fixture
+@scene
 def reading(account: BankAccount) -> AccountRisk:
     measure_risk(now=FRIDAY)
     return AccountRisk.objects.get()

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-import pytest
-
 from approvals import selectors, services
 from calendars import services as calendars
 from core.changes.models import ChangeRequest
@@ -13,6 +11,7 @@ from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
+from tests.scenes import scene
 from treasury.models import Bank, BankAccount, LegalEntity
 from treasury.services import static
 
@@ -105,7 +104,7 @@ def furnished(tenant: UUID) -> House:
     )
 
 
-@pytest.fixture
+@scene
 def house(tenant: Tenant) -> House:
     made = furnished(tenant.pk)
     open_tenant(actor=made.admin)

@@ -10,11 +10,12 @@ from integrations import services
 from integrations.models import BankConnection, BankProfile
 from integrations.services.mapping import propose_mapping
 from tests.core.changes.conftest import House, furnished
+from tests.scenes import scene
 
 SHEET = {"columns": {"booked": "Date", "amount": "Amount"}, "account": "1", "currency": "EUR"}
 
 
-@pytest.fixture
+@scene
 def house_with_a_line(tenant: Tenant) -> House:
     made = furnished(tenant.pk)
     wish = services.ConnectionIn(

@@ -18,6 +18,7 @@ from integrations.dialects.reading import PLAIN, DetailsStyle, Reversals, Side, 
 from integrations.errors import ProfileUnknown
 from integrations.models import BankConnection, BankProfile
 from tests.integrations.room.conftest import http_line
+from tests.scenes import scene
 
 REVERSED = (
     b":20:R1\r\n:25:12345678\r\n:28C:1/1\r\n:60F:C261101EUR100,00\r\n"
@@ -25,7 +26,7 @@ REVERSED = (
 )
 
 
-@pytest.fixture
+@scene
 def line(tenant: Tenant) -> BankConnection:
     return services.save_connection(wish=http_line("https://bank.example"))
 

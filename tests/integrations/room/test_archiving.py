@@ -18,16 +18,17 @@ from integrations.services import lines
 from tests.conftest import MakeUser
 from tests.integrations.room.conftest import http_line
 from tests.integrations.room.test_folder import STATEMENT
+from tests.scenes import scene
 
 NOWHERE = "0199b7b4-0000-7000-8000-000000000000"
 
 
-@pytest.fixture
+@scene
 def line(tenant: Tenant) -> BankConnection:
     return services.save_connection(wish=http_line("https://bank.example"))
 
 
-@pytest.fixture
+@scene
 def message(line: BankConnection) -> Message:
     return services.archive_inbound(connection_code=line.code, name="s.xml", data=STATEMENT)
 

@@ -29,21 +29,22 @@ from tests.integrations.room.conftest import (
     order,
 )
 from tests.integrations.room.test_folder import STATEMENT
+from tests.scenes import scene
 
 pytestmark = pytest.mark.urls("tests.integrations.room.room_urls")
 
 
-@pytest.fixture
+@scene
 def line(tenant: Tenant) -> BankConnection:
     return services.save_connection(wish=http_line("https://bank.example"))
 
 
-@pytest.fixture
+@scene
 def statement(line: BankConnection) -> Message:
     return services.archive_inbound(connection_code=line.code, name="s.xml", data=STATEMENT)
 
 
-@pytest.fixture
+@scene
 def payment(line: BankConnection) -> Message:
     return services.queue_payment(instruction=order(), rail="SEPA_INST", connection_code=line.code)
 
@@ -217,7 +218,7 @@ def test_a_line_that_does_not_answer_fails_its_test(house: MakeHouse) -> None:
 # Admin
 
 
-@pytest.fixture
+@scene
 def static_data(user_with: MakeUser) -> User:
     user = user_with("static_data", "treasury_maker", name="keeper")
     user.is_superuser = True

@@ -18,6 +18,7 @@ from core.tenancy import Tenant, bound
 from integrations import selectors, services
 from integrations.models import BankConnection, Message, MessageState
 from tests.integrations.room.conftest import SECRET, folder_line, http_line, order
+from tests.scenes import scene
 
 EDGES = {
     ("claim", "QUEUED", "SENDING"),
@@ -34,17 +35,17 @@ EDGES = {
 }
 
 
-@pytest.fixture
+@scene
 def line(tenant: Tenant) -> BankConnection:
     return services.save_connection(wish=http_line("https://bank.example"))
 
 
-@pytest.fixture
+@scene
 def outbound(line: BankConnection) -> Message:
     return services.queue_payment(instruction=order(), rail="SEPA_INST", connection_code=line.code)
 
 
-@pytest.fixture
+@scene
 def inbound(line: BankConnection) -> Message:
     return services.archive_inbound(connection_code=line.code, name="a.sta", data=b"some bytes")
 
@@ -165,7 +166,7 @@ def test_a_row_that_lies_is_not_inserted(outbound: Message, lie: dict[str, str])
 
 
 @pytest.fixture
-def without_guards(django_db_setup: None) -> Iterator[None]:
+def without_guards(anew: None, django_db_setup: None) -> Iterator[None]:
     """Negative control: the guards asleep."""
     names = ("guard_rows", "guard_state", "guard_content")
     with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:

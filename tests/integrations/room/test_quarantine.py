@@ -21,16 +21,17 @@ from tests.integrations.codecs.test_sheets import GERMAN_FILE
 from tests.integrations.codecs.workbooks import workbook
 from tests.integrations.room.conftest import http_line
 from tests.integrations.room.test_delivery import api_of, signed_in
+from tests.scenes import scene
 
 pytestmark = pytest.mark.urls("tests.integrations.room.room_urls")
 
 
-@pytest.fixture
+@scene
 def line(tenant: Tenant) -> BankConnection:
     return services.save_connection(wish=http_line("https://bank.example"))
 
 
-@pytest.fixture
+@scene
 def aside(line: BankConnection) -> Message:
     message = services.archive_inbound(
         connection_code=line.code, name="umsatz.csv", data=GERMAN_FILE.encode()
@@ -38,7 +39,7 @@ def aside(line: BankConnection) -> Message:
     return services.set_aside(message_id=message.pk, reason="It is no bank message (row 1).")
 
 
-@pytest.fixture
+@scene
 def keeper(user_with: MakeUser) -> User:
     return user_with("static_data")
 

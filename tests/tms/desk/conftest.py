@@ -12,6 +12,7 @@ from core.identity.views import BACKEND
 from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import Tenant, bound
 from tests.conftest import make_user
+from tests.scenes import scene
 from tests.treasury.movement.conftest import NEAR_YEARS, House, at_work, build_house
 
 __all__ = ["at_work"]
@@ -36,7 +37,7 @@ def signed_in(db: None) -> SignedIn:
     return client_of
 
 
-@pytest.fixture
+@scene
 def house(tenant: Tenant, at_work: object, tmp_path: Path, checker: User, checker2: User) -> House:
     """Accounts with money, rails, rates, rules and two checkers, on a Tuesday morning."""
     return build_house(tmp_path, years=NEAR_YEARS)

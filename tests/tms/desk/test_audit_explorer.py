@@ -15,6 +15,7 @@ from core.audit.verification import ask, carry_out
 from core.identity.models import User
 from core.tenancy import Tenant
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import SignedIn
 from tests.treasury.movement.conftest import House, approve, propose
 from tms.desk.trail import as_csv, lines_of
@@ -32,7 +33,7 @@ def auditor(user_with: MakeUser, signed_in: SignedIn) -> Client:
     return signed_in(user_with("auditor", name="auditor"))
 
 
-@pytest.fixture
+@scene
 def executing(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)

@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -16,13 +15,14 @@ from core.identity.models import User
 from core.tenancy import Tenant
 from liquidity.services import forecasting
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import SignedIn
 from tests.treasury.movement.conftest import House, propose
 from treasury.services import flows, news
 from treasury.services.flows import FlowIn
 
 
-@pytest.fixture
+@scene
 def short(house: House, tenant: Tenant) -> House:
     """The payout account will lack money: a payout above its balance is due today."""
     flows.put_expected_flow(

@@ -19,10 +19,11 @@ from core.middleware import TENANT_SESSION_KEY
 from core.tenancy import Tenant
 from tests.conftest import PASSWORD, MakeUser
 from tests.core.test_step_up import code_now, wrong_code
+from tests.scenes import scene
 from tests.tms.desk.conftest import SignedIn
 
 
-@pytest.fixture
+@scene
 def anna(user_with: MakeUser) -> User:
     return user_with("treasury_maker", name="anna", password=PASSWORD)
 

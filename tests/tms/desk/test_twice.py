@@ -11,6 +11,7 @@ from django_fsm import ConcurrentTransition, TransitionNotAllowed
 
 from approvals.models import ApprovalRequest
 from core.identity.models import User
+from tests.scenes import scene
 from tests.tms.desk.conftest import SignedIn
 from tests.treasury.movement.conftest import House
 from tms.desk.middleware import DeskMiddleware
@@ -21,7 +22,7 @@ from treasury.services.proposals import ProposalIn
 WORDS = "Its state changed meanwhile; load it again."
 
 
-@pytest.fixture
+@scene
 def draft(house: House, maker: User) -> Proposal:
     terms = {"debit_account": house.near.pk, "credit_account": house.home.pk}
     return proposals.create_proposal(

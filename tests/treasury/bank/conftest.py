@@ -11,6 +11,7 @@ import pytest
 from core import clock
 from core.tenancy import Tenant
 from integrations import services as archive
+from tests.scenes import scene
 from tests.treasury.bank.paper import IBAN, LINE
 from treasury.models import Bank, BankAccount, LegalEntity
 from treasury.services import static
@@ -25,14 +26,14 @@ def present() -> Iterator[datetime]:
         yield NOW
 
 
-@pytest.fixture
+@scene
 def line(tenant: Tenant, tmp_path: Path) -> str:
     wish = archive.ConnectionIn(code=LINE, name="Bank", kind="FOLDER", directory=str(tmp_path))
     archive.save_connection(wish=wish)
     return LINE
 
 
-@pytest.fixture
+@scene
 def entity(tenant: Tenant) -> LegalEntity:
     wish = static.EntityIn(
         name="North Remit Ltd", lei="5493001KJTIIGC8Y1R12", town="London", country="GB"
@@ -40,12 +41,12 @@ def entity(tenant: Tenant) -> LegalEntity:
     return static.create_entity(entity=wish)
 
 
-@pytest.fixture
+@scene
 def bank(tenant: Tenant) -> Bank:
     return static.create_bank(bic="COBADEFFXXX", name="Commerzbank")
 
 
-@pytest.fixture
+@scene
 def open_account(entity: LegalEntity, bank: Bank, line: str) -> OpenAccount:
     def make(number: str = IBAN, **more: Any) -> BankAccount:
         facts: dict[str, Any] = {
@@ -62,6 +63,6 @@ def open_account(entity: LegalEntity, bank: Bank, line: str) -> OpenAccount:
     return make
 
 
-@pytest.fixture
+@scene
 def account(open_account: OpenAccount) -> BankAccount:
     return open_account(label="EUR main", min_balance=Decimal(0))

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from core.identity.models import User
 from core.middleware import TENANT_SESSION_KEY
+from tests.scenes import scene
 from tests.treasury.bank.paper import DAY, IBAN, B, E, S, arrive, camt, day_statement
 from treasury.models import (
     Bank,
@@ -45,7 +46,7 @@ def page(client: Client, name: str, *args: Any, **query: Any) -> Any:
     return client.get(reverse(f"admin:treasury_{name}", args=args), query)
 
 
-@pytest.fixture
+@scene
 def books(account: BankAccount) -> BankAccount:
     one = E(amount="9.00", ref="R1", e2e="E2E-77")
     arrive(camt("054", S(id="N1", entries=(one,))))

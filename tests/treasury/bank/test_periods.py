@@ -16,6 +16,7 @@ from core.identity.models import User
 from core.identity.roles import BACK_OFFICE, RISK_OFFICER, TREASURY_MANAGER
 from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.bank.conftest import OpenAccount
 from tests.treasury.bank.paper import DAY, IBAN, E, S, arrive, camt, day_statement
 from tests.treasury.bank.test_admin import signed_in
@@ -64,7 +65,7 @@ def the_late() -> LateEntry:
     return LateEntry.objects.exclude(state="VOID").get()
 
 
-@pytest.fixture
+@scene
 def manager(user_with: MakeUser) -> User:
     return user_with(TREASURY_MANAGER)
 

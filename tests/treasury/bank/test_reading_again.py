@@ -16,6 +16,7 @@ from core.tenancy import bound
 from integrations.models import BankProfile
 from tests.conftest import MakeUser
 from tests.core.changes.conftest import House, furnished, house
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tests.treasury.bank.paper import LINE
 from tests.treasury.bank.test_dialects import DOLLARS, HEAD, SHEET, arrive, bai2, speak
@@ -34,7 +35,7 @@ COLUMNS = {"booked": "Date", "amount": "Amount", "balance": "Balance", "text": "
 RIGHT = {**SHEET, "sign": "turned"}
 
 
-@pytest.fixture
+@scene
 def aside(open_account) -> Statement:
     """A sheet, read with the wrong sign rule."""
     open_account(**DOLLARS)

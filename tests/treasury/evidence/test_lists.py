@@ -20,6 +20,7 @@ from core.tenancy import Tenant, bound
 from tests.approvals.factories import EVIDENCE
 from tests.conftest import stepped_up
 from tests.core.test_audit_export import run
+from tests.scenes import scene
 from tests.treasury.movement.conftest import House, at_work, house, propose, to_see
 from treasury import evidence
 from treasury.models import Proposal, Transfer
@@ -63,7 +64,7 @@ def approve_together(tenant: Tenant, proposals: list[Proposal], checker: User) -
         assert all(one.result for one in found), found
 
 
-@pytest.fixture
+@scene
 def listed(house: House, tenant: Tenant, maker: User, checker: User) -> Transfer:
     """One of two transfers that were approved together."""
     made = [propose(house, maker, amount) for amount in ("250000.00", "260000.00")]

@@ -17,6 +17,7 @@ from core.errors import Invalid
 from core.identity.models import User
 from core.tenancy import Tenant
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of, stranger
 from tests.treasury.movement.conftest import TUESDAY, House, approve, at_work, house, propose
 from treasury import evidence
@@ -37,7 +38,7 @@ def anchor_dir(tmp_path: Path, settings: Any) -> None:
     settings.TMS_AUDIT_ANCHOR_DIR = tmp_path / "anchor"
 
 
-@pytest.fixture
+@scene
 def moved(house: House, tenant: Tenant, maker: User, checker: User) -> Move:
     """Make a transfer, at the frozen moment or some days later."""
 

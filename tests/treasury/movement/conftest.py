@@ -22,7 +22,8 @@ from core.identity.models import User
 from core.tenancy import Tenant, bound
 from integrations import services as lines
 from tests.approvals.stepping import shown
-from tests.conftest import MakeUser
+from tests.conftest import make_user
+from tests.scenes import scene
 from treasury.models import (
     BankAccount,
     Beneficiary,
@@ -148,7 +149,7 @@ def at_work() -> object:
         yield TUESDAY
 
 
-@pytest.fixture
+@scene
 def house(
     tenant: Tenant, at_work: datetime, tmp_path: Path, checker: User, checker2: User
 ) -> House:
@@ -215,10 +216,10 @@ SUPPLIER = {
 }
 
 
-@pytest.fixture
-def keeper(user_with: MakeUser) -> User:
+@scene
+def keeper(tenant: Tenant) -> User:
     """A person who keeps static data."""
-    return user_with("static_data", name="keeper")
+    return make_user("keeper", "static_data")
 
 
 def put_on_the_list(tenant: Tenant, keeper: User, **more: str) -> Beneficiary:
@@ -229,7 +230,7 @@ def put_on_the_list(tenant: Tenant, keeper: User, **more: str) -> Beneficiary:
         )
 
 
-@pytest.fixture
+@scene
 def supplier(house: House, tenant: Tenant, keeper: User) -> Beneficiary:
     """A supplier whom nobody has verified yet."""
     return put_on_the_list(tenant, keeper)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant
+from tests.scenes import scene
 from tests.treasury.movement.conftest import House, approve, propose
 from tests.treasury.movement.test_transfers import _heard
 from treasury.models import (
@@ -54,7 +55,7 @@ def entry(account: BankAccount, proposal: Proposal, amount: Decimal, **more: str
     )
 
 
-@pytest.fixture
+@scene
 def sent(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)
@@ -63,7 +64,7 @@ def sent(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     return Proposal.objects.get(pk=proposal.pk)
 
 
-@pytest.fixture
+@scene
 def booked(house: House, sent: Proposal) -> dict[str, BankEntry]:
     return {
         "debit": entry(house.near, sent, -sent.amount),

@@ -21,6 +21,7 @@ from integrations.sandbox_bank.book import Book
 from integrations.sandbox_bank.engine import Bank
 from integrations.sandbox_bank.inquiries import read_inquiry
 from integrations.sandbox_bank.office import Office
+from tests.scenes import scene
 from tests.treasury.movement.conftest import House, approve, at_work, house, propose
 from treasury.models import BankAccount, Proposal, ProposalState, Task
 from treasury.services import asking, transfers
@@ -29,7 +30,7 @@ from treasury.services.ingest import ingest_message
 __all__ = ["at_work", "house"]
 
 
-@pytest.fixture
+@scene
 def unknown(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     """A payment over a folder whose outcome nobody knows."""
     return lost(house, tenant, maker, checker)
@@ -44,7 +45,7 @@ def lost(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     return Proposal.objects.get(pk=proposal.pk)
 
 
-@pytest.fixture
+@scene
 def willing(house: House) -> None:
     """The bank takes requests for reports."""
     wish = lines.ProfileIn(code="asked", name="Asked", writing={"report_requests": True})

@@ -13,6 +13,7 @@ from core.tenancy import Tenant, bound
 from integrations import selectors as archive
 from integrations import services as lines
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.movement.conftest import (
     SUPPLIER,
     House,
@@ -318,7 +319,7 @@ def test_each_currency_has_its_home(currency: str, debit: str, credit: str, rail
 # What leaves, and how it ends
 
 
-@pytest.fixture
+@scene
 def sent(
     house: House, tenant: Tenant, maker: User, checker: User, supplier: Beneficiary
 ) -> Proposal:

@@ -17,6 +17,7 @@ from integrations import services as lines
 from integrations.codecs.records import PaymentStatus, StatusScope
 from integrations.models import Message
 from integrations.services import batching, dispatching, queueing
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import House, approve, guard_replaced, propose, sql
 from tests.treasury.movement.test_tracking import said
@@ -28,7 +29,7 @@ AMOUNTS = ("2750000.00", "1000.50", "33.25")
 LEASE = timedelta(minutes=1)
 
 
-@pytest.fixture
+@scene
 def queued(house: House, tenant: Tenant, maker: User, checker: User) -> list[Proposal]:
     """Three payments of one account and day in the queue of a bank that takes files of ten."""
     lines.save_profile(
@@ -272,7 +273,7 @@ def test_a_file_does_not_leave_without_all_its_orders(queued: list[Proposal]) ->
 # --- what the bank answers ------------------------------------------------------------------------
 
 
-@pytest.fixture
+@scene
 def sent(queued: list[Proposal]) -> Message:
     """The file at the bank, and every payment told so."""
     file = gather(queued)

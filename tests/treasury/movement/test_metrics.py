@@ -10,13 +10,14 @@ from prometheus_client.core import REGISTRY
 from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant, bound
+from tests.scenes import scene
 from tests.treasury.movement.conftest import TUESDAY
 from treasury import metrics
 from treasury.models import Task
 from treasury.services import tasks
 
 
-@pytest.fixture
+@scene
 def two_tenants(tenant: Tenant, other_tenant: Tenant) -> None:
     """Three tasks of one kind over two tenants, and one of another kind."""
     for number, (owner, kind) in enumerate(

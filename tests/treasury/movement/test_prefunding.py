@@ -22,6 +22,7 @@ from core.events.models import Delivery, DeliveryState, OutboxEvent
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from tests.conftest import make_user
+from tests.scenes import scene
 from tests.treasury.movement.conftest import NEAR_YEARS, TUESDAY, House, build_house, put_balance
 from treasury.models import PrefundingRequest, Proposal, SuppressedShortfall
 from treasury.policies import (
@@ -199,7 +200,7 @@ def _shown(policy: policies.Policy[Decimal], value: str, risk: User) -> dict[str
     return asdict(preview)
 
 
-@pytest.fixture
+@scene
 def risk(house: House) -> User:
     """Return who proposes policies in a tenant under four eyes, where others may approve them."""
     officer = make_user("risk", "risk_officer")

@@ -12,13 +12,14 @@ from django.urls import reverse
 from core.identity.models import User
 from core.tenancy import Tenant
 from integrations import services as lines
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import House, put_on_the_list
 from treasury.models import Beneficiary, BeneficiaryState
 from treasury.selectors.readiness import as_csv, readiness
 
 
-@pytest.fixture
+@scene
 def listed(house: House, tenant: Tenant, keeper: User) -> dict[str, Beneficiary]:
     """Four beneficiaries: a good one, a made-up town, a mixed one, an unknown country."""
 

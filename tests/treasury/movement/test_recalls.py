@@ -19,6 +19,7 @@ from integrations.codecs.records import MessageKind
 from integrations.models import Message
 from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import House, guard_replaced
 from tests.treasury.movement.test_any_order import entry, sent
@@ -79,7 +80,7 @@ def answer(data: bytes) -> int:
     return recalls.apply_recall_report(report=report)
 
 
-@pytest.fixture
+@scene
 def asked(sent: Proposal, tenant: Tenant, maker: User, checker: User, checker2: User) -> Recall:
     recall = ask(sent, tenant, maker)
     for person in (checker, checker2):

@@ -10,6 +10,7 @@ from core.identity.models import User
 from core.tenancy import Tenant
 from integrations import selectors as archive
 from integrations import services as lines
+from tests.scenes import scene
 from tests.treasury.movement.conftest import House, approve, guard_replaced, propose, sql
 from treasury.models import LegalEntity, Proposal, ProposalState, Transfer
 from treasury.selectors import movement
@@ -43,7 +44,7 @@ def body(*changes: tuple[str, str]) -> str:
     return f"convert_to({text}, 'UTF8')"
 
 
-@pytest.fixture
+@scene
 def executing(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     """A payment that stands in the queue."""
     proposal = propose(house, maker)

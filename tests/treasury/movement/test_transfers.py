@@ -16,6 +16,7 @@ from integrations import selectors as archive
 from integrations import services as lines
 from integrations.codecs.records import PaymentStatus, StatusReport
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.movement.conftest import House, approve, propose, put_balance
 from treasury.errors import NotRetriable, NotTheMaker, PreflightFailed
 from treasury.models import (
@@ -83,20 +84,20 @@ def _booked(account: BankAccount, proposal: Proposal, amount: Decimal, **more: s
     answers.apply_entries(entries=[entry])
 
 
-@pytest.fixture
+@scene
 def approved(house: House, tenant: Tenant, maker: User, checker: User) -> Proposal:
     proposal = propose(house, maker)
     approve(tenant, proposal, checker)
     return _fresh(proposal)
 
 
-@pytest.fixture
+@scene
 def executing(approved: Proposal) -> Proposal:
     assert transfers.execute(proposal_id=approved.pk)
     return _fresh(approved)
 
 
-@pytest.fixture
+@scene
 def sent(executing: Proposal) -> Proposal:
     transfers.mark_sent(reference=executing.reference, bank_reference="BANK-1")
     return _fresh(executing)

@@ -12,6 +12,7 @@ import pytest
 from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant
+from tests.scenes import scene
 from tests.treasury.movement.conftest import NEAR_YEARS, House, build_house, put_balance
 from treasury.models import BankAccount, CashPool, LegalEntity, PoolMove, PoolRun
 from treasury.services import pools, rates, static
@@ -154,7 +155,7 @@ def at_noon() -> Iterator[datetime]:
         yield MORNING
 
 
-@pytest.fixture
+@scene
 def pooled(
     tenant: Tenant, at_noon: datetime, tmp_path: Path, checker: User, checker2: User
 ) -> Pooled:

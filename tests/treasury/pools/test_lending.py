@@ -10,6 +10,7 @@ import pytest
 from core import clock
 from core.errors import NotFound
 from core.identity.models import User
+from tests.scenes import scene
 from tests.treasury.movement.conftest import approve, guard_replaced, propose, put_balance
 from tests.treasury.pools.conftest import Pooled
 from treasury.models import (
@@ -75,7 +76,7 @@ def settled(pooled: Pooled, account: BankAccount, checker: User) -> Proposal:
     return Proposal.objects.get(pk=proposal.pk)
 
 
-@pytest.fixture
+@scene
 def ran(pooled: Pooled) -> Pooled:
     pooled.run()
     return pooled

@@ -8,6 +8,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from core import clock
+from tests.scenes import scene
 from tests.treasury.pools.conftest import Pooled
 from treasury.errors import PoolNotRun
 from treasury.models import (
@@ -51,7 +52,7 @@ def swept(account: BankAccount, amount: str, *, code: str = "ZABA", **more: obje
     )
 
 
-@pytest.fixture
+@scene
 def by_the_bank(pooled: Pooled) -> Pooled:
     pooled.pool.is_bank_run = True
     pools.save_pool(pool=pooled.pool)

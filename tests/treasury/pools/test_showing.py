@@ -17,6 +17,7 @@ from core import clock
 from core.identity.models import User
 from core.tenancy import bound
 from tests.promises.realm import signed_in
+from tests.scenes import scene
 from tests.treasury.pools.conftest import Pooled, open_account
 from tests.treasury.pools.test_lending import settled
 from treasury import metrics
@@ -50,7 +51,7 @@ def look(pooled: Pooled, maker: User) -> Look:
     return fetch
 
 
-@pytest.fixture
+@scene
 def notional(pooled: Pooled) -> CashPool:
     made = pools.add_pool(
         pool=PoolIn(
@@ -261,6 +262,7 @@ def test_a_further_account_at_a_known_bank_costs_no_query(pooled: Pooled) -> Non
             reads.inputs_for(pooled.pool, now=clock.now())
         return len(captured)
 
+    queries()  # reads what the transaction remembers
     before = queries()
     more = open_account("More", entity=pooled.parent, bank=pooled.shop.bank, number="20000002")
     pools.add_member(member=MemberIn(pool="GBP-ZBA", account=more.pk))

@@ -15,6 +15,7 @@ from core.identity.models import User
 from core.tenancy import bound
 from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.pools.conftest import Pooled, open_indian
 from treasury.errors import AlreadyKnown
 from treasury.models import CashPool, CashPoolMember
@@ -77,7 +78,7 @@ def member_in(pooled: Pooled, **more: Any) -> MemberIn:
     return MemberIn(**facts)
 
 
-@pytest.fixture
+@scene
 def summed(pooled: Pooled) -> Pooled:
     pools.add_pool(pool=pool_in(pooled, code="SUM", header=pooled.header.pk))
     return pooled
@@ -151,7 +152,7 @@ def test_india_is_refused_in_a_notional_pool_too(pooled: Pooled) -> None:
 # --- two people -------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@scene
 def opened(pooled: Pooled, user_with: MakeUser) -> dict[str, User]:
     """Open the tenant; return a clerk and two managers by name."""
     people = {

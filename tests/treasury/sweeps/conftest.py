@@ -12,6 +12,7 @@ import pytest
 from core import clock, policies
 from core.identity.models import User
 from core.tenancy import Tenant
+from tests.scenes import scene
 from tests.treasury.movement.conftest import NEAR_YEARS, House, build_house, put_balance
 from treasury.engine.sweep_windows import Window
 from treasury.models import BankAccount, SweepKind, SweepMandate, SweepProduct
@@ -165,7 +166,7 @@ def at_the_window() -> Iterator[datetime]:
         yield QUARTER_PAST
 
 
-@pytest.fixture
+@scene
 def sweeping(
     tenant: Tenant, at_the_window: datetime, tmp_path: Path, checker: User, checker2: User
 ) -> Sweeping:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
 from django.db import connection, models, transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from core import clock, policies
 from core.audit.models import AuditEntry
 from core.events.models import Delivery, OutboxEvent
+from tests.scenes import scene
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
     NEW_YORK,
@@ -376,7 +376,7 @@ def both_ways(accounts: Sequence[UUID], sweeping: Sweeping) -> Batch:
     return batch
 
 
-@pytest.fixture
+@scene
 def everybody(sweeping: Sweeping) -> list[BankAccount]:
     """Three more accounts without anything, beside the first."""
     return open_accounts(sweeping, 3)

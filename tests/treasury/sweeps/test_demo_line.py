@@ -4,6 +4,7 @@ import pytest
 
 from core.identity.models import User
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.sweeps.conftest import Sweeping
 from tms.demo import payees
 from tms.demo import sweeping as demo
@@ -11,7 +12,7 @@ from tms.demo.accounts import demo_accounts
 from treasury.models import SweepLine
 
 
-@pytest.fixture
+@scene
 def listed(sweeping: Sweeping, user_with: MakeUser) -> list[User]:
     """The people of the demo who keep payees, and their list."""
     people = [

@@ -15,11 +15,12 @@ from core.identity.models import User
 from core.tenancy import bound
 from tests.approvals.stepping import shown
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.sweeps.conftest import Sweeping
 from treasury.models import SweepEligibility, SweepMandate, SweepProduct
 
 
-@pytest.fixture
+@scene
 def opened(sweeping: Sweeping, user_with: MakeUser) -> dict[str, User]:
     """Open the tenant; return a clerk and two managers by name."""
     people = {

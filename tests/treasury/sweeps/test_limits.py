@@ -19,6 +19,7 @@ from core.events.relay import sequence_committed
 from core.tenancy import Tenant, bound
 from tests.conftest import MakeUser, make_user
 from tests.promises.realm import machine
+from tests.scenes import scene
 from tests.treasury.bank.paper import E, S, camt
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
@@ -210,7 +211,7 @@ def test_a_debit_booked_today_for_a_later_day_is_not_swept(sweeping: Sweeping) -
 # --- a cursor that is too old ---------------------------------------------------------------------
 
 
-@pytest.fixture
+@scene
 def items(tenant: Tenant) -> list[str]:
     """Cursors of three orders: two of a hundred days ago, one of today."""
     now = QUARTER_PAST

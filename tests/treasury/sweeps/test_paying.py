@@ -15,6 +15,7 @@ from core.ids import uuid7
 from integrations import services as lines
 from tests.conftest import MakeUser
 from tests.promises.realm import signed_in
+from tests.scenes import scene
 from tests.treasury.bank.paper import B, E, S, camt
 from tests.treasury.sweeps.conftest import CUTOFF, Sweeping
 from tests.treasury.sweeps.paying import (
@@ -41,7 +42,7 @@ D = Decimal
 NOVEMBER_18 = date(2026, 11, 18)
 
 
-@pytest.fixture
+@scene
 def paying(sweeping: Sweeping, user_with: MakeUser) -> Paying:
     return make_paying(
         sweeping, user_with, report_code="TREA", report_text="AML REVIEWED", note_to_bank="AML A1"

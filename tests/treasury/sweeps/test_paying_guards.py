@@ -12,6 +12,7 @@ from core.identity.models import User
 from core.tenancy import Tenant
 from integrations import selectors as archive
 from tests.conftest import MakeUser
+from tests.scenes import scene
 from tests.treasury.movement.conftest import approve, guard_replaced, propose, sql
 from tests.treasury.movement.test_sealing import FORGED, GIVE_UP, body
 from tests.treasury.sweeps.conftest import Sweeping, set_policy
@@ -30,12 +31,12 @@ SIGNED = (
 STEP = "UPDATE treasury_proposal SET state = %(state)s, submitted_at = now() WHERE id = %(id)s"
 
 
-@pytest.fixture
+@scene
 def paying(sweeping: Sweeping, user_with: MakeUser) -> Paying:
     return make_paying(sweeping, user_with)
 
 
-@pytest.fixture
+@scene
 def signed(paying: Paying) -> SweepOrder:
     """An order that is signed and not paid yet, as if the process had died in between."""
     made = order_of(paying.sweeping)
