@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0010_quicker_trail_and_queue'),
-        ('treasury', '0008_count_together'),
+        ('treasury', '0009_entry_parts'),
     ]
 
     operations = [
