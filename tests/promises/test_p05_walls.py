@@ -30,6 +30,7 @@ EMPTY = {
     "fx_revaluationrun": "made each afternoon; tests/fx/test_valuation.py",
     "fx_dealvaluation": "takes a dealt deal; tests/fx/test_valuation.py",
     "fx_pnlentry": "takes a dealt deal; tests/fx/test_valuation.py",
+    "treasury_entrypart": "of batches; tests/treasury/movement/test_batch_bookings.py",
     "fx_dealleg": "born when a deal is dealt; tests/fx/test_settlement.py",
     "fx_settlementalarm": "born with one leg only; tests/fx/test_settlement.py",
     "fx_nettingagreement": "signed by two people; tests/fx/test_netting.py",
