@@ -165,7 +165,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         sweeping.make_line(accounts=demo_accounts(number), ids=ids)
         dealing.make_counterparties()
         dealing.make_deals()
-        dealing.make_settlements()
+        dealing.make_settlements(cast)
         open_tenant(actor=None)
     return Seeded(
         slug=slug,
