@@ -44,7 +44,9 @@ def legs_of(deal_id: UUID, *, standing: bool = True) -> QuerySet[DealLeg]:
 
 def nets() -> QuerySet[SettlementNet]:
     """Return all nets, newest first."""
-    found = SettlementNet.objects.select_related("counterparty", "account", "proposal", "entry")
+    found = SettlementNet.objects.select_related(
+        "counterparty", "account", "agreement", "proposal", "entry"
+    )
     return found.order_by("-id")
 
 

@@ -24,6 +24,7 @@ from fx.models import (
     DealState,
     LegDirection,
     LegState,
+    NetDirection,
     NetState,
     SettlementAlarm,
     SettlementAlarmKind,
@@ -34,12 +35,14 @@ from fx.services import legs, netting
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
 from treasury.selectors import flows as flow_reads
+from treasury.services import flows as flow_writes
 from treasury.services import tasks
 from treasury.services.news import raise_alert
 
 logger = structlog.get_logger(__name__)
 MISSING: Final = "fx_receipt_missing"
 DIFFERS: Final = "fx_receipt_differs"
+UNCONFIRMED: Final = "fx_deal_unconfirmed"
 BATCH_MAX: Final = 500
 _MATCHED: Final = "MATCHED"
 _FOLLOWED: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.FAILED)
@@ -217,6 +220,8 @@ def _follow_pay(leg: DealLeg) -> str:
         _sent(leg)
     if standing is Standing.SETTLED and leg.state == LegState.SENT:
         leg.entry = proposal.transfer.debit_entry
+        # Booked while nothing was expected any more: what is expected again is fulfilled by it.
+        flow_writes.fulfil(entry=leg.entry, end_to_end_id=leg.reference)
         leg.settle(at=clock.now())
         leg.save()
     return ""
@@ -335,21 +340,53 @@ def _gap_words(deal: Deal, standing: Sequence[DealLeg], *, is_paid: bool) -> str
 
 
 @transaction.atomic
-def chase_overdue(*, now: datetime) -> list[DealLeg]:
-    """Ask a person to chase what a counterparty owes and no bank has booked by its time."""
-    late = settlement.legs().filter(
+def chase_overdue(*, now: datetime) -> list[str]:
+    """Ask people to chase what is late; return the names of the legs and nets that are.
+
+    Late is what a counterparty owes and no bank has booked by its time, and what we owe by a deal
+    that its counterparty never confirmed.
+    """
+    late: list[str] = []
+    owed = settlement.legs().filter(
         direction=LegDirection.RECEIVE, state=LegState.EXPECTED, due_at__lte=now
     )
-    found = list(late[:BATCH_MAX])
-    for leg in found:
+    for leg in owed[:BATCH_MAX]:
+        late.append(leg.reference)
+        _chase(leg.reference, leg, leg.deal.counterparty.name, leg.deal.counterparty_reference)
+    nets = settlement.nets().filter(
+        direction=NetDirection.RECEIVE, state=NetState.EXPECTED, due_at__lte=now
+    )
+    for net in nets[:BATCH_MAX]:
+        late.append(net.reference)
+        _chase(net.reference, net, net.counterparty.name, net.agreement.reference)
+    unconfirmed = settlement.legs().filter(
+        direction=LegDirection.PAY,
+        state=LegState.EXPECTED,
+        deal__state=DealState.EXECUTED,
+        due_at__lte=now,
+    )
+    for leg in unconfirmed[:BATCH_MAX]:
+        late.append(leg.reference)
         tasks.open_task(
             task=tasks.TaskIn(
-                kind=MISSING,
+                kind=UNCONFIRMED,
                 key=leg.reference,
-                title=f"{leg.deal.counterparty.name} owes {Money(leg.amount, leg.currency)}",
-                detail=f"{leg.reference} was due on {leg.value_date} on {leg.account.label} and no"
-                f" bank has booked it. Chase {leg.deal.counterparty.name}; its reference is"
-                f" {leg.deal.counterparty_reference}.",
+                title=f"{leg.deal.reference} was never confirmed, and its day is over",
+                detail=f"We owe {Money(leg.amount, leg.currency)} to {leg.deal.counterparty.name}:"
+                " enter its confirmation, or record that the deal failed.",
             )
         )
-    return found
+    return late
+
+
+def _chase(name: str, owed: DealLeg | SettlementNet, party: str, reference: str) -> None:
+    amount = Money(owed.amount, owed.currency)
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind=MISSING,
+            key=name,
+            title=f"{party} owes {amount}",
+            detail=f"{name} was due on {owed.value_date} on {owed.account.label} and no bank has"
+            f" booked it. Chase {party}; its reference is {reference}.",
+        )
+    )

@@ -25,6 +25,7 @@ from tests.fx.settling import (
 )
 from treasury.models import Task
 from treasury.selectors import positions
+from treasury.services import flows
 
 
 def test_a_deal_that_is_dealt_has_two_legs_and_two_flows(settles: Settling) -> None:
@@ -218,3 +219,54 @@ def test_a_person_fails_a_deal_and_its_payment_is_not_approved_any_more(settles:
     deal = fresh(deal)
     assert (deal.state, leg(deal, 1).state) == ("FAILED", "FAILED")
     assert payment_of(deal).state == "CANCELLED"
+
+
+def test_what_was_never_confirmed_is_told_when_its_day_is_over(settles: Settling) -> None:
+    deal = settles.desk.executed(tenor="CASH")
+    late = leg(deal, 1).due_at
+    assert f"{deal.reference}P1" in settling.chase_overdue(now=late)
+    assert Task.objects.open().filter(kind=settling.UNCONFIRMED).count() == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_any_order_of_the_banks_words_ends_settled(
+    settles: Settling, order: tuple[int, ...]
+) -> None:
+    deal = settles.sent()
+    words = (
+        lambda: say(deal, "ACSC"),
+        lambda: book(leg(deal, 1)),
+        lambda: book(leg(deal, 2)),
+    )
+    for number in order:
+        words[number]()
+        follow(deal)
+        follow(deal)
+    assert fresh(deal).state == "SETTLED"
+    assert not SettlementAlarm.objects.filter(closed_at=None).exists()
+
+
+def test_a_refusal_that_was_none_takes_the_deal_up_again(settles: Settling) -> None:
+    """The bank rejects the payment, and then books it: what was withdrawn is expected again."""
+    deal = settles.sent()
+    say(deal, "RJCT", "AC04")
+    assert follow(deal).state == "FAILED"
+    book(leg(deal, 1))
+    deal = follow(deal)
+    assert (deal.state, leg(deal, 1).state, leg(deal, 2).version) == ("CONFIRMED", "SETTLED", 2)
+    assert flow_of(leg(deal, 1)).state == "MATCHED"
+    book(leg(deal, 2))
+    assert follow(deal).state == "SETTLED"
+
+
+def test_an_entry_that_is_gone_opens_the_deal_again(settles: Settling) -> None:
+    deal = settles.sent()
+    book(leg(deal, 1))
+    came = book(leg(deal, 2))
+    assert follow(deal).state == "SETTLED"
+    came.state = "WITHDRAWN"
+    came.save()
+    flows.release_flows(entry_ids=[came.pk])
+    settling.follow_open()
+    assert (fresh(deal).state, leg(deal, 2).state) == ("CONFIRMED", "EXPECTED")
+    assert SettlementAlarm.objects.filter(closed_at=None).count() == 1

@@ -1,19 +1,24 @@
 """A demo's foreign exchange: a bank to deal with, and a few deals of the day.
 
 One deal waits for its checkers, one is a draft: what it takes to deal is left to who practises.
-Two more were dealt and confirmed, the other way round and for the same day: under the agreement
-that the bank signed, they will be netted.
+Two more were dealt and confirmed for the same day: under the agreement that the bank signed, they
+will be one payment and one receipt.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
+
 from approvals import selectors as approval_reads
 from approvals import services as approvals
 from core import clock
+from core.identity import step_up
 from core.identity.models import User
+from core.identity.step_up import StepUpFailed
 from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound, current_tenant_id
@@ -23,6 +28,8 @@ from fx.selectors import deals as deal_reads
 from fx.selectors import rates as prices
 from fx.services import counterparties, dealing, deals, netting, suggesting
 from tms.demo.payees import KEEPER, VERIFIER
+from tms.demo.people import Credentials
+from tms.story.codes import STEP_SECONDS, code_at
 from treasury.engine.prefunding import local_day
 from treasury.selectors import accounts, movement, positions
 from treasury.services import beneficiaries, prefunding
@@ -33,7 +40,7 @@ DEALER: Final = "dealer"
 _SHORT: Final = "AED"
 _CAMPAIGN: Final = Decimal(60_000_000)
 _CAMPAIGN_IN_DAYS: Final = 7
-CHECKER: Final = "checker1"
+CHECKERS: Final = ("checker1", "checker2")
 BACK_OFFICE: Final = "backoffice"
 _PURPOSES: Final = {"AED": "FIS", "INR": "P1301"}
 _BANK: Final = counterparties.CounterpartyIn(
@@ -128,8 +135,12 @@ def make_suggestions(*, now: datetime) -> None:
     suggesting.suggest_all(now=now)
 
 
-def make_settlements() -> None:
-    """Let two deals be dealt and confirmed with a bank that nets: four legs wait for their day."""
+def make_settlements(cast: Sequence[Credentials]) -> None:
+    """Let two deals be dealt and confirmed with a bank that nets: four legs wait for their day.
+
+    Each is approved by another checker, with a code of their own authenticator.
+    """
+    seeds = {one.username.partition("@")[0]: one.totp_secret for one in cast}
     bank = deal_reads.counterparties()[0]
     today = clock.now().date()
     netting.sign_agreement(
@@ -140,18 +151,32 @@ def make_settlements() -> None:
             starts_on=today - timedelta(days=400),
         ),
     )
-    _settling("USD/AED", Side.SELL, "500000.00", bank.pk, "Dirhams for the payouts")
-    _settling("USD/AED", Side.BUY, "180000.00", bank.pk, "Dirhams that are not needed")
+    for amount, checker in zip(("500000.00", "180000.00"), CHECKERS, strict=True):
+        wish = _wish("USD/AED", Side.SELL, amount, bank.pk, "Dirhams for the payouts")
+        _settling(wish, checker=checker, seed=seeds[checker])
 
 
-def _settling(pair: str, side: Side, amount: str, party: UUID, why: str) -> None:
+def _settling(wish: deals.DealIn, *, checker: str, seed: str) -> None:
     """Let the people of a deal capture, approve, deal and confirm it."""
-    tenant = current_tenant_id()
-    dealer, checker, back_office = (_person(name) for name in (DEALER, CHECKER, BACK_OFFICE))
+    tenant, dealer, back_office = current_tenant_id(), _person(DEALER), _person(BACK_OFFICE)
     with bound(tenant, actor=dealer.pk, reason="a demo tenant"):
-        made = deals.capture_deal(draft=_wish(pair, side, amount, party, why), maker=dealer)
+        made = deals.capture_deal(draft=wish, maker=dealer)
         deals.submit_deal(deal_id=made.pk, actor=dealer)
-    with bound(tenant, actor=checker.pk, reason="a demo tenant"):
+    _approve(made, _person(checker), seed)
+    with bound(tenant, actor=dealer.pk, reason="a demo tenant"):
+        dealing.execute_deal(
+            deal_id=made.pk,
+            rate=made.limit_rate,
+            counterparty_reference=f"EXM-{made.reference[-4:]}",
+            actor=dealer,
+        )
+    with bound(tenant, actor=back_office.pk, reason="a demo tenant"):
+        dealt = deal_reads.deal(made.pk)
+        dealing.confirm_deal(deal_id=made.pk, stated=_stated(dealt), actor=back_office)
+
+
+def _approve(made: Any, checker: User, seed: str) -> None:
+    with bound(current_tenant_id(), actor=checker.pk, reason="a demo tenant"):
         request = approval_reads.request_of(
             subject_type=deals.SUBJECT, subject_id=made.pk, subject_version=1
         )
@@ -164,22 +189,28 @@ def _settling(pair: str, side: Side, amount: str, party: UUID, why: str) -> None
             content_hash=request.content_hash,
             version=request.subject_version,
             evidence=approvals.Evidence(
-                auth_method="password",
+                auth_method="totp",
                 auth_at=clock.now(),
                 ip=None,
+                step_up=_proof(checker, seed, request.content_hash),
                 acknowledged=tuple(one["code"] for one in request.flags),
             ),
         )
-    with bound(tenant, actor=dealer.pk, reason="a demo tenant"):
-        dealing.execute_deal(
-            deal_id=made.pk,
-            rate=made.limit_rate,
-            counterparty_reference=f"EXM-{made.reference[-4:]}",
-            actor=dealer,
-        )
-    with bound(tenant, actor=back_office.pk, reason="a demo tenant"):
-        dealt = deal_reads.deal(made.pk)
-        dealing.confirm_deal(deal_id=made.pk, stated=_stated(dealt), actor=back_office)
+
+
+def _proof(checker: User, seed: str, content_hash: str) -> UUID:
+    """Show the code of the step before: the present one is left to whoever signs in next."""
+    present = int(clock.now().timestamp()) // STEP_SECONDS
+    for step in (present - 1, present):
+        try:
+            with transaction.atomic():
+                code = code_at(seed, step)
+                return step_up.prove_with_code(
+                    user=checker, code=code, content_hash=content_hash
+                ).pk
+        except StepUpFailed:  # a step ended just now
+            continue
+    raise StepUpFailed("No code of this checker fits.")
 
 
 def _stated(dealt: Any) -> dealing.Stated:

@@ -167,7 +167,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         dealing.make_counterparties()
         valuing.make_month(now=now)
         dealing.make_deals()
-        dealing.make_settlements()
+        dealing.make_settlements(cast)
         open_tenant(actor=None)
     return Seeded(
         slug=slug,
