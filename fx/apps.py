@@ -13,11 +13,13 @@ class FxConfig(AppConfig):
         from fx import (
             changes,
             guards,
+            metrics,
             receivers,  # noqa: F401 - importing registers them
             valuation_guards,
         )
 
         changes.govern_static_data()
+        metrics.register_metrics()
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)
         required_triggers.update(valuation_guards.TRIGGERS)
