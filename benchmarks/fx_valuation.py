@@ -2,8 +2,9 @@
 
 Ours: the market of every value date from points and interest, every deal valued in one statement
 of the database, the results added up by pair; then the exposure of every currency. Peers: QuantLib
-deal by deal in this process, from the same rates, points and interest: its instrument `FxForward`,
-and the bare formula over its interpolation and discount factors. Both must find the same cents.
+deal by deal in this process, from the same rates, points and interest: its instrument `FxForward`
+with the deals read and curves for each, the same over curves made once and deals in memory, and
+the bare formula over its interpolation and discount factors. All must find the same cents.
 Limit: the bare aggregates over the same tables, with one rate for all deals of a pair.
 Parts: the two halves, and the day's run as it is stored: valuations, reversals and bookings, held
 by their guards.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import QuantLib as ql  # noqa: N813 - its own name in its documentation
@@ -32,6 +34,8 @@ from fx.services import curves, sources, valuing
 from fx.services.rates import Origin, RateIn, record_rates
 
 REPEATS = 5
+# Pair, whether we buy, amount, strike, and QuantLib's value date.
+Priceable = tuple[str, bool, float, float, Any]
 # A Friday morning in London.
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 PAIRS = ("EUR/USD", "GBP/USD", "USD/AED", "USD/INR", "EUR/GBP", "GBP/INR")
@@ -227,8 +231,9 @@ def _race(tenant: UUID, count: int) -> Report:
         Contestant(
             name="  the run, stored and booked", role="part", work=stored, units={"deals/s": count}
         ),
-        _contestant("QuantLib, FxForward by FxForward", "peer", peer.by_instrument, count, busy),
-        _contestant("QuantLib, formula deal by deal", "peer", peer.by_formula, count, busy),
+        _contestant("QuantLib, deals read", "peer", peer.from_the_database, count, busy),
+        _contestant("QuantLib, in memory", "peer", peer.by_instrument, count, busy),
+        _contestant("QuantLib, formula", "peer", peer.by_formula, count, busy),
         _contestant("bare SQL aggregates", "limit", bare, count, busy),
     )
     return Report(
@@ -237,7 +242,7 @@ def _race(tenant: UUID, count: int) -> Report:
         clock="processor (client and server)",
         repeats=REPEATS,
         rows=race(contestants, repeats=REPEATS),
-        notes=("QuantLib finds the same cents for every deal; reading its deals is not counted.",),
+        notes=("QuantLib finds the same cents; only the first of its three reads the deals.",),
     )
 
 
@@ -269,20 +274,12 @@ class _QuantLib:
     """The same deals and market in QuantLib, read beforehand; only its own work is timed."""
 
     def __init__(self, tenant: UUID) -> None:
+        self._tenant = tenant
+        self.deals = _read(tenant)
         with bound(tenant, actor=house.ACTOR):
             market = curve_reads.Market(at=NOW)
             found = list(reads.open_deals(NOW).order_by("base", "quote", "pk"))
             self.ids = [one.pk for one in found]
-            self.deals = [
-                (
-                    one.pair,
-                    one.side == "BUY",
-                    float(one.base_amount),
-                    float(one.rate or 0),
-                    _date(one.value_date),
-                )
-                for one in found
-            ]
             days = sorted({one.value_date for one in found})
             self.pairs = {pair: _PairInQuantLib(parse_pair(pair), market, days) for pair in PAIRS}
 
@@ -296,18 +293,39 @@ class _QuantLib:
             found.append((gained if buys else -gained) * one.usd)
         return found
 
-    def by_instrument(self) -> list[float]:
+    def from_the_database(self) -> list[float]:
+        """Return the same with the deals read, and an engine with its own curves for each."""
+        return self.by_instrument(_read(self._tenant), own_curves=True)
+
+    def by_instrument(
+        self, deals: list[Priceable] | None = None, *, own_curves: bool = False
+    ) -> list[float]:
         """Return the same, each deal an instrument with its own net present value."""
         found = []
         last = ""
-        for pair, buys, amount, strike, day in self.deals:
+        for pair, buys, amount, strike, day in deals or self.deals:
             one = self.pairs[pair]
             if pair != last:  # values are those of the pair's own spot date
                 last, ql.Settings.instance().evaluationDate = pair, one.spot_day
             deal = ql.FxForward(amount, one.base, one.quote, strike, day, not buys, 0)
-            deal.setPricingEngine(one.engine)
+            deal.setPricingEngine(one.engine_for([day]) if own_curves else one.engine)
             found.append(deal.NPV() * one.spot * one.usd)
         return found
+
+
+def _read(tenant: UUID) -> list[Priceable]:
+    """Return the open deals from the database, pair by pair, as QuantLib takes them."""
+    with bound(tenant, actor=house.ACTOR):
+        return [
+            (
+                one.pair,
+                one.side == "BUY",
+                float(one.base_amount),
+                float(one.rate or 0),
+                _date(one.value_date),
+            )
+            for one in reads.open_deals(NOW).order_by("base", "quote", "pk")
+        ]
 
 
 class _PairInQuantLib:
@@ -328,19 +346,21 @@ class _PairInQuantLib:
         self.base, self.quote = (
             getattr(ql, f"{code}Currency", ql.Currency)(*_facts(code)) for code in pair.currencies
         )
-        dates = [self.spot_day, *(_date(day) for day in days)]
+        self.engine = self.engine_for([_date(day) for day in days])
+
+    def engine_for(self, days: list[Any]) -> Any:
+        """Return an engine whose two curves know these days."""
+        dates = [self.spot_day, *days]
         far = [self.interest.discountFactor(self.spot_day, day) for day in dates]
         near = [
             factor * self.line(day.serialNumber()) / self.spot
             for factor, day in zip(far, dates, strict=True)
         ]
-        self._curves = [
+        made = [
             ql.YieldTermStructureHandle(ql.DiscountCurve(dates, factors, ql.Actual365Fixed()))
             for factors in (near, far)
         ]
-        self.engine = ql.DiscountingFxForwardEngine(
-            *self._curves, ql.QuoteHandle(ql.SimpleQuote(self.spot))
-        )
+        return ql.DiscountingFxForwardEngine(*made, ql.QuoteHandle(ql.SimpleQuote(self.spot)))
 
 
 def _facts(code: str) -> tuple[object, ...]:
@@ -362,7 +382,7 @@ def _require_equal(tenant: UUID, count: int, ours: list[reads.PairValue], peer: 
         assert (done.run.deals_count, done.run.missing_count) == (count, 0)
         assert done.run.unrealised_usd == sum(one.pnl_usd for one in ours)
         rows = dict(reads.valuations().filter(run=done.run).values_list("deal_id", "pnl_usd"))
-        for how in (peer.by_formula, peer.by_instrument):
+        for how in (peer.by_formula, peer.by_instrument, peer.from_the_database):
             for deal, key, theirs in zip(peer.deals, peer.ids, how(), strict=True):
                 off = abs(float(rows[key]) - theirs)
                 assert off <= 0.0051 + abs(theirs) * 1e-8, (how, deal, rows[key], theirs)

@@ -19,12 +19,14 @@ class FxConfig(AppConfig):
             settlement_metrics,
             suggestion_guards,
             valuation_guards,
+            valuation_metrics,
         )
         from treasury.selectors import invariants
 
         changes.govern_static_data()
         metrics.register_metrics()
         settlement_metrics.register()
+        valuation_metrics.register_metrics()
         invariants.promise(*proofs.CHECKS)
         required_triggers.update(changes.GUARDS)
         required_triggers.update(guards.TRIGGERS)

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from calendars import selectors as calendars
 from calendars.engine.days import BusinessCalendar
 from calendars.errors import CalendarUnknown
+from core.tenancy import once_per_transaction
 from fx.constants import CLOCK_SKEW, FIXING_SOURCE, MARK_AGE_MAX, MARK_DAYS_MAX
 from fx.engine import curves, quotes
 from fx.engine.curves import FACTOR_UNIT, PRECISION, Curve, Interest, middle
@@ -218,7 +219,10 @@ class Market:
 
     @cached_property
     def _calendars(self) -> dict[str, BusinessCalendar]:
-        return {one.currency: one for one in calendars.settlement_calendars().values()}
+        return once_per_transaction(
+            "fx settlement calendars",
+            lambda: {one.currency: one for one in calendars.settlement_calendars().values()},
+        )
 
     def spot(self, pair: Pair) -> Quote:
         """Return the spot price of a pair, fresh or the newest of the week.

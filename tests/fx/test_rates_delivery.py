@@ -213,7 +213,7 @@ def test_the_command_makes_a_tenant_ready(capsys: pytest.CaptureFixture[str]) ->
         (found,) = json.loads(capsys.readouterr().out)["taken"]
         assert found["tenant"] == "north"
         tasks.reference()
-    assert RateSource.objects.count() == 4
+    assert RateSource.objects.count() == 5
     with clock.frozen(AFTER_THE_PACKAGE.replace(year=2031)):
         call_command("fx_rates", "--days", "5")
         assert "has no rates for the last 5 days" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from django.urls import reverse
 from core import clock, policies
 from core.events.models import OutboxEvent
 from core.money import minor_units
-from fx import tasks, valuation_guards
+from fx import metrics, tasks, valuation_guards
 from fx.engine.pairs import Pair
 from fx.engine.quotes import Side
 from fx.engine.valuation import Open, Priced, moved_by, worth_of
@@ -369,3 +369,17 @@ def test_results_of_days_stand_beside_each_other(market: Desk, quoted: Quoted) -
         found = reads.series(days=10)
         assert [(day.unrealised, day.realised) for day in found] == [(one.unrealised_usd, D(0))]
         assert reads.realised_between(one.day, date(2026, 11, 23)) == gained.amount_usd
+
+
+def test_metrics_tell_the_newest_valuations_together(market: Desk) -> None:
+    market.executed(side="BUY", value_date=THREE_MONTHS, rate="85.0000")
+    run = revalued()
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in metrics.Standing().collect()
+        for sample in family.samples
+    }
+    assert found["fx_valued_deals", "valued"] == 1
+    assert found["fx_valued_deals", "missing"] == 0
+    assert found["fx_unrealised_usd",] == float(run.unrealised_usd)
+    assert found["fx_valuation_age_seconds",] == 0
