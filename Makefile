@@ -50,8 +50,8 @@ derived: venv
 	@mkdir -p .mypy_cache
 	$(PY) -m tms.run.throwaway manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
 	diff -u docs/openapi.yaml .mypy_cache/openapi.yaml
-	@# Migrates once, beside mypy, what the suite's workers would otherwise wait for (tests/template.py).
-	$(PY) -m pytest -q -k test_a_rolled_back_cause_leaves_no_event tests/core/test_events.py
+	@# Beside mypy, once: the database that workers copy (tests/template.py), and all tests compiled.
+	$(PY) -m pytest -q -k test_a_rolled_back_cause_leaves_no_event
 
 matrix: venv ## write docs/security/access-matrix.md anew
 	TMS_WRITE_MATRIX=1 $(PY) -m pytest tests/promises/test_access_matrix.py -q $(ARGS)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.db import transaction
+from django.template.backends.django import Template
 from django.test import Client
+from django.utils.safestring import SafeString
 from drf_spectacular.generators import SchemaGenerator
 
 from core.errors import DomainError
@@ -93,6 +96,17 @@ def watched_refusals() -> Iterator[list[DomainError]]:
         yield seen
     finally:
         DomainError.__init__ = first  # type: ignore[method-assign]
+
+
+@contextmanager
+def unpainted() -> Iterator[None]:
+    """Let pages be answered without being painted: who may is said before, in the status.
+
+    What they say when they are painted is read by other walks (tests/promises/test_p05_*.py).
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "render", lambda *_given, **_more: SafeString(""))
+        yield
 
 
 def verdict(response: Any, seen: list[DomainError]) -> str:

@@ -33,6 +33,7 @@ from tests.promises.access import (
     described_methods,
     is_button,
     table,
+    unpainted,
     verdict,
     watched_refusals,
 )
@@ -64,8 +65,9 @@ BUTTONS: Final = [route for route in all_routes() if is_button(route)]
 
 
 @pytest.fixture
-def callers(world: World, db: None, at_work: object) -> list[Caller]:
-    return [Caller(world.ours, role) for role in CALLERS]
+def callers(world: World, db: None, at_work: object) -> Iterator[list[Caller]]:
+    with unpainted():
+        yield [Caller(world.ours, role) for role in CALLERS]
 
 
 def _body(path: str, realm: Realm) -> dict[str, Any]:
