@@ -1,9 +1,16 @@
 """What has arrived is taken at once: in one commit, in order, and poison holds up nobody."""
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
+import psycopg
 import pytest
+from django.db import connection
 
 from core import clock
 from core.events import Envelope, publish, subscribe_many
@@ -11,7 +18,7 @@ from core.events import drain as draining
 from core.events.bus import _handlers, _many
 from core.events.drain import ATTEMPTS_MAX, claim, drain, handle, take_many
 from core.events.models import Delivery, DeliveryState
-from core.tenancy import Tenant
+from core.tenancy import Tenant, bound
 from tests.core.test_events import Happened
 
 CONSUMER = "test.together"
@@ -121,3 +128,88 @@ def test_who_takes_one_at_a_time_never_claims_what_is_taken_together(
 ) -> None:
     publish(Happened(number=7))
     assert claim(tenant=tenant.id) == []
+
+
+def _publish_both(tenant: UUID, count: int) -> None:
+    with bound(tenant, actor="system:test"):
+        for number in range(count):
+            publish(Happened(number=number, about="a" if number % 2 else "b"))
+
+
+def _another() -> psycopg.Connection[Any]:
+    known = connection.settings_dict
+    return psycopg.connect(
+        host=known["HOST"],
+        port=known["PORT"],
+        dbname=known["NAME"],
+        user=known["USER"],
+        password=known["PASSWORD"],
+    )
+
+
+@pytest.mark.parametrize(("held", "taken"), [(0, [1, 3]), (3, [0, 1, 2])])
+def test_what_another_worker_holds_is_passed_by_with_what_follows_it(
+    committed_tenant: UUID, together: Together, held: int, taken: list[int]
+) -> None:
+    """And the control: once it lets go, the rest is taken, in order."""
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=True)(together)
+    _publish_both(committed_tenant, 4)
+    many = _many[Happened.topic][CONSUMER]
+    with _another() as other:
+        other.execute("SELECT set_config('app.tenant', %s, true)", [str(committed_tenant)])
+        other.execute(
+            "SELECT FROM core_delivery d JOIN core_outboxevent e ON e.id = d.event_id"
+            " WHERE d.consumer = %s AND e.payload ->> 'number' = %s FOR UPDATE OF d",
+            [CONSUMER, str(held)],
+        )
+        assert take_many(tenant=committed_tenant, many=many) == len(taken)
+        assert together.batches == [taken]
+        other.rollback()
+    take_many(tenant=committed_tenant, many=many)
+    assert together.batches == [taken, [one for one in range(4) if one not in taken]]
+
+
+def test_workers_that_take_at_one_instant_keep_the_order_and_double_nothing(
+    committed_tenant: UUID, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "MANY_MAX", 3)
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=True)(together)
+    _publish_both(committed_tenant, 30)
+    many = _many[Happened.topic][CONSUMER]
+    ready = threading.Barrier(3)
+
+    def work(_number: int) -> int:
+        try:
+            ready.wait()
+            return sum(take_many(tenant=committed_tenant, many=many) for _ in range(30))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(work, range(3))) == 30
+    order = [number for batch in together.batches for number in batch]
+    for rest in (0, 1):
+        assert [one for one in order if one % 2 == rest] == list(range(rest, 30, 2))
+
+
+def test_a_backend_that_dies_under_a_batch_loses_and_doubles_nothing(
+    committed_tenant: UUID, together: Together
+) -> None:
+    _publish_both(committed_tenant, 2)
+    pids: list[int] = []
+
+    def dying(envelopes: Sequence[Envelope]) -> None:
+        together(envelopes)
+        if not pids:
+            connection.ensure_connection()
+            pids.append(connection.connection.info.backend_pid)
+            with _another() as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", pids)
+
+    many = replace(_many[Happened.topic][CONSUMER], handler=dying)
+    assert take_many(tenant=committed_tenant, many=many) == 2
+    # Nothing of the batch was left, so each was handled by itself, as if for the first time.
+    assert together.batches == [[0, 1], [0], [1]]
+    with bound(committed_tenant):
+        done = Delivery.objects.filter(state=DeliveryState.DONE, attempts=1, fence=1)
+        assert done.count() == Delivery.objects.count() == 2
