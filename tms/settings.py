@@ -283,6 +283,8 @@ SPECTACULAR_SETTINGS = {
         "DealStateEnum": "fx.models.DealState.choices",
         "DealSideEnum": "fx.models.DealSide.choices",
         "DealKindEnum": "fx.models.DealKind.choices",
+        "SuggestionStateEnum": "fx.models.SuggestionState.choices",
+        "ReforecastReasonEnum": "fx.models.ReforecastReason.choices",
         "RecallReasonEnum": "treasury.models.RecallReason.choices",
         "RecallStateEnum": "treasury.models.RecallState.choices",
     },
