@@ -60,7 +60,8 @@ $$;
 CREATE OR REPLACE FUNCTION fx_guard_net() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
-    steps text[] := ARRAY['state', 'entry_id', 'reason', 'settled_at', 'closed_at'];
+    steps text[] := ARRAY['state', 'entry_id', 'entry_part_id',
+                          'reason', 'settled_at', 'closed_at'];
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a net is never deleted' USING ERRCODE = 'insufficient_privilege';
@@ -119,10 +120,12 @@ BEGIN
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
            AND e.state = 'COUNTED' AND e.status = 'BOOK'
-           AND e.amount = CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END
+           AND treasury_entry_books(e, NEW.entry_part_id,
+                   CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END)
            AND (NEW.direction = 'RECEIVE' OR EXISTS (
                 SELECT 1 FROM treasury_transfer t
-                 WHERE t.proposal_id = NEW.proposal_id AND t.debit_entry_id = e.id))) THEN
+                 WHERE t.proposal_id = NEW.proposal_id AND t.debit_entry_id = e.id
+                   AND t.debit_part_id IS NOT DISTINCT FROM NEW.entry_part_id))) THEN
         RAISE EXCEPTION 'no entry of its bank settles net %', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;

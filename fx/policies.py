@@ -6,6 +6,7 @@ from typing import Final
 from core import policies
 from core.errors import Invalid
 from core.money import minor_units
+from fx.constants import FIXING_SOURCE
 from fx.engine.pairs import USD, parse_pair
 from fx.engine.suggesting import parse_cutoffs
 
@@ -210,7 +211,7 @@ FX_NETTING_LEAD_MINUTES: Final = policies.define(
 )
 FX_FIXING_SOURCE: Final = policies.define(
     "FX_FIXING_SOURCE",
-    "",
+    FIXING_SOURCE,
     help="The source of rates whose rate of the fixing date fixes non-deliverable deals; empty:"
-    " a person enters what was published.",
+    " a person enters what was published at each deal.",
 )

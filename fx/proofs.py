@@ -30,9 +30,11 @@ SELECT n.id, n.amount FROM fx_settlementnet n
 _ENTRIES: Final = """
 SELECT l.id, l.amount FROM fx_dealleg l
   LEFT JOIN treasury_bankentry e ON e.id = l.entry_id
+  LEFT JOIN treasury_entrypart p ON p.id = l.entry_part_id AND p.entry_id = e.id
   LEFT JOIN fx_settlementnet n ON n.id = l.net_id
  WHERE l.state = 'SETTLED' AND CASE WHEN l.net_id IS NULL
-            THEN e.id IS NULL OR e.account_id <> l.account_id OR abs(e.amount) <> l.amount
+            THEN e.id IS NULL OR e.account_id <> l.account_id
+                 OR abs(coalesce(p.amount, e.amount)) <> l.amount
             ELSE n.state <> 'SETTLED' END
 """
 _PAYMENTS: Final = """

@@ -11,6 +11,7 @@ from fx.models.deals import ACCOUNT, Counterparty, SettlementInstruction
 
 PROPOSAL = "treasury.Proposal"
 ENTRY = "treasury.BankEntry"
+ENTRY_PART = "treasury.EntryPart"
 
 
 class NettingAgreement(TenantModel):
@@ -91,8 +92,15 @@ class SettlementNet(FSMModelMixin, TenantModel):
     proposal = models.OneToOneField(
         PROPOSAL, on_delete=models.PROTECT, null=True, related_name="settlement_net"
     )
-    entry = models.OneToOneField(
-        ENTRY, on_delete=models.PROTECT, null=True, related_name="settlement_net"
+    entry = models.ForeignKey(
+        ENTRY, on_delete=models.PROTECT, null=True, related_name="settlement_nets"
+    )
+    entry_part = models.OneToOneField(
+        ENTRY_PART,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="settlement_net",
+        help_text="Which payment of the entry it is, where the bank booked several as one.",
     )
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
@@ -121,6 +129,14 @@ class SettlementNet(FSMModelMixin, TenantModel):
                 & (Q(entry__isnull=False) | Q(direction="NOTHING"))
                 | (~Q(state=_S.SETTLED) & Q(entry=None, settled_at=None)),
             ),
+            models.UniqueConstraint(
+                fields=["tenant", "entry"],
+                condition=Q(entry_part=None),
+                name="settlement_net_entry_alone",
+            ),
+            models.CheckConstraint(
+                name="settlement_net_part_in_entry", condition=Q(entry_part=None) | ~Q(entry=None)
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "state", "value_date"], name="settlement_net_by_state")
@@ -143,13 +159,13 @@ class SettlementNet(FSMModelMixin, TenantModel):
     def send(self, *, at: datetime) -> None:
         """The bank may have it."""
         del at
-        self.entry, self.settled_at = None, None
+        self.entry, self.entry_part, self.settled_at = None, None, None
         self.reason, self.closed_at = "", None
 
     @transition(state, _S.SETTLED, _S.EXPECTED)
     def expect_again(self) -> None:
         """The entry that proved it does not count any more."""
-        self.entry, self.settled_at = None, None
+        self.entry, self.entry_part, self.settled_at = None, None, None
 
     @transition(state, [_S.EXPECTED, _S.SENT], _S.SETTLED)
     def settle(self, *, at: datetime) -> None:
@@ -159,7 +175,7 @@ class SettlementNet(FSMModelMixin, TenantModel):
     @transition(state, [_S.EXPECTED, _S.INSTRUCTED, _S.SENT, _S.SETTLED], _S.FAILED)
     def fail(self, *, at: datetime, reason: str) -> None:
         """It was refused, or came back."""
-        self.entry, self.settled_at = None, None
+        self.entry, self.entry_part, self.settled_at = None, None, None
         self.reason, self.closed_at = reason, at
 
     @transition(state, [_S.EXPECTED, _S.INSTRUCTED], _S.VOID)

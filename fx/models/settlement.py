@@ -12,6 +12,7 @@ from fx.models.netting import SettlementNet
 
 PROPOSAL = "treasury.Proposal"
 ENTRY = "treasury.BankEntry"
+ENTRY_PART = "treasury.EntryPart"
 
 
 class LegDirection(models.TextChoices):
@@ -68,8 +69,13 @@ class DealLeg(FSMModelMixin, TenantModel):
     proposal = models.OneToOneField(
         PROPOSAL, on_delete=models.PROTECT, null=True, related_name="deal_leg"
     )
-    entry = models.OneToOneField(
-        ENTRY, on_delete=models.PROTECT, null=True, related_name="deal_leg"
+    entry = models.ForeignKey(ENTRY, on_delete=models.PROTECT, null=True, related_name="deal_legs")
+    entry_part = models.OneToOneField(
+        ENTRY_PART,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="deal_leg",
+        help_text="Which payment of the entry it is, where the bank booked several as one.",
     )
     net = models.ForeignKey(SettlementNet, on_delete=models.PROTECT, null=True, related_name="legs")
     reason = models.TextField(blank=True)
@@ -116,6 +122,14 @@ class DealLeg(FSMModelMixin, TenantModel):
                 name="deal_leg_fails_for_a_reason", condition=~Q(state=_S.FAILED) | ~Q(reason="")
             ),
             models.CheckConstraint(name="deal_leg_version_counts", condition=Q(version__gte=1)),
+            models.UniqueConstraint(
+                fields=["tenant", "entry"],
+                condition=Q(entry_part=None),
+                name="deal_leg_entry_alone",
+            ),
+            models.CheckConstraint(
+                name="deal_leg_part_in_entry", condition=Q(entry_part=None) | ~Q(entry=None)
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "state", "value_date"], name="deal_leg_by_state"),
@@ -158,13 +172,13 @@ class DealLeg(FSMModelMixin, TenantModel):
     def send(self, *, at: datetime) -> None:
         """The bank may have it; maybe after it had said the opposite, or its entry is gone."""
         self.sent_at = self.sent_at or at
-        self.entry, self.settled_at = None, None
+        self.entry, self.entry_part, self.settled_at = None, None, None
         self.reason, self.closed_at = "", None
 
     @transition(state, _S.SETTLED, _S.EXPECTED)
     def expect_again(self) -> None:
         """The entry that proved it does not count any more."""
-        self.entry, self.settled_at = None, None
+        self.entry, self.entry_part, self.settled_at = None, None, None
 
     @transition(state, [_S.EXPECTED, _S.SENT, _S.NETTED], _S.SETTLED)
     def settle(self, *, at: datetime) -> None:
@@ -174,7 +188,7 @@ class DealLeg(FSMModelMixin, TenantModel):
     @transition(state, [_S.EXPECTED, _S.NETTED, _S.INSTRUCTED, _S.SENT, _S.SETTLED], _S.FAILED)
     def fail(self, *, at: datetime, reason: str) -> None:
         """It was refused, came back, or nobody will pay it as agreed."""
-        self.entry, self.settled_at = None, None
+        self.entry, self.entry_part, self.settled_at = None, None, None
         self.reason, self.closed_at = reason, at
 
     @transition(state, [_S.EXPECTED, _S.INSTRUCTED, _S.FAILED], _S.VOID)

@@ -29,6 +29,7 @@ from fx.models import (
     DealKind,
     DealState,
     DealValuation,
+    NdfFixing,
     PnlEntry,
     PnlKind,
     Rate,
@@ -238,7 +239,14 @@ def values_now(market: Market) -> list[PairValue]:
 
 
 def fixing_of(pair: Pair, day: date) -> Decimal | None:
-    """Return what a pair was fixed at on a day; None where nobody said."""
+    """Return what a pair was fixed at on a day; None where nobody said.
+
+    What a deal was fixed at is asked first, then the source of fixings.
+    """
+    said = NdfFixing.objects.filter(fixed_on=day, deal__base=pair.base, deal__quote=pair.quote)
+    newest = said.order_by("-id").values_list("rate", flat=True).first()
+    if newest is not None:
+        return newest
     row = (
         Rate.objects.filter(
             source__code=FIXING_SOURCE,
@@ -263,7 +271,8 @@ def settled_at(deal: Deal, market: Market) -> Decimal:
     pair = Pair(deal.base, deal.quote)
     if deal.fixing_date is None:
         return middle(market.spot(pair))
-    found = fixing_of(pair, deal.fixing_date)
+    own = NdfFixing.objects.filter(deal=deal).values_list("rate", flat=True).first()
+    found = own or fixing_of(pair, deal.fixing_date)
     if found is None:
         raise FixingMissing(f"Nobody said what {pair} was fixed at on {deal.fixing_date}.")
     return found

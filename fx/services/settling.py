@@ -7,7 +7,8 @@ refused, expires or comes back fails its deal in the same transaction.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -35,6 +36,7 @@ from fx.services import legs, netting
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
 from treasury.selectors import flows as flow_reads
+from treasury.selectors import statements
 from treasury.services import flows as flow_writes
 from treasury.services import tasks
 from treasury.services.news import raise_alert
@@ -120,6 +122,7 @@ def _follow_net_payment(net: SettlementNet) -> None:
         net.save()
     if standing is Standing.SETTLED and net.state == NetState.SENT:
         net.entry = proposal.transfer.debit_entry
+        net.entry_part = proposal.transfer.debit_part
         net.settle(at=clock.now())
         net.save()
 
@@ -127,8 +130,9 @@ def _follow_net_payment(net: SettlementNet) -> None:
 def _follow_net_receipt(net: SettlementNet) -> None:
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[net.reference]).get(net.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
-    if net.state == NetState.EXPECTED and entry is not None and entry.amount == net.amount:
-        net.entry = entry
+    part = _part_of(entry, net)
+    if net.state == NetState.EXPECTED and entry is not None and _booked(entry, part) == net.amount:
+        net.entry, net.entry_part = entry, part
         net.settle(at=clock.now())
         net.save()
         tasks.answer_task(kind=MISSING, key=net.reference, note="It was booked.")
@@ -220,6 +224,7 @@ def _follow_pay(leg: DealLeg) -> str:
         _sent(leg)
     if standing is Standing.SETTLED and leg.state == LegState.SENT:
         leg.entry = proposal.transfer.debit_entry
+        leg.entry_part = proposal.transfer.debit_part
         # Booked while nothing was expected any more: what is expected again is fulfilled by it.
         flow_writes.fulfil(entry=leg.entry, end_to_end_id=leg.reference)
         leg.settle(at=clock.now())
@@ -242,11 +247,12 @@ def _follow_receipt(leg: DealLeg) -> str:
     """Bring what we receive to where the expected flow stands; it fails by a person's word only."""
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[leg.reference]).get(leg.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
-    if entry is not None and entry.amount != leg.amount:
+    part = _part_of(entry, leg)
+    if entry is not None and _booked(entry, part) != leg.amount:
         _ask_about(leg, Money(entry.amount, leg.currency))
         entry = None
     if entry is not None and leg.state == LegState.EXPECTED:
-        leg.entry = entry
+        leg.entry, leg.entry_part = entry, part
         leg.settle(at=clock.now())
         leg.save()
         tasks.answer_task(kind=MISSING, key=leg.reference, note="It was booked.")
@@ -254,6 +260,21 @@ def _follow_receipt(leg: DealLeg) -> str:
         leg.expect_again()
         leg.save()
     return ""
+
+
+def _part_of(entry: Any, thing: DealLeg | SettlementNet) -> Any:
+    """Return the part that a leg or net is of an entry which books several payments, else None."""
+    if entry is None or entry.amount == thing.amount:
+        return None
+    if thing.entry_part is not None and thing.entry_id == entry.pk:
+        return thing.entry_part
+    free = statements.parts_of(entry.pk).filter(deal_leg=None, settlement_net=None)
+    return free.filter(amount=thing.amount).first()
+
+
+def _booked(entry: Any, part: Any) -> Decimal:
+    amount: Decimal = entry.amount if part is None else part.amount
+    return amount
 
 
 def _ask_about(leg: DealLeg, came: Money) -> None:

@@ -3,6 +3,15 @@
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 
 PARTS = f"""
+-- Whether an entry books an amount: by itself, or as the part of it that is named.
+CREATE OR REPLACE FUNCTION treasury_entry_books(e treasury_bankentry, part uuid, wanted numeric)
+RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT CASE WHEN part IS NULL THEN e.amount = wanted
+                ELSE EXISTS (SELECT 1 FROM treasury_entrypart p
+                              WHERE p.id = part AND p.entry_id = e.id AND p.tenant_id = e.tenant_id
+                                AND p.amount = wanted) END
+$$;
+
 -- At commit, once for each entry: the last of its parts looks at all of them.
 CREATE OR REPLACE FUNCTION treasury_parts_are_whole() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
