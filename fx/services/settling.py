@@ -48,31 +48,44 @@ UNCONFIRMED: Final = "fx_deal_unconfirmed"
 BATCH_MAX: Final = 500
 _MATCHED: Final = "MATCHED"
 _FOLLOWED: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.FAILED)
-_MOVING: Final = (LegState.EXPECTED, LegState.INSTRUCTED, LegState.SENT, LegState.FAILED)
+_OUT: Final = (LegState.INSTRUCTED, LegState.SENT, LegState.FAILED)
 
 
 def follow_open() -> list[UUID]:
-    """Bring every open deal to where its banks' entries put it; return those that moved."""
-    undone = Q(proposal__state="RETURNED") | ~Q(entry__state="COUNTED")
-    moving = DealLeg.objects.filter(
-        Q(state__in=_MOVING)
-        | Q(undone, state=LegState.SETTLED, net=None)
-        | Q(state=LegState.SETTLED, deal__state=DealState.CONFIRMED),
-        deal__state__in=(*_FOLLOWED, DealState.SETTLED),
-    )
+    """Bring every deal of which a bank said something new to where that puts it; return them."""
     moved = []
     for net_id in list(_open_nets().values_list("pk", flat=True)[:BATCH_MAX]):
         try:
             follow_net(net_id=net_id)
         except (DomainError, IntegrityError) as refusal:
             logger.warning("fx_net_not_followed", net=str(net_id), error=str(refusal))
-    for deal_id in list(dict.fromkeys(moving.order_by("deal_id").values_list("deal", flat=True))):
+    for deal_id in _moving(DealLeg.objects.all()):
         try:
             if follow_deal(deal_id=deal_id):
                 moved.append(deal_id)
         except (DomainError, IntegrityError) as refusal:  # one deal stops no other one
             logger.warning("fx_deal_not_followed", deal=str(deal_id), error=str(refusal))
     return moved
+
+
+def _moving(among: QuerySet[DealLeg]) -> list[UUID]:
+    """Return the deals whose legs may move: a payment is out, an entry came, or one is gone.
+
+    What is only expected is looked at once its flow is fulfilled: a book of forwards costs nothing.
+    """
+    undone = Q(proposal__state="RETURNED") | ~Q(entry__state="COUNTED")
+    acted = among.filter(
+        Q(state__in=_OUT, proposal__isnull=False)
+        | Q(undone, state=LegState.SETTLED, net=None)
+        | Q(state=LegState.SETTLED, deal__state=DealState.CONFIRMED),
+        deal__state__in=(*_FOLLOWED, DealState.SETTLED),
+    )
+    waiting = among.select_related("deal").filter(
+        direction=LegDirection.RECEIVE, state=LegState.EXPECTED, deal__state__in=_FOLLOWED
+    )
+    names = {one.reference: one.deal_id for one in waiting}
+    came = flow_reads.matched_refs(source=legs.SOURCE, refs=names)
+    return sorted({*acted.values_list("deal_id", flat=True), *(names[one] for one in came)})
 
 
 def _open_nets() -> QuerySet[SettlementNet]:
@@ -168,14 +181,11 @@ def follow_proposal(*, proposal_id: UUID) -> None:
 
 
 def follow_accounts(*, accounts: Iterable[UUID]) -> None:
-    """Follow the deals that wait for entries on these accounts."""
-    moving = DealLeg.objects.filter(
-        account__in=tuple(accounts), state__in=(LegState.EXPECTED, LegState.SENT),
-        deal__state__in=_FOLLOWED,
-    )  # fmt: skip
-    for deal_id in sorted(set(moving.values_list("deal_id", flat=True))):
+    """Follow the deals and nets that have got entries on these accounts."""
+    listed = tuple(accounts)
+    for deal_id in _moving(DealLeg.objects.filter(account__in=listed)):
         follow_deal(deal_id=deal_id)
-    for net in _open_nets().filter(account__in=tuple(accounts)):
+    for net in _open_nets().filter(account__in=listed):
         follow_net(net_id=net.pk)
 
 

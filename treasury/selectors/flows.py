@@ -56,3 +56,11 @@ def flows_named(*, source: str, refs: Iterable[str]) -> dict[str, ExpectedFlow]:
         source=source, source_ref__in=list(refs)
     )
     return {one.source_ref: one for one in found}
+
+
+def matched_refs(*, source: str, refs: Iterable[str]) -> list[str]:
+    """Return which of these expectations of a source an entry has fulfilled."""
+    found = ExpectedFlow.objects.filter(
+        source=source, source_ref__in=list(refs), state=FlowState.MATCHED
+    )
+    return list(found.values_list("source_ref", flat=True))
