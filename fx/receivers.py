@@ -93,9 +93,19 @@ approvals.register(
 def on_settled(envelope: Envelope) -> None:
     """Book what a deal brought; without a rate the next revaluation tries again."""
     facts = envelope.payload
+    _realise(facts["deal_id"], date.fromisoformat(facts["settled_on"]))
+
+
+@subscribe("fx.deal.instruction", consumer="fx.realised.steps")
+def on_step(envelope: Envelope) -> None:
+    """Book what a deal brought when its step to settled is told; the first result stays."""
+    facts = envelope.payload
+    if facts["state"] == DealState.SETTLED:
+        _realise(facts["deal_id"], date.fromisoformat(facts["at"][:10]))
+
+
+def _realise(deal_id: str, on: date) -> None:
     try:
-        realise_settled(
-            deal_id=UUID(facts["deal_id"]), settled_on=date.fromisoformat(facts["settled_on"])
-        )
+        realise_settled(deal_id=UUID(deal_id), settled_on=on)
     except (RateMissing, FixingMissing) as missing:
-        logger.warning("deal_not_realised", deal=facts["deal_id"], code=missing.code)
+        logger.warning("deal_not_realised", deal=deal_id, code=missing.code)
