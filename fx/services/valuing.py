@@ -199,11 +199,12 @@ def realise(*, deal_id: UUID, on: date, rate: Decimal, market: Market | None = N
     deal = Deal.objects.select_for_update(of=("self",)).get(pk=deal_id)
     terms = terms_of(deal)
     tip = reads.standing(deal_id)
-    if tip is not None and tip.kind == PnlKind.REALISED and tip.rate == rate:
+    is_known = tip is not None and tip.kind == PnlKind.REALISED and tip.rate == rate
+    if tip is not None and is_known and not _is_reversed(tip):
         return tip
     now = clock.now()
     day = max(on, tip.day) if tip else on
-    if tip is not None and not tip.later.filter(kind=PnlKind.REVERSAL).exists():
+    if tip is not None and not _is_reversed(tip):
         PnlEntry.objects.create(
             deal=deal,
             kind=PnlKind.REVERSAL,
@@ -226,6 +227,10 @@ def realise(*, deal_id: UUID, on: date, rate: Decimal, market: Market | None = N
         usd_rate=usd_rate,
         booked_at=now,
     )
+
+
+def _is_reversed(entry: PnlEntry) -> bool:
+    return entry.later.filter(kind=PnlKind.REVERSAL).exists()
 
 
 def _is_ndf(deal: Deal) -> bool:
@@ -252,12 +257,17 @@ def terms_of(deal: Deal) -> Open:
 def realise_settled(*, deal_id: UUID, settled_on: date) -> PnlEntry | None:
     """Realise a deal that has settled, at the market of that day; None where it is open again.
 
+    Told twice, the first result stays.
+
     Raises:
         RateMissing: nobody has had a rate for a week; the next revaluation tries again.
     """
     deal = Deal.objects.filter(pk=deal_id, state=DealState.SETTLED).first()
     if deal is None:
         return None
+    tip = reads.standing(deal_id)
+    if tip is not None and tip.kind == PnlKind.REALISED and not _is_reversed(tip):
+        return tip
     market = Market(at=min(clock.now(), reads.end_of(settled_on)))
     rate = reads.settled_at(deal, market)
     return realise(deal_id=deal_id, on=settled_on, rate=rate, market=market)

@@ -104,7 +104,7 @@ ENTRIES: Final = (
     Entry(heading="FX", title="Exposure", url_name="fx:exposure", icon="scale", keys="g 3"),
     Entry(heading="FX", title="Deals", url_name="fx:deals", icon="list", keys="g 1"),
     Entry(heading="FX", title="Rates", url_name="fx:rates", icon="chart", keys="g 2"),
-    Entry(heading="FX", title="Valuation", url_name="fx:valuation", icon="scale", keys="g 4"),
+    Entry(heading="FX", title="Valuation", url_name="fx:valuation", icon="scale", keys="g 6"),
     Entry(
         heading="FX", title="Settlement", url_name="fx:settlements", icon="check-circle", keys="g 4"
     ),
