@@ -42,6 +42,7 @@ TEMPLATE = "tms_test_template"
 DEADLOCKS_MAX = 10
 TRAIL = "core_auditentry, core_auditpending, core_auditlink"
 PASSWORD = "correct horse battery staple"
+LAST_OF_MODULE: pytest.StashKey[bool] = pytest.StashKey()
 
 
 # A door that only test databases have: a proof without a code. Real ones take a code a time step.
@@ -193,8 +194,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             prepare(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.stash[LAST_OF_MODULE] = nextitem is None or nextitem.path != item.path
+
+
 @pytest.fixture
-def curtain(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
+def scenes_end(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """No scene outlives its module: what ends with a module may change tables or commit."""
+    yield
+    if request.node.stash[LAST_OF_MODULE]:
+        with django_db_blocker.unblock():
+            STAGE.strike()
+
+
+@pytest.fixture
+def scenes_are_set(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
     """From here on the test itself plays, on the scenes that it asked for."""
     with django_db_blocker.unblock():
         STAGE.set()

@@ -32,7 +32,9 @@ NEEDED: Final = ("request", "django_db_setup", "django_db_blocker")
 ALONE: Final = frozenset({"anew", "committed_db", "transactional_db", "owner_connection"})
 # What lets a test at the database; `db` opens its savepoint.
 TOUCHING: Final = ("db", "_django_db_helper", "_django_db_marker")
-CURTAIN: Final = "curtain"
+ENDING: Final = "scenes_end"
+BEGINNING: Final = "scenes_are_set"
+WIDE: Final = ("class", "module", "package")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ def prepare(item: pytest.Function) -> None:
     The largest comes first: so a house stays where the people in front of it change.
     """
     asked = {name: _asked_through(item, name) for name in item.fixturenames}
+    if any(_is_wide(item, name) for name in asked):
+        STAGE.strike()  # what several tests share may commit when it begins
     scenes = [name for name in asked if _is_scene(item, name)]
     if not scenes or ALONE.intersection(asked):
         STAGE.strike()
@@ -187,9 +191,9 @@ def prepare(item: pytest.Function) -> None:
     touching = {*scenes, *TOUCHING}
     surrounding = {*before, *(name for name in asked if _is_around(item, name))}
     around = [name for name in asked if name in surrounding and touching.isdisjoint(asked[name])]
-    scenes.sort(key=lambda name: -len(asked[name].intersection(scenes)))
+    scenes = sorted(scenes, key=lambda name: -len(asked[name].intersection(scenes)))
     rest = [name for name in asked if name not in {*around, *scenes}]
-    item.fixturenames[:] = [*around, *scenes, CURTAIN, *rest]
+    item.fixturenames[:] = [*around, ENDING, *scenes, BEGINNING, *rest]
 
 
 def _definition(item: pytest.Function, name: str) -> pytest.FixtureDef[Any] | None:
@@ -200,6 +204,11 @@ def _definition(item: pytest.Function, name: str) -> pytest.FixtureDef[Any] | No
 def _is_scene(item: pytest.Function, name: str) -> bool:
     found = _definition(item, name)
     return found is not None and getattr(found.func, "is_scene", False)
+
+
+def _is_wide(item: pytest.Function, name: str) -> bool:
+    found = _definition(item, name)
+    return found is not None and found.scope in WIDE
 
 
 def _is_around(item: pytest.Function, name: str) -> bool:
