@@ -10,7 +10,7 @@ from fx import valuation_guards as guards
 class Migration(migrations.Migration):
     dependencies = [
         ("core", "0002_guards"),
-        ("fx", "0020_valuation"),
+        ("fx", "0012_valuation"),
     ]
 
     operations = [

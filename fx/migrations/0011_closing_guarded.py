@@ -8,7 +8,7 @@ from fx import closing_guards, guards, leg_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("fx", "0014_closing")]
+    dependencies = [("fx", "0010_closing")]
 
     operations = [
         EnforceTenancy("fx"),

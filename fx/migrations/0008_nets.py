@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0003_trail_without_keys'),
-        ('fx', '0011_legs_guarded'),
+        ('fx', '0007_legs_guarded'),
         ('treasury', '0008_count_together'),
     ]
 

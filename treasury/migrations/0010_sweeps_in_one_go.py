@@ -15,7 +15,7 @@ from treasury import guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0010_quicker_trail_and_queue'),
+        ('core', '0004_quicker_trail_and_queue'),
         ('treasury', '0009_entry_parts'),
     ]
 

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0003_trail_without_keys'),
-        ('fx', '0013_nets_guarded'),
+        ('fx', '0009_nets_guarded'),
         ('treasury', '0008_count_together'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -9,7 +9,7 @@ from fx import guards, leg_guards
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("fx", "0010_legs"),
+        ("fx", "0006_legs"),
         ("approvals", "0002_guards"),
         ("treasury", "0008_count_together"),
     ]

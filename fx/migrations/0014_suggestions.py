@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0003_trail_without_keys'),
-        ('fx', '0021_valuation_guarded'),
+        ('fx', '0013_valuation_guarded'),
         ('treasury', '0008_count_together'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

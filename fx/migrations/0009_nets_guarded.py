@@ -9,7 +9,7 @@ from fx import leg_guards, net_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("fx", "0012_nets")]
+    dependencies = [("fx", "0008_nets")]
 
     operations = [
         EnforceTenancy("fx"),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_guards'),
-        ('fx', '0015_closing_guarded'),
+        ('fx', '0011_closing_guarded'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from core.migrating import InOneStep
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('treasury', '0020_sweeps_in_one_go'),
+        ('treasury', '0010_sweeps_in_one_go'),
     ]
 
     operations = [

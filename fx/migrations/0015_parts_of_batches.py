@@ -11,9 +11,9 @@ from fx import leg_guards, net_guards
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0010_quicker_trail_and_queue'),
-        ('fx', '0030_suggestions'),
-        ('treasury', '0021_accounts_indexed_once'),
+        ('core', '0004_quicker_trail_and_queue'),
+        ('fx', '0014_suggestions'),
+        ('treasury', '0011_accounts_indexed_once'),
     ]
 
     operations = [
