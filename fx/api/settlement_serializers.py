@@ -9,7 +9,7 @@ from fx.api.fields import RateField
 from fx.models import DealCancellation, DealLeg, NdfFixing, SettlementNet
 
 
-class LegOut(serializers.ModelSerializer[DealLeg]):
+class DealLegOut(serializers.ModelSerializer[DealLeg]):
     """What a deal pays or receives, and what proves it."""
 
     reference = serializers.CharField()

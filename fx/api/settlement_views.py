@@ -16,7 +16,7 @@ from fx.api import deals_serializers as wire
 from fx.api import settlement_serializers as closing_wire
 from fx.api.deals_views import Step, reason_in
 from fx.api.rates_views import IDEMPOTENCY_KEY
-from fx.api.settlement_serializers import LegOut, NetOut
+from fx.api.settlement_serializers import DealLegOut, NetOut
 from fx.models import DealLeg, SettlementNet
 from fx.selectors import deals as reads
 from fx.selectors import settlement
@@ -26,7 +26,7 @@ from fx.services import closing, fixing, instructing
 class LegList(ListAPIView[DealLeg]):
     """List legs by value date."""
 
-    serializer_class = LegOut
+    serializer_class = DealLegOut
     permission_classes = (IsAuthenticated,)
     filterset_fields = {
         "state": ["exact", "in"],

@@ -108,7 +108,7 @@ class ForwardOut(serializers.Serializer[Any]):
     stale = serializers.BooleanField(source="is_stale")
 
 
-class RunOut(serializers.ModelSerializer[RevaluationRun]):
+class RevaluationOut(serializers.ModelSerializer[RevaluationRun]):
     """A day's valuation of all open deals."""
 
     unrealised_usd = AmountField()
@@ -121,7 +121,7 @@ class RunOut(serializers.ModelSerializer[RevaluationRun]):
         ]  # fmt: skip
 
 
-class RunIn(serializers.Serializer[Any]):
+class RevaluationIn(serializers.Serializer[Any]):
     """Value all open deals now; a reason restates a day that is valued already."""
 
     reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)

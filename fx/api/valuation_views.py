@@ -124,7 +124,7 @@ class ForwardRate(APIView):
 class ValuationRuns(ListAPIView[RevaluationRun]):
     """Valuations of all open deals, newest first."""
 
-    serializer_class = wire.RunOut
+    serializer_class = wire.RevaluationOut
     permission_classes = (IsAuthenticated, HasRole)
     roles_for_writing = VALUERS
     filterset_fields = {"day": ["exact", "gte", "lte"]}
@@ -133,16 +133,20 @@ class ValuationRuns(ListAPIView[RevaluationRun]):
         """Return the tenant's runs."""
         return reads.runs()
 
-    @extend_schema(request=wire.RunIn, responses={201: wire.RunOut}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        request=wire.RevaluationIn,
+        responses={201: wire.RevaluationOut},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request) -> Response:
         """Value all open deals now, once per Idempotency-Key; a valued day needs a reason."""
-        given = wire.RunIn(data=request.data)
+        given = wire.RevaluationIn(data=request.data)
         given.is_valid(raise_exception=True)
         return once(request, lambda: self._revalue(given.validated_data["reason"]))
 
     def _revalue(self, reason: str) -> Response:
         done = revalue(at=clock.now(), reason=reason)
-        return Response(wire.RunOut(done.run).data, status=201 if done.is_new else 200)
+        return Response(wire.RevaluationOut(done.run).data, status=201 if done.is_new else 200)
 
 
 class Valuations(ListAPIView[DealValuation]):
@@ -162,6 +166,8 @@ class Valuations(ListAPIView[DealValuation]):
     def get_queryset(self) -> QuerySet[DealValuation]:
         """Return the newest run's values, or all where a run, day or deal is asked for."""
         found = reads.valuations()
+        if getattr(self, "swagger_fake_view", False):
+            return found.none()
         if any(name.startswith(("run", "deal")) for name in self.request.query_params):
             return found
         return found.filter(run=reads.newest_run())
