@@ -232,11 +232,11 @@ def _follow_pay(leg: DealLeg) -> str:
         return f"{leg.reference}: {reason}"
     if standing in (Standing.SENT, Standing.SETTLED):
         _sent(leg)
-    if standing is Standing.SETTLED and leg.state == LegState.SENT:
-        leg.entry = proposal.transfer.debit_entry
-        leg.entry_part = proposal.transfer.debit_part
+    debit = proposal.transfer.debit_entry if standing is Standing.SETTLED else None
+    if debit is not None and leg.state == LegState.SENT:
+        leg.entry, leg.entry_part = debit, proposal.transfer.debit_part
         # Booked while nothing was expected any more: what is expected again is fulfilled by it.
-        flow_writes.fulfil(entry=leg.entry, end_to_end_id=leg.reference)
+        flow_writes.fulfil(entry=debit, end_to_end_id=leg.reference, amount=-leg.amount)
         leg.settle(at=clock.now())
         leg.save()
     return ""
