@@ -40,6 +40,7 @@ def test_what_a_test_does_to_its_scene_is_gone(built_once: User, maker: User, ti
     built_once.display_name = maker.display_name = "Somebody else"
     with pytest.raises(IntegrityError), transaction.atomic():
         make_user("maker", "treasury_maker")
+    assert built_once.tenant_id is not None
     assert built.count(built_once.tenant_id) == 1
 
 

@@ -244,9 +244,10 @@ def fixing_of(pair: Pair, day: date) -> Decimal | None:
     What a deal was fixed at is asked first, then the source of fixings.
     """
     said = NdfFixing.objects.filter(fixed_on=day, deal__base=pair.base, deal__quote=pair.quote)
-    newest = said.order_by("-id").values_list("rate", flat=True).first()
+    newest = said.order_by("-id").first()
     if newest is not None:
-        return newest
+        rate: Decimal = newest.rate
+        return rate
     row = (
         Rate.objects.filter(
             source__code=FIXING_SOURCE,

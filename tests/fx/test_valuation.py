@@ -15,7 +15,7 @@ from django.urls import reverse
 from core import clock, policies
 from core.events.models import OutboxEvent
 from core.money import minor_units
-from fx import metrics, tasks, valuation_guards
+from fx import tasks, valuation_guards, valuation_metrics
 from fx.engine.pairs import Pair
 from fx.engine.quotes import Side
 from fx.engine.valuation import Open, Priced, moved_by, worth_of
@@ -376,7 +376,7 @@ def test_metrics_tell_the_newest_valuations_together(market: Desk) -> None:
     run = revalued()
     found = {
         (sample.name, *sample.labels.values()): sample.value
-        for family in metrics.Standing().collect()
+        for family in valuation_metrics.Standing().collect()
         for sample in family.samples
     }
     assert found["fx_valued_deals", "valued"] == 1
