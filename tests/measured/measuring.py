@@ -27,7 +27,7 @@ NOP, PUSH_NULL, JUMP_FORWARD = (
 )
 
 
-class HeardOnce(slipcover.Slipcover):  # type: ignore[misc]
+class HeardOnce(slipcover.Slipcover):
     """Takes a probe out of the very code that runs it."""
 
     def deinstrument_seen(self) -> None:
