@@ -15,7 +15,7 @@ from tests.conftest import make_user
 from tests.scenes import STAGE, scene
 
 AFTERNOON: Final = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)
-built: list[UUID] = []
+built: list[UUID | None] = []
 
 
 @pytest.fixture
