@@ -26,6 +26,12 @@ BEGIN
         SELECT c.ctid AS place, c.event_id, c.aggregate FROM core_delivery c
          WHERE c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
            AND (c.locked_until IS NULL OR c.locked_until < at)
+           -- What cannot be taken now takes no place from what can.
+           AND (c.aggregate = '' OR NOT EXISTS (
+                SELECT 1 FROM core_delivery e
+                 WHERE e.consumer = who AND e.aggregate = c.aggregate AND e.state = 'WAITING'
+                   AND e.event_id < c.event_id
+                   AND (NOT several OR e.due_at > at OR e.locked_until >= at)))
          ORDER BY c.due_at, c.event_id LIMIT most FOR UPDATE SKIP LOCKED
     ), placed AS (
         SELECT f.place, f.event_id, f.aggregate,
@@ -34,7 +40,7 @@ BEGIN
     )
     SELECT array_agg(p.place), array_agg(p.event_id ORDER BY p.event_id) INTO places, events
       FROM placed p
-     -- What is held by others, leased or tried again later is missing here, and is waited for.
+     -- What others hold is missing here, and is waited for.
      WHERE p.aggregate = '' OR (several OR p.elders = 0) AND p.elders = (
            SELECT count(*) FROM core_delivery e
             WHERE e.consumer = who AND e.aggregate = p.aggregate AND e.state = 'WAITING'

@@ -111,6 +111,22 @@ def test_an_elder_that_is_tried_again_later_holds_up_its_aggregate_only(
     assert [number for batch in together.batches[-2:] for number in batch][-2:] == [1, 3]
 
 
+@pytest.mark.parametrize("several", [True, False])
+def test_those_behind_an_elder_that_waits_take_no_place_from_others(
+    tenant: Tenant, together: Together, monkeypatch: pytest.MonkeyPatch, *, several: bool
+) -> None:
+    monkeypatch.setattr(draining, "MANY_MAX", 3)
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=several)(together)
+    together.refuse = {0}
+    publish(Happened(number=0, about="a"))
+    drain(tenant=tenant.id)
+    for number in range(1, 5):
+        publish(Happened(number=number, about="a"))
+    publish(Happened(number=9, about="b"))
+    drain(tenant=tenant.id)
+    assert together.batches == [[9]]
+
+
 def test_no_more_than_the_most_are_taken_and_the_rest_stays_in_order(
     tenant: Tenant, together: Together, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,6 +193,10 @@ BEGIN
         END IF;
         IF held.cap IS NOT NULL THEN
             fault := treasury_product_over_cap(NEW);
+            -- It may have waited for others: the line is asked for as it is now.
+            held.line := (SELECT l.id FROM treasury_sweepline l
+                           WHERE l.tenant_id = NEW.tenant_id AND l.account_id = NEW.account_id
+                             AND l.product_id = NEW.product_id AND l.is_active);
         END IF;
         IF fault IS NOT NULL THEN
             RAISE EXCEPTION 'product % would hold % of ours, above its cap', held.code, fault
