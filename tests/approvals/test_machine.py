@@ -77,7 +77,7 @@ def test_every_guard_is_named_for_the_self_check(db: None) -> None:
         )
         guards = {name for (name,) in cursor.fetchall()}
     assert guards <= checks.required_triggers
-    assert len(guards) == 18
+    assert len(guards) == 19
 
 
 def test_the_history_carries_the_hash_and_every_state(desk: Subject, checker: User) -> None:

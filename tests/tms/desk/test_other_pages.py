@@ -130,7 +130,7 @@ def test_the_front_page_counts_the_day(
     page = signed_in(checker).get(reverse("desk")).content.decode()
     assert "1 of them for you" in page
     assert "5 accounts" in page
-    assert page.count("skeleton") == 6  # panels that fetch themselves
+    assert page.count("skeleton") == 7  # panels that fetch themselves
     assert "1 of them for you" in signed_in(checker).get(reverse("desk-day")).content.decode()
     assert "none of them for you" in signed_in(maker).get(reverse("desk")).content.decode()
 
