@@ -131,6 +131,18 @@ def _before_spot(centres: Centres, trade: date, quoted: Mapping[str, Points]) ->
     return found
 
 
+def outright_mid(curve: Curve, spot: Quote, day: date) -> Decimal:
+    """Return the middle of the outright of a date, as `middle` of `outright` finds it.
+
+    Raises:
+        CurveMissing, CurveEnds: the curve does not know the date.
+    """
+    points, pip = points_on(curve, day), curve.centres.pair.pip
+    return _middle(
+        PRECISION.fma(points.bid, pip, spot.bid), PRECISION.fma(points.ask, pip, spot.ask)
+    )
+
+
 def points_on(curve: Curve, day: date) -> Points:
     """Return the points from spot to a date, linear in days between the pillars around it.
 
@@ -158,8 +170,8 @@ def points_on(curve: Curve, day: date) -> Points:
 
 
 def _between(near: Decimal, far: Decimal, days: int, of: int) -> Decimal:
-    with localcontext(PRECISION):
-        return near + (far - near) * days / of
+    rise = PRECISION.multiply(PRECISION.subtract(far, near), days)
+    return PRECISION.add(near, PRECISION.divide(rise, of))
 
 
 def outright(curve: Curve, spot: Quote, day: date) -> Quote:
@@ -210,8 +222,8 @@ def growth(interest: Interest, day: date) -> Decimal:
     if day <= interest.spot:
         return ONE
     rate = _interest_on(interest, day)
-    with localcontext(PRECISION):
-        return ONE + rate * (day - interest.spot).days / year_days(interest.currency)
+    gained = PRECISION.multiply(rate, (day - interest.spot).days)
+    return PRECISION.add(ONE, PRECISION.divide(gained, year_days(interest.currency)))
 
 
 def _interest_on(interest: Interest, day: date) -> Decimal:
@@ -240,8 +252,8 @@ def discount(interest: Interest, day: date) -> Decimal:
     Raises:
         InterestMissing, CurveEnds: the interest of that date is not known.
     """
-    with localcontext(PRECISION):
-        return (ONE / growth(interest, day)).quantize(FACTOR_UNIT, ROUND_HALF_UP)
+    found = PRECISION.divide(ONE, growth(interest, day))
+    return found.quantize(FACTOR_UNIT, ROUND_HALF_UP, PRECISION)
 
 
 def at_parity(spot: Quote, base: Interest, quote: Interest, day: date) -> Quote:
@@ -257,8 +269,12 @@ def at_parity(spot: Quote, base: Interest, quote: Interest, day: date) -> Quote:
 
 def middle(quote: Quote) -> Decimal:
     """Return the middle of a price as it is kept: ten places, half up."""
-    with localcontext(PRECISION):
-        return ((quote.bid + quote.ask) / TWO).quantize(RATE_UNIT, ROUND_HALF_UP)
+    return _middle(quote.bid, quote.ask)
+
+
+def _middle(bid: Decimal, ask: Decimal) -> Decimal:
+    found = PRECISION.divide(PRECISION.add(bid, ask), TWO)
+    return found.quantize(RATE_UNIT, ROUND_HALF_UP, PRECISION)
 
 
 def in_order(tenors: Sequence[str]) -> list[str]:

@@ -182,6 +182,14 @@ def _any_age(at: datetime) -> dict[Pair, Quote]:
     return {quote.pair: quote for quote in map(rates.quote_of, rows)}
 
 
+def calendars_by_currency() -> dict[str, BusinessCalendar]:
+    """Return the calendar that settles each currency, read once in a transaction."""
+    return once_per_transaction(
+        "fx settlement calendars",
+        lambda: {one.currency: one for one in calendars.settlement_calendars().values()},
+    )
+
+
 @dataclass(kw_only=True)
 class Market:
     """Everything that is known about the market at an instant, read once, asked often.
@@ -219,10 +227,7 @@ class Market:
 
     @cached_property
     def _calendars(self) -> dict[str, BusinessCalendar]:
-        return once_per_transaction(
-            "fx settlement calendars",
-            lambda: {one.currency: one for one in calendars.settlement_calendars().values()},
-        )
+        return calendars_by_currency()
 
     def spot(self, pair: Pair) -> Quote:
         """Return the spot price of a pair, fresh or the newest of the week.
@@ -238,14 +243,14 @@ class Market:
         return found
 
     def _find_spot(self, pair: Pair) -> Quote | None:
+        for _, quoted in self._by_source:
+            found = quotes.find_quote(pair, quoted)
+            if found is not None:
+                return found
         mixed = {
             other: one for _, quoted in reversed(self._by_source) for other, one in quoted.items()
         }
-        for book in (*(quoted for _, quoted in self._by_source), mixed, self._newest):
-            found = quotes.find_quote(pair, book)
-            if found is not None:
-                return found
-        return None
+        return quotes.find_quote(pair, mixed) or quotes.find_quote(pair, self._newest)
 
     def usd_per(self, currency: str) -> Decimal:
         """Return the dollars for a unit of a currency at the middle of spot, sixteen places.
@@ -350,6 +355,20 @@ class Market:
                 f"There are no forward points of {pair}, nor interest of both.", pair=str(pair)
             )
         return self._made(pair, day, curves.at_parity(spot, base, quote, day), BY_INTEREST, ())
+
+    def mid(self, pair: Pair, day: date) -> tuple[Decimal, Origin]:
+        """Return the middle of `forward`, and whose it is; quicker where a pair has points.
+
+        Raises:
+            RateMissing, CurveMissing, CurveEnds: what is needed is not known.
+            CalendarUnknown, CalendarCoverageError: dates are not known.
+        """
+        spot = self.spot(pair)
+        if pair in self.points and day != self.spot_date(pair):
+            found = curves.outright_mid(self.curve(pair), spot, day)
+            return found, self._origin(pair, BY_POINTS)
+        made = self.forward(pair, day)
+        return made.mid, self._origin(pair, made.rule)
 
     def _crossed(self, pair: Pair, day: date) -> Quote | None:
         """Return the outright from those of other pairs with points; None where none lead there."""
