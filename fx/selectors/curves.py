@@ -1,7 +1,7 @@
 """Reads of the market of an instant: spot however old, points, interest, and forwards from them."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -17,7 +17,7 @@ from calendars.errors import CalendarUnknown
 from core.tenancy import once_per_transaction
 from fx.constants import CLOCK_SKEW, FIXING_SOURCE, MARK_AGE_MAX, MARK_DAYS_MAX
 from fx.engine import curves, quotes
-from fx.engine.curves import FACTOR_UNIT, PRECISION, Curve, Interest, middle
+from fx.engine.curves import FACTOR_UNIT, PRECISION, Curve, Interest, MidLine, middle
 from fx.engine.dates import Centres, spot_date, trade_date
 from fx.engine.hours import open_time
 from fx.engine.pairs import USD, Pair, pair_of
@@ -356,17 +356,18 @@ class Market:
             )
         return self._made(pair, day, curves.at_parity(spot, base, quote, day), BY_INTEREST, ())
 
-    def mid(self, pair: Pair, day: date) -> tuple[Decimal, Origin]:
-        """Return the middle of `forward`, and whose it is; quicker where a pair has points.
+    def mids(self, pair: Pair) -> Callable[[date], tuple[Decimal, Origin]]:
+        """Return what gives the middle of `forward` for many dates, and whose it is.
 
-        Raises:
-            RateMissing, CurveMissing, CurveEnds: what is needed is not known.
-            CalendarUnknown, CalendarCoverageError: dates are not known.
+        It raises what `forward` raises, and so does this.
         """
-        spot = self.spot(pair)
-        if pair in self.points and day != self.spot_date(pair):
-            found = curves.outright_mid(self.curve(pair), spot, day)
-            return found, self._origin(pair, BY_POINTS)
+        if pair not in self.points:
+            return lambda day: self._mid(pair, day)
+        spot_day, line = self.spot_date(pair), MidLine(self.curve(pair), self.spot(pair))
+        origin = self._origin(pair, BY_POINTS)
+        return lambda day: self._mid(pair, day) if day == spot_day else (line.on(day), origin)
+
+    def _mid(self, pair: Pair, day: date) -> tuple[Decimal, Origin]:
         made = self.forward(pair, day)
         return made.mid, self._origin(pair, made.rule)
 

@@ -155,10 +155,11 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
         )
         .filter(Q(base__in=wanted) | Q(quote__in=wanted))
     )
-    settled = _settled_legs(counted, wanted)
+    moves = list(_moves(counted, wanted))
+    settled = _settled_legs(counted, wanted) if moves else set()
     booked: dict[UUID, Counter[Decimal]] = {}
     total = dict.fromkeys(wanted, ZERO)
-    for move in _moves(counted, wanted):
+    for move in moves:
         if move.is_paid:
             account_id, amount = move.account_id, move.amount
             if account_id not in booked:
