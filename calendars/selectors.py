@@ -99,12 +99,12 @@ def _holidays_of(calendar_ids: list[UUID]) -> dict[UUID, dict[date, HolidayFact]
         .order_by()
         .values_list("calendar_id", "date", "name", "kind", "status", "half_day_close_local")
     )
-    made: dict[tuple[object, ...], HolidayFact] = {}
+    made: dict[tuple[str, str, str, time | None], HolidayFact] = {}
     found: dict[UUID, dict[date, HolidayFact]] = {one: {} for one in calendar_ids}
-    for calendar_id, day, *facts in rows:
-        key = tuple(facts)
+    for calendar_id, day, name, kind, status, half_day_close in rows:
+        key = (name, kind, status, half_day_close)
         if key not in made:
-            made[key] = _fact(*facts)
+            made[key] = _fact(*key)
         found[calendar_id][day] = made[key]
     return found
 

@@ -136,7 +136,7 @@ def marks(market: Market, day: date) -> list[Mark]:
     """Return the market for every way that open deals settle, once each."""
     names = ("base", "quote", "kind", "value_date", "fixing_date")
     rows = open_deals(market.at).order_by(*names).values_list(*names).distinct()
-    found = []
+    found: list[Mark] = []
     for (base, quote, kind), ways in groupby(rows, key=lambda row: row[:3]):
         pair = Pair(base, quote)
         quoted = _Quoted(market, day, pair, is_ndf=kind == DealKind.NDF)
