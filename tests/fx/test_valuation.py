@@ -269,6 +269,8 @@ def test_without_a_market_a_deal_has_no_value_and_keeps_what_was_booked(
         assert (run.missing_count, run.unrealised_usd) == (1, D(0))
         row = reads.valuations().get(run=run)
         assert (row.gap, row.pnl_usd) == ("NO_SPOT", None)
+        [now] = reads.values_now(Market(at=clock.now()))
+        assert (now.deals, now.missing, now.pnl_usd) == (1, 1, D(0))
         assert booked() == [("UNREALISED", first.unrealised_usd)]
         assert reads.together(reads.explained(first, run)).gaps == -first.unrealised_usd
         page = client_of(market.back_office).get(reverse("fx:valuation")).content.decode()
