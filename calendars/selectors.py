@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
@@ -30,16 +31,22 @@ NO_LEAD = timedelta(0)
 AROUND = timedelta(days=SEARCH_DAYS_MAX + 5)
 
 
-def _fact(row: Holiday) -> HolidayFact:
+def _fact(name: str, kind: str, status: str, half_day_close: time | None) -> HolidayFact:
     return HolidayFact(
-        name=row.name,
-        kind=HolidayKind(row.kind),
-        status=HolidayStatus(row.status),
-        half_day_close=row.half_day_close_local,
+        name=name,
+        kind=HolidayKind(kind),
+        status=HolidayStatus(status),
+        half_day_close=half_day_close,
     )
 
 
-def _calendar_record(row: Calendar) -> CalendarData:
+def _facts(rows: Iterable[Holiday]) -> dict[date, HolidayFact]:
+    return {
+        row.date: _fact(row.name, row.kind, row.status, row.half_day_close_local) for row in rows
+    }
+
+
+def _calendar_record(row: Calendar, holidays: dict[date, HolidayFact]) -> CalendarData:
     return CalendarData(
         code=row.code,
         tz=row.tz,
@@ -54,7 +61,7 @@ def _calendar_record(row: Calendar) -> CalendarData:
             )
             for rule in row.weekend_rules.all()
         ),
-        holidays={holiday.date: _fact(holiday) for holiday in row.holidays.all()},
+        holidays=holidays,
         coverage_start=row.coverage_start,
         coverage_end=row.coverage_end,
     )
@@ -68,7 +75,7 @@ def calendars_around(day: date) -> dict[str, CalendarData]:
     start, end = day - AROUND, day + AROUND
     near = Prefetch("holidays", queryset=HolidayQuerySet(Holiday).between(start, end))
     rows = Calendar.objects.prefetch_related("weekend_rules", near)
-    full = (_calendar_record(row) for row in rows)
+    full = (_calendar_record(row, _facts(row.holidays.all())) for row in rows)
     return {
         calendar.code: replace(
             calendar,
@@ -80,8 +87,26 @@ def calendars_around(day: date) -> dict[str, CalendarData]:
 
 
 def _calendars(rows: QuerySet[Calendar]) -> dict[str, CalendarData]:
-    loaded = rows.prefetch_related("weekend_rules", "holidays")
-    return {row.code: _calendar_record(row) for row in loaded}
+    loaded = list(rows.prefetch_related("weekend_rules"))
+    holidays = _holidays_of([row.pk for row in loaded])
+    return {row.code: _calendar_record(row, holidays.get(row.pk, {})) for row in loaded}
+
+
+def _holidays_of(calendar_ids: list[UUID]) -> dict[UUID, dict[date, HolidayFact]]:
+    """Return the holidays of calendars; years repeat each other, so few facts are made."""
+    rows = (
+        Holiday.objects.filter(calendar__in=calendar_ids)
+        .order_by()
+        .values_list("calendar_id", "date", "name", "kind", "status", "half_day_close_local")
+    )
+    made: dict[tuple[str, str, str, time | None], HolidayFact] = {}
+    found: dict[UUID, dict[date, HolidayFact]] = {one: {} for one in calendar_ids}
+    for calendar_id, day, name, kind, status, half_day_close in rows:
+        key = (name, kind, status, half_day_close)
+        if key not in made:
+            made[key] = _fact(*key)
+        found[calendar_id][day] = made[key]
+    return found
 
 
 def calendar_data(code: str) -> CalendarData:

@@ -14,6 +14,11 @@ PNL_USD: Final = (
     f"round(CASE d.kind WHEN 'NDF' THEN {_GAINED} * v.usd_rate / v.forward"
     f" ELSE {_GAINED} * v.discount * v.usd_rate END, 2)"
 )
+# The same of sums that store no market: `v.worth` is discount times dollars, an NDF's the dollars
+# alone; `v.by` is an NDF's forward. Rounded away from nought, so that the side may follow.
+_WORTH = "d.base_amount * (v.forward - d.rate) * v.worth"
+_ROUNDED = f"round(CASE WHEN v.by IS NULL THEN {_WORTH} ELSE {_WORTH} / v.by END, 2)"
+WORTH_USD: Final = f"CASE d.side WHEN 'BUY' THEN {_ROUNDED} ELSE -{_ROUNDED} END"
 # The same without discount, at the rate and the dollars of the day it was realised.
 _BROUGHT = (
     "(CASE d.side WHEN 'BUY' THEN 1 ELSE -1 END) * d.base_amount * (f.rate - d.rate) * f.usd_rate"

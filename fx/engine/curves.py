@@ -86,9 +86,13 @@ def tenor_date(centres: Centres, trade: date, tenor: str) -> date:
         TenorUnknown: not a tenor.
         CalendarCoverageError: a calendar does not reach so far.
     """
+    return _tenor_date(centres, trade, spot_date(centres, trade), tenor)
+
+
+def _tenor_date(centres: Centres, trade: date, spot: date, tenor: str) -> date:
     if tenor == SN:
         return short_period(centres, trade, SN).far
-    return forward_date(centres, spot_date(centres, trade), parse_tenor(tenor))
+    return forward_date(centres, spot, parse_tenor(tenor))
 
 
 def curve_of(centres: Centres, trade: date, quoted: Mapping[str, Points]) -> Curve:
@@ -104,7 +108,7 @@ def curve_of(centres: Centres, trade: date, quoted: Mapping[str, Points]) -> Cur
     found = {spot: Pillar(tenor="SPOT", day=spot, points=NOTHING)}
     for tenor, points in quoted.items():
         if tenor not in BEFORE_SPOT:
-            day = tenor_date(centres, trade, tenor)
+            day = _tenor_date(centres, trade, spot, tenor)
             found.setdefault(day, Pillar(tenor=tenor, day=day, points=points))
     for pillar in _before_spot(centres, trade, quoted):
         found.setdefault(pillar.day, pillar)
@@ -129,6 +133,41 @@ def _before_spot(centres: Centres, trade: date, quoted: Mapping[str, Points]) ->
         so_far = Points(bid=so_far.bid - points.ask, ask=so_far.ask - points.bid)
         found.append(Pillar(tenor=tenor, day=day, points=so_far))
     return found
+
+
+class MidLine:
+    """The middle of the outrights of a pair by date, for many dates: `middle` of `outright`.
+
+    The middle of two straight lines is one: it is bent at the pillars and rounded once.
+    """
+
+    def __init__(self, curve: Curve, spot: Quote) -> None:
+        self._curve = curve
+        self._days = [one.day for one in curve.pillars]
+        pip = curve.centres.pair.pip
+        with localcontext(PRECISION):
+            self._mids = [
+                (spot.bid + spot.ask + (one.points.bid + one.points.ask) * pip) / TWO
+                for one in curve.pillars
+            ]
+
+    def on(self, day: date) -> Decimal:
+        """Return the middle of a date, ten places, half up.
+
+        Raises:
+            CurveMissing, CurveEnds: the curve does not know the date.
+        """
+        days = self._days
+        if not days[0] <= day <= days[-1]:
+            points_on(self._curve, day)  # says what is missing
+        place = bisect_left(days, day)
+        found = self._mids[place]
+        if days[place] != day:
+            near = days[place - 1]
+            found = _between(
+                self._mids[place - 1], found, (day - near).days, (days[place] - near).days
+            )
+        return found.quantize(RATE_UNIT, ROUND_HALF_UP, PRECISION)
 
 
 def points_on(curve: Curve, day: date) -> Points:
@@ -158,8 +197,8 @@ def points_on(curve: Curve, day: date) -> Points:
 
 
 def _between(near: Decimal, far: Decimal, days: int, of: int) -> Decimal:
-    with localcontext(PRECISION):
-        return near + (far - near) * days / of
+    rise = PRECISION.multiply(PRECISION.subtract(far, near), days)
+    return PRECISION.add(near, PRECISION.divide(rise, of))
 
 
 def outright(curve: Curve, spot: Quote, day: date) -> Quote:
@@ -191,13 +230,12 @@ def interest_of(
         TenorUnknown: a tenor that nobody deals in.
         CalendarCoverageError: a calendar does not reach so far.
     """
+    spot = spot_date(centres, trade)
     dated: dict[date, Decimal] = {}
     for tenor, rate in quoted.items():
         if tenor not in BEFORE_SPOT:
-            dated.setdefault(tenor_date(centres, trade, tenor), rate)
-    return Interest(
-        currency=currency, spot=spot_date(centres, trade), pillars=tuple(sorted(dated.items()))
-    )
+            dated.setdefault(_tenor_date(centres, trade, spot, tenor), rate)
+    return Interest(currency=currency, spot=spot, pillars=tuple(sorted(dated.items())))
 
 
 def growth(interest: Interest, day: date) -> Decimal:
@@ -210,8 +248,8 @@ def growth(interest: Interest, day: date) -> Decimal:
     if day <= interest.spot:
         return ONE
     rate = _interest_on(interest, day)
-    with localcontext(PRECISION):
-        return ONE + rate * (day - interest.spot).days / year_days(interest.currency)
+    gained = PRECISION.multiply(rate, (day - interest.spot).days)
+    return PRECISION.add(ONE, PRECISION.divide(gained, year_days(interest.currency)))
 
 
 def _interest_on(interest: Interest, day: date) -> Decimal:
@@ -226,7 +264,7 @@ def _interest_on(interest: Interest, day: date) -> Decimal:
             f"The interest of {interest.currency} ends on {last}, before {day}.",
             currency=interest.currency,
         )
-    place = bisect_left(interest.pillars, day, key=lambda one: one[0])
+    place = bisect_left(interest.pillars, (day,))
     far_day, far = interest.pillars[place]
     if far_day == day or place == 0:
         return far
@@ -240,8 +278,8 @@ def discount(interest: Interest, day: date) -> Decimal:
     Raises:
         InterestMissing, CurveEnds: the interest of that date is not known.
     """
-    with localcontext(PRECISION):
-        return (ONE / growth(interest, day)).quantize(FACTOR_UNIT, ROUND_HALF_UP)
+    found = PRECISION.divide(ONE, growth(interest, day))
+    return found.quantize(FACTOR_UNIT, ROUND_HALF_UP, PRECISION)
 
 
 def at_parity(spot: Quote, base: Interest, quote: Interest, day: date) -> Quote:
@@ -257,8 +295,8 @@ def at_parity(spot: Quote, base: Interest, quote: Interest, day: date) -> Quote:
 
 def middle(quote: Quote) -> Decimal:
     """Return the middle of a price as it is kept: ten places, half up."""
-    with localcontext(PRECISION):
-        return ((quote.bid + quote.ask) / TWO).quantize(RATE_UNIT, ROUND_HALF_UP)
+    found = PRECISION.divide(PRECISION.add(quote.bid, quote.ask), TWO)
+    return found.quantize(RATE_UNIT, ROUND_HALF_UP, PRECISION)
 
 
 def in_order(tenors: Sequence[str]) -> list[str]:

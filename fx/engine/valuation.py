@@ -13,7 +13,7 @@ computes the same for all deals at once (`fx.valuation_guards`); the two must ag
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.money import smallest_unit
 from fx.engine.curves import PRECISION
@@ -45,8 +45,7 @@ class Open:
     quote: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class Priced(NamedTuple):
     """The market of a deal: spot, forward, discount, and the dollars for a unit.
 
     `usd_rate` is for a unit of the quote currency, for an NDF for one of the base.

@@ -1,7 +1,7 @@
 """Reads of the market of an instant: spot however old, points, interest, and forwards from them."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -17,7 +17,7 @@ from calendars.errors import CalendarUnknown
 from core.tenancy import once_per_transaction
 from fx.constants import CLOCK_SKEW, FIXING_SOURCE, MARK_AGE_MAX, MARK_DAYS_MAX
 from fx.engine import curves, quotes
-from fx.engine.curves import FACTOR_UNIT, PRECISION, Curve, Interest, middle
+from fx.engine.curves import FACTOR_UNIT, PRECISION, Curve, Interest, MidLine, middle
 from fx.engine.dates import Centres, spot_date, trade_date
 from fx.engine.hours import open_time
 from fx.engine.pairs import USD, Pair, pair_of
@@ -182,6 +182,14 @@ def _any_age(at: datetime) -> dict[Pair, Quote]:
     return {quote.pair: quote for quote in map(rates.quote_of, rows)}
 
 
+def calendars_by_currency() -> dict[str, BusinessCalendar]:
+    """Return the calendar that settles each currency, read once in a transaction."""
+    return once_per_transaction(
+        "fx settlement calendars",
+        lambda: {one.currency: one for one in calendars.settlement_calendars().values()},
+    )
+
+
 @dataclass(kw_only=True)
 class Market:
     """Everything that is known about the market at an instant, read once, asked often.
@@ -219,10 +227,7 @@ class Market:
 
     @cached_property
     def _calendars(self) -> dict[str, BusinessCalendar]:
-        return once_per_transaction(
-            "fx settlement calendars",
-            lambda: {one.currency: one for one in calendars.settlement_calendars().values()},
-        )
+        return calendars_by_currency()
 
     def spot(self, pair: Pair) -> Quote:
         """Return the spot price of a pair, fresh or the newest of the week.
@@ -238,14 +243,14 @@ class Market:
         return found
 
     def _find_spot(self, pair: Pair) -> Quote | None:
+        for _, quoted in self._by_source:
+            found = quotes.find_quote(pair, quoted)
+            if found is not None:
+                return found
         mixed = {
             other: one for _, quoted in reversed(self._by_source) for other, one in quoted.items()
         }
-        for book in (*(quoted for _, quoted in self._by_source), mixed, self._newest):
-            found = quotes.find_quote(pair, book)
-            if found is not None:
-                return found
-        return None
+        return quotes.find_quote(pair, mixed) or quotes.find_quote(pair, self._newest)
 
     def usd_per(self, currency: str) -> Decimal:
         """Return the dollars for a unit of a currency at the middle of spot, sixteen places.
@@ -350,6 +355,21 @@ class Market:
                 f"There are no forward points of {pair}, nor interest of both.", pair=str(pair)
             )
         return self._made(pair, day, curves.at_parity(spot, base, quote, day), BY_INTEREST, ())
+
+    def mids(self, pair: Pair) -> Callable[[date], tuple[Decimal, Origin]]:
+        """Return what gives the middle of `forward` for many dates, and whose it is.
+
+        It raises what `forward` raises, and so does this.
+        """
+        if pair not in self.points:
+            return lambda day: self._mid(pair, day)
+        spot_day, line = self.spot_date(pair), MidLine(self.curve(pair), self.spot(pair))
+        origin = self._origin(pair, BY_POINTS)
+        return lambda day: self._mid(pair, day) if day == spot_day else (line.on(day), origin)
+
+    def _mid(self, pair: Pair, day: date) -> tuple[Decimal, Origin]:
+        made = self.forward(pair, day)
+        return made.mid, self._origin(pair, made.rule)
 
     def _crossed(self, pair: Pair, day: date) -> Quote | None:
         """Return the outright from those of other pairs with points; None where none lead there."""

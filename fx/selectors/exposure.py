@@ -1,11 +1,11 @@
 """Exposure of each currency now: need and money from the treasury, hedges from our deals."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -30,12 +30,13 @@ from fx.models import (
     Deal,
     DealKind,
     DealLeg,
+    DealSide,
     DealState,
     ExposureAlarm,
     LegState,
     SettlementNet,
 )
-from fx.selectors import rates
+from fx.selectors import curves, rates
 from treasury.selectors import accounts, flows, positions, statements
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _boards(wanted: Sequence[str], *, now: datetime) -> list[Board]:
 def _calendars(wanted: Sequence[str]) -> dict[str, BusinessCalendar]:
     if len(wanted) == 1:
         return {wanted[0]: calendars.settlement_calendar(wanted[0])}
-    known = {one.currency: one for one in calendars.settlement_calendars().values()}
+    known = curves.calendars_by_currency()
     for one in wanted:
         if one not in known:
             raise CalendarUnknown(f"No calendar settles {one}.", currency=one)
@@ -154,26 +155,21 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
         )
         .filter(Q(base__in=wanted) | Q(quote__in=wanted))
     )
-    settled = _settled_legs(counted, wanted)
-    moves = [
-        (deal, currency)
-        for deal in counted
-        for currency in (deal.base, deal.quote)
-        if currency in wanted
-    ]
+    moves = list(_moves(counted, wanted))
+    settled = _settled_legs(counted, wanted) if moves else set()
     booked: dict[UUID, Counter[Decimal]] = {}
     total = dict.fromkeys(wanted, ZERO)
-    for deal, currency in moves:
-        amount, account_id = _moves(deal, currency)
-        if deal.kind == DealKind.DELIVERABLE:
+    for move in moves:
+        if move.is_paid:
+            account_id, amount = move.account_id, move.amount
             if account_id not in booked:
                 booked[account_id] = _booked_otherwise(account_id, day=day, until=until)
-            if (deal.pk, currency) in settled:
+            if (move.deal_id, move.currency) in settled:
                 continue
             if booked[account_id][amount] > 0:
                 booked[account_id][amount] -= 1
                 continue
-        total[currency] += amount
+        total[move.currency] += move.amount
     return total
 
 
@@ -194,12 +190,39 @@ def _settled_legs(counted: QuerySet[Deal], wanted: Sequence[str]) -> set[tuple[U
     return set(found)
 
 
-def _moves(deal: Deal, currency: str) -> tuple[Decimal, UUID]:
-    """Return what a deal brings (positive) or takes of a currency, and on which account."""
-    amount = deal.base_amount if deal.base == currency else deal.quote_amount
-    if deal.bought == currency:
-        return amount, deal.receive_account_id
-    return -amount, deal.pay_account_id
+class _Move(NamedTuple):
+    """What a deal brings (positive) or takes of a currency, and on which account."""
+
+    deal_id: UUID
+    is_paid: bool
+    currency: str
+    amount: Decimal
+    account_id: UUID
+
+
+def _moves(counted: QuerySet[Deal], wanted: Sequence[str]) -> Iterator[_Move]:
+    """Yield both sides of deals as far as their currencies are asked for, newest deal first."""
+    rows = counted.values_list(
+        "pk",
+        "kind",
+        "side",
+        "base",
+        "base_amount",
+        "quote",
+        "quote_amount",
+        "receive_account_id",
+        "pay_account_id",
+    )
+    for pk, kind, side, base, base_amount, quote, quote_amount, received, paid in rows:
+        is_paid, buys = kind == DealKind.DELIVERABLE, side == DealSide.BUY
+        if base in wanted:
+            yield _Move(
+                pk, is_paid, base, *((base_amount, received) if buys else (-base_amount, paid))
+            )
+        if quote in wanted:
+            yield _Move(
+                pk, is_paid, quote, *((-quote_amount, paid) if buys else (quote_amount, received))
+            )
 
 
 def alarms() -> QuerySet[ExposureAlarm]:

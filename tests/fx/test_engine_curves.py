@@ -14,6 +14,7 @@ from fx.engine import curves
 from fx.engine.curves import (
     Curve,
     Interest,
+    MidLine,
     Pillar,
     curve_of,
     in_order,
@@ -62,6 +63,19 @@ def test_pillars_count_from_spot_of_the_trading_day() -> None:
         ("1W", date(2026, 12, 1)),
         ("1M", date(2026, 12, 24)),
     ]
+
+
+def test_the_line_of_middles_is_the_middle_of_the_outrights_on_every_date() -> None:
+    spot = quote("1.08691", "1.08714")
+    line = MidLine(EURO, spot)
+    days = [FRIDAY + timedelta(days=offset) for offset in range(35)]
+    assert days[-1] == EURO.last
+    for day in days:
+        assert line.on(day) == middle(outright(EURO, spot, day)), day
+    with pytest.raises(CurveEnds):
+        line.on(EURO.last + timedelta(days=1))
+    with pytest.raises(CurveMissing):
+        line.on(FRIDAY - timedelta(days=1))
 
 
 def test_between_pillars_points_are_linear_in_days_and_nought_at_spot() -> None:

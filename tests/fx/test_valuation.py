@@ -170,9 +170,12 @@ def test_one_statement_finds_what_the_plain_reference_finds(db: None) -> None:
         rows.append((held, market))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT round({valuation_guards.PNL_QUOTE}, v.digits), {valuation_guards.PNL_USD}"
+            f"SELECT round({valuation_guards.PNL_QUOTE}, v.digits), {valuation_guards.PNL_USD},"
+            f" {valuation_guards.WORTH_USD}"
             " FROM (SELECT side, kind, base_amount, rate, forward, discount, usd_rate, digits,"
-            " place FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::numeric[],"
+            " CASE kind WHEN 'NDF' THEN usd_rate ELSE discount * usd_rate END AS worth,"
+            " CASE kind WHEN 'NDF' THEN forward END AS by, place"
+            " FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::numeric[],"
             " %s::numeric[], %s::numeric[], %s::numeric[], %s::int[]) WITH ORDINALITY"
             " x (side, kind, base_amount, rate, forward, discount, usd_rate, digits, place)) v,"
             " LATERAL (SELECT v.side, v.kind, v.base_amount, v.rate) d ORDER BY v.place",
@@ -190,7 +193,7 @@ def test_one_statement_finds_what_the_plain_reference_finds(db: None) -> None:
         found = cursor.fetchall()
     for (held, market), row in zip(rows, found, strict=True):
         worth = worth_of(held, market)
-        assert row == (worth.quote, worth.usd), (held, market)
+        assert row == (worth.quote, worth.usd, worth.usd), (held, market)
 
 
 def priced_in(row: DealValuation) -> Priced:
@@ -214,8 +217,13 @@ def test_deals_of_every_kind_are_worth_what_the_reference_says(market: Desk) -> 
         worth = worth_of(valuing.terms_of(row.deal), priced_in(row))
         assert (row.pnl_quote, row.pnl_usd) == (worth.quote, worth.usd), row.deal.pair
     assert run.unrealised_usd == sum(amount for _, amount in booked())
-    [now] = [one for one in reads.values_now(Market(at=NOW)) if str(one.pair) == "EUR/USD"]
-    assert now.pnl_usd == DealValuation.objects.get(deal__base="EUR", deal__quote="USD").pnl_usd
+    together: dict[str, Decimal] = {}
+    for row in reads.valuations().filter(run=run):
+        together[row.deal.pair] = together.get(row.deal.pair, D(0)) + (row.pnl_usd or 0)
+    now = reads.values_now(Market(at=NOW))
+    assert {str(one.pair): one.pnl_usd for one in now} == together
+    assert [str(one.pair) for one in now] == sorted(together)
+    assert (sum(one.deals for one in now), sum(one.missing for one in now)) == (6, 0)
 
 
 def test_a_change_is_explained_to_the_cent(market: Desk, quoted: Quoted) -> None:
@@ -261,6 +269,8 @@ def test_without_a_market_a_deal_has_no_value_and_keeps_what_was_booked(
         assert (run.missing_count, run.unrealised_usd) == (1, D(0))
         row = reads.valuations().get(run=run)
         assert (row.gap, row.pnl_usd) == ("NO_SPOT", None)
+        [now] = reads.values_now(Market(at=clock.now()))
+        assert (now.deals, now.missing, now.pnl_usd) == (1, 1, D(0))
         assert booked() == [("UNREALISED", first.unrealised_usd)]
         assert reads.together(reads.explained(first, run)).gaps == -first.unrealised_usd
         page = client_of(market.back_office).get(reverse("fx:valuation")).content.decode()
