@@ -35,7 +35,7 @@ from fx.models import (
     LegState,
     SettlementNet,
 )
-from fx.selectors import rates
+from fx.selectors import rates, settlement
 from treasury.selectors import accounts, flows, positions, statements
 
 if TYPE_CHECKING:
@@ -144,13 +144,16 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
     was paid out of it since is gone. On the value date the deal counts until the bank has booked
     its very amount on its account, from then on the balance does; never both. (Where the bank
     keeps a fee back from the amount, both count until that day is over.) A non-deliverable
-    forward counts until it is fixed: it pays no rupees, but covers their price.
+    forward counts until it is fixed: it pays no rupees, but covers their price. Where a leg was
+    replaced, its own day and account count.
     """
+    moved = _moved(wanted, day=day)
     counted = (
         Deal.objects.filter(state__in=HEDGING, value_date__lte=until)
         .filter(
             Q(kind=DealKind.DELIVERABLE, value_date__gte=day)
             | Q(kind=DealKind.NDF, fixing_date__gte=day)
+            | Q(pk__in={deal_id for deal_id, _ in moved})
         )
         .filter(Q(base__in=wanted) | Q(quote__in=wanted))
     )
@@ -166,6 +169,10 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
     for deal, currency in moves:
         amount, account_id = _moves(deal, currency)
         if deal.kind == DealKind.DELIVERABLE:
+            agreed = deal.value_date, account_id
+            on, account_id = moved.get((deal.pk, currency), agreed)
+            if not day <= on <= until:
+                continue
             if account_id not in booked:
                 booked[account_id] = _booked_otherwise(account_id, day=day, until=until)
             if (deal.pk, currency) in settled:
@@ -175,6 +182,22 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
                 continue
         total[currency] += amount
     return total
+
+
+def _moved(wanted: Sequence[str], *, day: date) -> dict[tuple[UUID, str], tuple[date, UUID]]:
+    """Return the day and account of what settles otherwise than agreed, from a day on."""
+    rows = settlement.moved_legs().filter(
+        currency__in=wanted,
+        value_date__gte=day,
+        deal__kind=DealKind.DELIVERABLE,
+        deal__state__in=HEDGING,
+    )
+    return {
+        (deal_id, currency): (on, account_id)
+        for deal_id, currency, on, account_id in rows.values_list(
+            "deal_id", "currency", "value_date", "account_id"
+        )
+    }
 
 
 def _booked_otherwise(account_id: UUID, *, day: date, until: date) -> Counter[Decimal]:
