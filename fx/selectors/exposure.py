@@ -36,7 +36,7 @@ from fx.models import (
     LegState,
     SettlementNet,
 )
-from fx.selectors import curves, rates
+from fx.selectors import curves, rates, settlement
 from treasury.selectors import accounts, flows, positions, statements
 
 if TYPE_CHECKING:
@@ -145,13 +145,16 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
     was paid out of it since is gone. On the value date the deal counts until the bank has booked
     its very amount on its account, from then on the balance does; never both. (Where the bank
     keeps a fee back from the amount, both count until that day is over.) A non-deliverable
-    forward counts until it is fixed: it pays no rupees, but covers their price.
+    forward counts until it is fixed: it pays no rupees, but covers their price. Where a leg was
+    replaced, its own day and account count.
     """
+    moved = _moved(wanted, day=day)
     counted = (
         Deal.objects.filter(state__in=HEDGING, value_date__lte=until)
         .filter(
             Q(kind=DealKind.DELIVERABLE, value_date__gte=day)
             | Q(kind=DealKind.NDF, fixing_date__gte=day)
+            | Q(pk__in={deal_id for deal_id, _ in moved})
         )
         .filter(Q(base__in=wanted) | Q(quote__in=wanted))
     )
@@ -161,7 +164,12 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
     total = dict.fromkeys(wanted, ZERO)
     for move in moves:
         if move.is_paid:
-            account_id, amount = move.account_id, move.amount
+            amount = move.amount
+            on, account_id = moved.get(
+                (move.deal_id, move.currency), (move.value_date, move.account_id)
+            )
+            if not day <= on <= until:
+                continue
             if account_id not in booked:
                 booked[account_id] = _booked_otherwise(account_id, day=day, until=until)
             if (move.deal_id, move.currency) in settled:
@@ -171,6 +179,22 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
                 continue
         total[move.currency] += move.amount
     return total
+
+
+def _moved(wanted: Sequence[str], *, day: date) -> dict[tuple[UUID, str], tuple[date, UUID]]:
+    """Return the day and account of what settles otherwise than agreed, from a day on."""
+    rows = settlement.moved_legs().filter(
+        currency__in=wanted,
+        value_date__gte=day,
+        deal__kind=DealKind.DELIVERABLE,
+        deal__state__in=HEDGING,
+    )
+    return {
+        (deal_id, currency): (on, account_id)
+        for deal_id, currency, on, account_id in rows.values_list(
+            "deal_id", "currency", "value_date", "account_id"
+        )
+    }
 
 
 def _booked_otherwise(account_id: UUID, *, day: date, until: date) -> Counter[Decimal]:
@@ -198,6 +222,7 @@ class _Move(NamedTuple):
     currency: str
     amount: Decimal
     account_id: UUID
+    value_date: date
 
 
 def _moves(counted: QuerySet[Deal], wanted: Sequence[str]) -> Iterator[_Move]:
@@ -212,16 +237,21 @@ def _moves(counted: QuerySet[Deal], wanted: Sequence[str]) -> Iterator[_Move]:
         "quote_amount",
         "receive_account_id",
         "pay_account_id",
+        "value_date",
     )
-    for pk, kind, side, base, base_amount, quote, quote_amount, received, paid in rows:
+    for pk, kind, side, base, base_amount, quote, quote_amount, received, paid, day in rows:
         is_paid, buys = kind == DealKind.DELIVERABLE, side == DealSide.BUY
         if base in wanted:
             yield _Move(
-                pk, is_paid, base, *((base_amount, received) if buys else (-base_amount, paid))
+                pk, is_paid, base, *((base_amount, received) if buys else (-base_amount, paid)), day
             )
         if quote in wanted:
             yield _Move(
-                pk, is_paid, quote, *((-quote_amount, paid) if buys else (quote_amount, received))
+                pk,
+                is_paid,
+                quote,
+                *((-quote_amount, paid) if buys else (quote_amount, received)),
+                day,
             )
 
 

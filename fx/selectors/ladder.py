@@ -9,6 +9,7 @@ from typing import Final
 from fx.engine.exposure import ZERO
 from fx.models import Deal, DealKind, DealState
 from fx.selectors import deals as reads
+from fx.selectors import settlement
 
 # What was dealt and has not settled; what was only asked for settles nothing.
 SETTLING: Final = (DealState.EXECUTED, DealState.CONFIRMED)
@@ -35,20 +36,27 @@ class Rung:
 def ladder(*, now: datetime) -> list[Rung]:
     """Return the value dates of dealt deals that did not settle yet, the nearest first.
 
-    A non-deliverable forward pays no more than a difference: it is no rung. At most 5,000 deals.
+    A non-deliverable forward pays no more than a difference: it is no rung. Where a leg was
+    replaced, its own day counts. At most 5,000 deals.
     """
     found = (
         reads.deals()
         .filter(state__in=SETTLING, kind=DealKind.DELIVERABLE, executed_at__lte=now)
         .order_by("value_date", "id")[:DEALS_MAX]
     )
+    moved = {
+        (deal_id, currency): on
+        for deal_id, currency, on in settlement.moved_legs()
+        .filter(deal__state__in=SETTLING, deal__kind=DealKind.DELIVERABLE)
+        .values_list("deal_id", "currency", "value_date")
+    }
     coming: dict[tuple[date, str], Decimal] = defaultdict(lambda: ZERO)
     going: dict[tuple[date, str], Decimal] = defaultdict(lambda: ZERO)
     held: dict[tuple[date, str], list[Deal]] = defaultdict(list)
     for deal in found:
         for currency in (deal.bought, deal.sold):
             amount = deal.base_amount if currency == deal.base else deal.quote_amount
-            key = (deal.value_date, currency)
+            key = (moved.get((deal.pk, currency), deal.value_date), currency)
             (coming if currency == deal.bought else going)[key] += amount
             held[key].append(deal)
     return [

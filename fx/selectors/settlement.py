@@ -42,6 +42,11 @@ def legs_of(deal_id: UUID, *, standing: bool = True) -> QuerySet[DealLeg]:
     return found.filter(state__in=STANDING) if standing else found
 
 
+def moved_legs() -> QuerySet[DealLeg]:
+    """Return standing legs that replace others: only their day or account is not the deal's."""
+    return DealLeg.objects.filter(state__in=STANDING, version__gt=1)
+
+
 def nets() -> QuerySet[SettlementNet]:
     """Return all nets, newest first."""
     found = SettlementNet.objects.select_related(

@@ -380,17 +380,15 @@ def standing(deal_id: UUID) -> PnlEntry | None:
     return booked.order_by("-number").first()
 
 
-def unrealised_settled(*, since: datetime) -> QuerySet[Deal]:
-    """Return deals that settled since an instant and whose result nobody booked."""
+def unrealised_settled(*, by: datetime) -> QuerySet[Deal]:
+    """Return deals that settled by an instant and whose result nobody booked, however old."""
     later = PnlEntry.objects.filter(
         deal=OuterRef("deal"), kind=PnlKind.REVERSAL, number=OuterRef("number")
     )
     booked = PnlEntry.objects.filter(deal=OuterRef("pk"), kind=PnlKind.REALISED).exclude(
         Exists(later)
     )
-    return Deal.objects.filter(state=DealState.SETTLED, closed_at__gte=since).exclude(
-        Exists(booked)
-    )
+    return Deal.objects.filter(state=DealState.SETTLED, closed_at__lte=by).exclude(Exists(booked))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

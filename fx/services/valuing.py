@@ -6,7 +6,7 @@ What stood booked is reversed, then the new value is booked; both rows stay visi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -36,8 +36,6 @@ logger = structlog.get_logger(__name__)
 # Who may have deals valued by hand; beat does it for everybody each afternoon.
 VALUERS: Final = (RISK_OFFICER, TREASURY_MANAGER)
 REASON_CHARS_MAX: Final = 300
-# How long after its settlement a deal is still looked for that nobody realised.
-LATE: Final = timedelta(days=14)
 
 _VALUE = f"""
 INSERT INTO fx_dealvaluation (id, tenant_id, run_id, deal_id, spot, forward, discount, usd_rate,
@@ -55,15 +53,17 @@ _TIP = """
             WHERE x.tenant_id = t.tenant_id AND x.deal_id = t.deal_id AND x.kind <> 'REVERSAL'
             ORDER BY x.number DESC LIMIT 1) e
 """
+# What is valued anew, and what ended without a result: a realised one as well, however old.
 _REVERSE = f"""
 INSERT INTO fx_pnlentry (id, tenant_id, deal_id, kind, number, day, amount_usd, earlier_id,
                          booked_at)
-SELECT gen_random_uuid(), e.tenant_id, e.deal_id, 'REVERSAL', e.number, %(day)s::date,
+SELECT gen_random_uuid(), e.tenant_id, e.deal_id, 'REVERSAL', e.number,
+       greatest(%(day)s::date, e.day),
        -e.amount_usd, e.id, %(now)s::timestamptz
   FROM (SELECT tenant_id, deal_id FROM fx_dealvaluation WHERE run_id = %(run)s::uuid AND gap = ''
         UNION
-        SELECT w.tenant_id, w.deal_id FROM fx_dealvaluation w JOIN fx_deal d ON d.id = w.deal_id
-         WHERE w.run_id = %(last)s::uuid AND NOT ({reads.OPEN_SQL}) AND d.state <> 'SETTLED') t,
+        SELECT d.tenant_id, d.id FROM fx_deal d
+         WHERE d.executed_at IS NOT NULL AND d.state <> 'SETTLED' AND NOT {reads.OPEN_SQL}) t,
 {_TIP}
  WHERE NOT EXISTS (SELECT 1 FROM fx_pnlentry r
                     WHERE r.tenant_id = e.tenant_id AND r.deal_id = e.deal_id
@@ -119,8 +119,7 @@ def revalue(*, at: datetime, reason: str = "") -> Revalued:
     same_day = last if last is not None and last.day == day else None
     if same_day is not None and not reason.strip():
         return Revalued(run=same_day, is_new=False)
-    market = Market(at=at)
-    _realise_late(market)
+    _realise_late(at)
     run = RevaluationRun(
         id=uuid7(),
         day=day,
@@ -129,7 +128,7 @@ def revalue(*, at: datetime, reason: str = "") -> Revalued:
         made_at=clock.now(),
         reason=reason.strip() if same_day else "",
     )
-    _write(run, reads.marks(market, day), last=last, at=at)
+    _write(run, reads.marks(Market(at=at), day), at=at)
     publish(
         DealsRevalued(
             day=day,
@@ -152,9 +151,7 @@ def _take_turn() -> None:
         )
 
 
-def _write(
-    run: RevaluationRun, found: Sequence[Mark], *, last: RevaluationRun | None, at: datetime
-) -> None:
+def _write(run: RevaluationRun, found: Sequence[Mark], *, at: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_VALUE, {"run": run.pk, "at": at, **reads.columns_of(found)})
         cursor.execute(
@@ -164,21 +161,19 @@ def _write(
         )
         run.deals_count, run.missing_count, run.stale_count, run.unrealised_usd = cursor.fetchone()
         run.save(force_insert=True)
-        facts = {
-            "run": run.pk,
-            "last": last.pk if last else None,
-            "day": run.day,
-            "now": run.made_at,
-            "at": at,
-        }
+        facts = {"run": run.pk, "day": run.day, "now": run.made_at, "at": at}
         cursor.execute(_REVERSE, facts)
         cursor.execute(_BOOK, facts)
 
 
-def _realise_late(market: Market) -> None:
-    """Realise what settled without anybody booking it; what cannot be priced waits."""
-    for deal in reads.unrealised_settled(since=market.at - LATE):
-        on = deal.closed_at.date() if deal.closed_at else reads.day_of(market.at)
+def _realise_late(at: datetime) -> None:
+    """Realise what settled and nobody booked, at its own day's market; unpriced deals wait."""
+    markets: dict[date, Market] = {}
+    for deal in reads.unrealised_settled(by=at):
+        on = deal.closed_at.date() if deal.closed_at else reads.day_of(at)
+        if on not in markets:
+            markets[on] = Market(at=min(at, reads.end_of(on)))
+        market = markets[on]
         try:
             realise(deal_id=deal.pk, on=on, rate=reads.settled_at(deal, market), market=market)
         except DomainError as refusal:
