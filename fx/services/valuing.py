@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -161,7 +161,7 @@ def _write(run: RevaluationRun, found: Sequence[Mark], *, at: datetime) -> None:
         )
         run.deals_count, run.missing_count, run.stale_count, run.unrealised_usd = cursor.fetchone()
         run.save(force_insert=True)
-        facts = {"run": run.pk, "day": run.day, "now": run.made_at, "at": at}
+        facts: dict[str, Any] = {"run": run.pk, "day": run.day, "now": run.made_at, "at": at}
         cursor.execute(_REVERSE, facts)
         cursor.execute(_BOOK, facts)
 

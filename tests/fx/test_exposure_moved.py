@@ -10,7 +10,9 @@ from fx.models import Deal
 from fx.selectors import exposure, ladder
 from fx.services import instructing
 from tests.fx.conftest import NOW
+from tests.fx.dealing import another_account
 from tests.fx.settling import D, Settling, book, follow, fresh, leg, say
+from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.test_batching import put_entry
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
@@ -64,3 +66,20 @@ def test_the_ladder_has_it_on_its_new_day(settles: Settling) -> None:
     moved(settles, "SELL")
     found = [(one.day, one.currency, one.net) for one in ladder.ladder(now=NOW + ONE_DAY)]
     assert found == [(MONDAY, "INR", D(85_000_000)), (MONDAY, "USD", D(-1_000_000))]
+
+
+def test_money_on_another_account_of_ours_is_looked_for_there(settles: Settling) -> None:
+    ours = settles.desk.accounts["INR"]
+    other = another_account(settles.desk, "INR", "Second", "4010000099")
+    put_balance(other, "0.00")
+    deal = settles.confirmed(side="SELL")
+    instructing.replace_legs(
+        deal_id=deal.pk,
+        actor=settles.desk.back_office,
+        reason="Our own account changed",
+        receive_account=other.pk,
+    )
+    put_entry(ours, "85000000.00", "BOOK", announced=False)
+    assert hedged(0) == 85_000_000
+    put_entry(other, "85000000.00", "BOOK", announced=False)
+    assert hedged(0) == 0
