@@ -241,18 +241,12 @@ def _moves(counted: QuerySet[Deal], wanted: Sequence[str]) -> Iterator[_Move]:
     )
     for pk, kind, side, base, base_amount, quote, quote_amount, received, paid, day in rows:
         is_paid, buys = kind == DealKind.DELIVERABLE, side == DealSide.BUY
+        base_side = (base_amount, received) if buys else (-base_amount, paid)
+        quote_side = (-quote_amount, paid) if buys else (quote_amount, received)
         if base in wanted:
-            yield _Move(
-                pk, is_paid, base, *((base_amount, received) if buys else (-base_amount, paid)), day
-            )
+            yield _Move(pk, is_paid, base, *base_side, day)
         if quote in wanted:
-            yield _Move(
-                pk,
-                is_paid,
-                quote,
-                *((-quote_amount, paid) if buys else (quote_amount, received)),
-                day,
-            )
+            yield _Move(pk, is_paid, quote, *quote_side, day)
 
 
 def alarms() -> QuerySet[ExposureAlarm]:

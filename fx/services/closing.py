@@ -86,7 +86,7 @@ def ask_to_cancel(*, deal_id: UUID, evidence: str, actor: User) -> DealCancellat
 
     Raises:
         Forbidden: this takes a dealer or the back office.
-        Invalid: no evidence, or somebody asked already.
+        Invalid: no evidence, somebody asked already, or another deal closes it out.
         DealStateRefused: it was not dealt, or is over.
         LegAlreadySent: something of it has left or come.
         NobodyEligible: too few other people may approve it (from the approvals room).
@@ -158,6 +158,12 @@ def _close(made: DealCancellation, state: str) -> None:
 
 
 def _require_unmoved(deal: Deal) -> None:
+    other = deal.close_outs.exclude(state__in=reads.GIVEN_UP).first()
+    if other is not None:
+        raise Invalid(
+            f"{other.reference} closes it out and would be left alone: cancel that one first.",
+            field="deal",
+        )
     for leg in held_legs(deal):
         if leg.state in (LegState.SENT, LegState.SETTLED) or legs.has_left(leg):
             raise LegAlreadySent(
