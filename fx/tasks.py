@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from django.db import DatabaseError
 
 from core import clock
 from core.errors import DomainError
@@ -75,3 +76,5 @@ def _visit(tenant: UUID, work: Callable[[], object]) -> None:
             work()
     except DomainError as refusal:  # one tenant's refusal must not stop the others
         log.warning("fx_not_done", tenant=str(tenant), code=refusal.code)
+    except DatabaseError as trouble:  # nor a lock that somebody else holds
+        log.warning("fx_not_done", tenant=str(tenant), code=type(trouble).__name__)

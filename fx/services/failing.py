@@ -5,8 +5,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from calendars.engine.days import Roll, adjust
 from core import clock
 from core.errors import DomainError
+from fx.engine.pairs import Pair
 from fx.errors import LegAlreadySent
 from fx.models import Deal, DealLeg, LegState
 from fx.selectors import deals as reads
@@ -66,12 +68,18 @@ def renew_failed(deal: Deal, *, reason: str) -> list[DealLeg]:
     if not failed:
         return []
     terms = legs.Terms(
-        value_date=max(_first_day(one, deal.value_date) for one in failed),
+        value_date=_good_for_both(deal, max(_first_day(one, deal.value_date) for one in failed)),
         pay_account=_account(failed, deal.pay_account_id, is_pay=True),
         receive_account=_account(failed, deal.receive_account_id, is_pay=False),
         instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
     return [legs.renewed(one, terms=terms, reason=reason) for one in failed]
+
+
+def _good_for_both(deal: Deal, day: date) -> date:
+    """Return the first day from `day` on that is good in both centres, and in New York."""
+    centres = reads.centres_of(Pair(deal.base, deal.quote))
+    return adjust(centres.settlement, day, Roll.FOLLOWING)
 
 
 def _first_day(leg: DealLeg, agreed: date) -> date:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from core import clock
@@ -57,13 +57,13 @@ def follow_open() -> list[UUID]:
     for net_id in list(_open_nets().values_list("pk", flat=True)[:BATCH_MAX]):
         try:
             follow_net(net_id=net_id)
-        except (DomainError, IntegrityError) as refusal:
+        except (DomainError, DatabaseError) as refusal:
             logger.warning("fx_net_not_followed", net=str(net_id), error=str(refusal))
     for deal_id in _moving(DealLeg.objects.all()):
         try:
             if follow_deal(deal_id=deal_id):
                 moved.append(deal_id)
-        except (DomainError, IntegrityError) as refusal:  # one deal stops no other one
+        except (DomainError, DatabaseError) as refusal:  # one deal stops no other one
             logger.warning("fx_deal_not_followed", deal=str(deal_id), error=str(refusal))
     return moved
 

@@ -12,7 +12,7 @@ from core import clock
 from core.errors import Invalid
 from core.events import Envelope, subscribe
 from core.money import Money
-from treasury.models import Proposal, ProposalState
+from treasury.models import Proposal, ProposalState, Purpose
 from treasury.selectors import accounts
 from treasury.selectors import movement as reads
 from treasury.services import controls, prefunding, proposals, transfers
@@ -86,7 +86,10 @@ def _closed(how: str) -> approvals.Callback:
 
 
 def _sent_back(outcome: approvals.SubjectOutcome) -> None:
-    """Leave it with its maker, who amends or withdraws it."""
+    """Leave it with its maker, who amends or withdraws it; a deal's payment has none, and ends."""
+    if reads.proposal(outcome.subject_id).purpose == Purpose.FX_SETTLEMENT:
+        _closed("cancel")(outcome)
+        return
     logger.info("proposal_sent_back", proposal=str(outcome.subject_id))
 
 
