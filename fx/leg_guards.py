@@ -20,6 +20,7 @@ EDGES = (
     ("SETTLED", "EXPECTED"),
     ("SETTLED", "FAILED"),
     ("FAILED", "SENT"),
+    ("FAILED", "NETTED"),
     ("FAILED", "VOID"),
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)

@@ -32,6 +32,7 @@ RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
                     AND (l.direction = 'RECEIVE' OR l.instruction_id = n.instruction_id)
                WHEN l.state = 'EXPECTED' THEN n.state = 'VOID'
                WHEN before = 'SETTLED' THEN n.state IN ('EXPECTED', 'SENT')
+               WHEN before = 'FAILED' THEN n.state IN ('SENT', 'SETTLED')
                ELSE n.state = l.state END)
 $$;
 

@@ -168,6 +168,11 @@ class DealLeg(FSMModelMixin, TenantModel):
         """The entry of its net does not count any more."""
         self.settled_at = None
 
+    @transition(state, _S.FAILED, _S.NETTED)
+    def rejoin(self) -> None:
+        """The payment of its net was made after all."""
+        self.reason, self.closed_at = "", None
+
     @transition(state, [_S.INSTRUCTED, _S.FAILED, _S.SETTLED], _S.SENT)
     def send(self, *, at: datetime) -> None:
         """The bank may have it; maybe after it had said the opposite, or its entry is gone."""

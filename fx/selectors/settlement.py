@@ -23,6 +23,7 @@ from fx.models import (
 
 ZERO: Final = Decimal(0)
 DAYS_SHOWN: Final = 14
+COUNTED: Final = "COUNTED"
 
 _OF_LEG = (
     "deal__counterparty", "account__bank", "instruction__beneficiary", "proposal__transfer",
@@ -61,8 +62,14 @@ def payment_of(leg: DealLeg | SettlementNet) -> Payment | None:
     if proposal is None:
         return None
     held = getattr(proposal, "transfer", None)
-    is_booked = held is not None and held.debit_entry_id is not None
-    return Payment(state=proposal.state, is_booked=is_booked)
+    return Payment(state=proposal.state, is_booked=held is not None and counts(held.debit_entry))
+
+
+def counts(entry: Any) -> bool:
+    """Tell whether an entry, or the one that it was found to be, counts."""
+    while entry is not None and entry.merged_into is not None:
+        entry = entry.merged_into
+    return entry is not None and entry.state == COUNTED
 
 
 def done(found: Iterable[DealLeg]) -> Done:

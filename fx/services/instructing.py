@@ -237,8 +237,7 @@ def reinstruct_deal(*, deal_id: UUID, actor: User, reason: str) -> Deal:
     require_state(deal, DealState.FAILED)
     if deal.confirmed_by is None:
         raise Invalid("The counterparty never confirmed it: enter its confirmation.", field="deal")
-    for leg in held_legs(deal):
-        _require_undisputed(leg)
+    _require_unpaid(deal)
     before = deal.state
     deal.resume()
     deal.save()
@@ -304,8 +303,22 @@ def _taken_by(actor: User, deal_id: UUID, reason: str) -> Deal:
     return deal
 
 
-def _require_undisputed(leg: DealLeg) -> None:
-    held = getattr(leg.proposal, "transfer", None) if leg.proposal else None
+def _require_unpaid(deal: Deal) -> None:
+    """Refuse what may have been paid: by a version that was replaced, a net, or a word undone."""
+    before = legs.paid_before(deal)
+    if before is not None:
+        raise LegAlreadySent(
+            f"{before.reference} was replaced, and paid after all: nothing is paid again.",
+            leg=before.reference,
+        )
+    for leg in held_legs(deal):
+        _require_undisputed(leg, leg)
+        if leg.net is not None:
+            _require_undisputed(leg, leg.net)
+
+
+def _require_undisputed(leg: DealLeg, paid_by: DealLeg | SettlementNet) -> None:
+    held = getattr(paid_by.proposal, "transfer", None) if paid_by.proposal else None
     if held is not None and held.disputed_since is not None and leg.state == LegState.FAILED:
         raise LegAlreadySent(
             f"The bank contradicts itself about {leg.reference}: it may have been paid. It is"

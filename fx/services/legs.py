@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from calendars import selectors as calendars
 from core import clock, policies
@@ -181,13 +181,29 @@ def has_left(leg: DealLeg | SettlementNet) -> bool:
     return leg.proposal.state in MAY_HAVE_LEFT
 
 
+def _net_has_left(leg: DealLeg) -> bool:
+    """Say whether the payment of the net that a leg failed with may have left after all."""
+    return leg.net is not None and has_left(leg.net)
+
+
+def paid_before(deal: Deal) -> DealLeg | None:
+    """Return a leg that was replaced and whose payment, or whose net's, turned out to have left."""
+    replaced = (
+        DealLeg.objects.select_related("deal", "net__proposal", "proposal")
+        .filter(deal=deal, state=LegState.VOID)
+        .filter(Q(proposal__state__in=MAY_HAVE_LEFT) | Q(net__proposal__state__in=MAY_HAVE_LEFT))
+    )
+    return replaced.order_by("leg_no", "version").first()
+
+
 def void(leg: DealLeg, *, reason: str) -> None:
     """Take a leg out whose money has not left: its flow goes, and so does its payment's proposal.
 
     Raises:
         LegAlreadySent: its payment may have left, or came.
     """
-    if leg.state in (LegState.SENT, LegState.SETTLED) or has_left(leg):
+    is_done = leg.state in (LegState.SENT, LegState.SETTLED)
+    if is_done or has_left(leg) or _net_has_left(leg):
         raise LegAlreadySent(
             f"{leg.reference} has left or come already: it is not changed any more. What it moved"
             " is closed out by another deal.",

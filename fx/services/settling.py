@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from core import clock
 from core.errors import DomainError
 from core.money import Money
-from fx.engine.settlement import Standing, paid
+from fx.engine.settlement import MAY_HAVE_LEFT, Standing, paid
 from fx.models import (
     Deal,
     DealLeg,
@@ -44,6 +44,7 @@ from treasury.services.news import raise_alert
 logger = structlog.get_logger(__name__)
 MISSING: Final = "fx_receipt_missing"
 DIFFERS: Final = "fx_receipt_differs"
+PAID_TWICE: Final = "fx_leg_paid_after_replaced"
 UNCONFIRMED: Final = "fx_deal_unconfirmed"
 BATCH_MAX: Final = 500
 _MATCHED: Final = "MATCHED"
@@ -76,6 +77,11 @@ def _moving(among: QuerySet[DealLeg]) -> list[UUID]:
     undone = Q(proposal__state="RETURNED") | ~Q(entry__state="COUNTED")
     acted = among.filter(
         Q(state__in=_OUT, proposal__isnull=False)
+        | Q(
+            Q(proposal__state__in=MAY_HAVE_LEFT) | Q(net__proposal__state__in=MAY_HAVE_LEFT),
+            state=LegState.VOID,
+            deal__state__in=(DealState.EXECUTED, DealState.CONFIRMED),
+        )
         | Q(undone, state=LegState.SETTLED, net=None)
         | Q(state=LegState.SETTLED, deal__state=DealState.CONFIRMED),
         deal__state__in=(*_FOLLOWED, DealState.SETTLED),
@@ -114,6 +120,8 @@ def follow_net(*, net_id: UUID) -> None:
         reason = _follow_its_net(deal, net)
         if reason and deal.state != DealState.FAILED:
             fall(deal, reason=reason)
+        elif not reason and deal.state == DealState.FAILED:
+            _resume(deal, fell_by=net.reference)
         _conclude(deal)
         _watch_gap(deal, list(held_legs(deal)))
         tell(deal, before=deal.state)
@@ -122,7 +130,7 @@ def follow_net(*, net_id: UUID) -> None:
 def _follow_net_payment(net: SettlementNet) -> None:
     payment, proposal = settlement.payment_of(net), net.proposal
     standing = paid(payment)
-    if proposal is None or standing == net.state:
+    if proposal is None or net.state in (standing, NetState.VOID):
         return
     if standing is Standing.FAILED and net.state != NetState.FAILED:
         netting.withdraw(net)
@@ -130,14 +138,34 @@ def _follow_net_payment(net: SettlementNet) -> None:
         net.fail(at=clock.now(), reason=words)
         net.save()
         return
-    if standing in (Standing.SENT, Standing.SETTLED) and net.state == NetState.INSTRUCTED:
+    if standing not in (Standing.SENT, Standing.SETTLED) or _was_taken_apart(net):
+        return
+    if net.state != NetState.SENT:
+        is_late = net.state == NetState.FAILED
         net.send(at=clock.now())
         net.save()
-    if standing is Standing.SETTLED and net.state == NetState.SENT:
-        net.entry = proposal.transfer.debit_entry
-        net.entry_part = proposal.transfer.debit_part
+        if is_late:
+            netting.expect(net)
+    debit = _debit_of(proposal.transfer) if standing is Standing.SETTLED else None
+    if debit is not None:
+        net.entry, net.entry_part = debit, proposal.transfer.debit_part
+        flow_writes.fulfil(entry=debit, end_to_end_id=net.reference, amount=-net.amount)
         net.settle(at=clock.now())
         net.save()
+
+
+def _was_taken_apart(net: SettlementNet) -> bool:
+    """Ask a person about a net that was paid after all, when legs of it were replaced before."""
+    if net.state != NetState.FAILED or not net.legs.filter(state=LegState.VOID).exists():
+        return False
+    _ask_about_twice(net.reference, Money(net.amount, net.currency))
+    return True
+
+
+def _debit_of(held: Any) -> Any:
+    """Return the debit that proves a transfer, while it counts by itself."""
+    debit = held.debit_entry
+    return debit if debit is not None and debit.state == settlement.COUNTED else None
 
 
 def _follow_net_receipt(net: SettlementNet) -> None:
@@ -165,19 +193,29 @@ def _follow_its_net(deal: Deal, net: SettlementNet) -> str:
             leg.fail(at=clock.now(), reason=net.reason)
         elif leg.state == LegState.SETTLED and net.state in (NetState.EXPECTED, NetState.SENT):
             leg.wait_again()
+        elif leg.state == LegState.FAILED and net.state in (NetState.SENT, NetState.SETTLED):
+            leg.rejoin()
+            if net.state == NetState.SETTLED:
+                leg.save()
+                leg.settle(at=clock.now())
         leg.save()
     return f"{net.reference}: {net.reason}" if net.state == NetState.FAILED else ""
 
 
 def follow_proposal(*, proposal_id: UUID) -> None:
     """Follow the deal that a payment belongs to, if it is the payment of one."""
-    leg = DealLeg.objects.filter(proposal=proposal_id).values_list("deal_id", flat=True).first()
+    leg = DealLeg.objects.select_related("deal", "proposal").filter(proposal=proposal_id).first()
     if leg is not None:
-        follow_deal(deal_id=leg)
+        follow_deal(deal_id=leg.deal_id)
+        if leg.state == LegState.VOID and leg.proposal.state in MAY_HAVE_LEFT:
+            _ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
         return
     net = SettlementNet.objects.filter(proposal=proposal_id).values_list("pk", flat=True).first()
     if net is not None:
         follow_net(net_id=net)
+        parts = DealLeg.objects.filter(net=net, state=LegState.VOID).values_list("deal", flat=True)
+        for deal_id in sorted(set(parts)):
+            follow_deal(deal_id=deal_id)
 
 
 def follow_accounts(*, accounts: Iterable[UUID]) -> None:
@@ -203,7 +241,7 @@ def follow_deal(*, deal_id: UUID) -> bool:
     before = (deal.state, [one.state for one in standing])
     alone = [one for one in standing if one.net_id is None]
     reasons = [_follow_pay(one) if one.is_pay else _follow_receipt(one) for one in alone]
-    failed = next((one for one in reasons if one), "")
+    failed = next((one for one in reasons if one), "") or _paid_by_another(deal)
     if failed and deal.state != DealState.FAILED:
         fall(deal, reason=failed)
     elif deal.state == DealState.FAILED:
@@ -232,7 +270,7 @@ def _follow_pay(leg: DealLeg) -> str:
         return f"{leg.reference}: {reason}"
     if standing in (Standing.SENT, Standing.SETTLED):
         _sent(leg)
-    debit = proposal.transfer.debit_entry if standing is Standing.SETTLED else None
+    debit = _debit_of(proposal.transfer) if standing is Standing.SETTLED else None
     if debit is not None and leg.state == LegState.SENT:
         leg.entry, leg.entry_part = debit, proposal.transfer.debit_part
         # Booked while nothing was expected any more: what is expected again is fulfilled by it.
@@ -242,9 +280,33 @@ def _follow_pay(leg: DealLeg) -> str:
     return ""
 
 
+def _paid_by_another(deal: Deal) -> str:
+    """Ask a person about a replaced leg that was paid after all; return why its deal stops.
+
+    What would pay it again is withdrawn as the deal falls, unless its bank may have it already.
+    """
+    before = legs.paid_before(deal)
+    if before is None or deal.state not in (DealState.EXECUTED, DealState.CONFIRMED):
+        return ""
+    _ask_about_twice(before.reference, Money(before.amount, before.currency))
+    return f"{before.reference} was replaced, and paid after all."
+
+
+def _ask_about_twice(name: str, amount: Money) -> None:
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind=PAID_TWICE,
+            key=name,
+            title=f"{name} was replaced, and paid after all",
+            detail=f"{amount} left by the first payment. What would pay it again is stopped unless"
+            " its bank has it already: claim it back, or settle with the counterparty by hand.",
+        )
+    )
+
+
 def _sent(leg: DealLeg) -> None:
     """Note that the bank may have it; one that had failed is owed, and expected, again."""
-    if leg.state not in (LegState.INSTRUCTED, LegState.FAILED):
+    if leg.state not in (LegState.INSTRUCTED, LegState.FAILED, LegState.SETTLED):
         return
     is_late = leg.state == LegState.FAILED
     leg.send(at=clock.now())
@@ -260,12 +322,14 @@ def _follow_receipt(leg: DealLeg) -> str:
     part = _part_of(entry, leg)
     if entry is not None and _booked(entry, part) != leg.amount:
         _ask_about(leg, Money(entry.amount, leg.currency))
+        flow_writes.release_flows(entry_ids=[entry.pk])  # the right amount may still come
         entry = None
     if entry is not None and leg.state == LegState.EXPECTED:
         leg.entry, leg.entry_part = entry, part
         leg.settle(at=clock.now())
         leg.save()
-        tasks.answer_task(kind=MISSING, key=leg.reference, note="It was booked.")
+        for kind in (MISSING, DIFFERS):
+            tasks.answer_task(kind=kind, key=leg.reference, note="It was booked.")
     elif entry is None and leg.state == LegState.SETTLED:
         leg.expect_again()
         leg.save()
@@ -308,7 +372,13 @@ def _take_up(deal: Deal, standing: Sequence[DealLeg]) -> None:
         and deal.closing_reason.startswith(one.reference)
         for one in standing
     )
-    if not paid_after_all or deal.confirmed_by is None:
+    if paid_after_all:
+        _resume(deal, fell_by="")
+
+
+def _resume(deal: Deal, *, fell_by: str) -> None:
+    """Take a deal up again that fell by this payment; what was withdrawn with it is renewed."""
+    if not deal.closing_reason.startswith(fell_by) or deal.confirmed_by is None:
         return
     before = deal.state
     deal.resume()

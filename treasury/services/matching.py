@@ -65,13 +65,21 @@ def match_by_reference(
         waiting[flow.end_to_end_id].append(flow)
     paid_by_us = _paid_by_us(waiting)
     found = {}
-    for entry in entries:
+    for entry in sorted(entries, key=lambda one: not _is_dealt(one, waiting)):
         for flow in waiting.get(entry.end_to_end_id, ()):
             is_exact = flow.amount < 0 and flow.end_to_end_id in paid_by_us
             if flow.state != FlowState.MATCHED and _fits(flow, entry, is_exact=is_exact):
                 found[entry.pk] = _matched(flow, entry)
                 break
     return found
+
+
+def _is_dealt(entry: BankEntry, waiting: dict[str, list[ExpectedFlow]]) -> bool:
+    """Say whether an entry is to the cent what comes for a deal: it goes before one with a fee."""
+    return any(
+        flow.source == FlowSource.DEAL and 0 < flow.amount == entry.amount
+        for flow in waiting.get(entry.end_to_end_id, ())
+    )
 
 
 def _paid_by_us(waiting: dict[str, list[ExpectedFlow]]) -> set[str]:
