@@ -45,6 +45,9 @@ LANGUAGE sql STABLE {_PATH} AS $$
                       WHERE a.request_id = q.id AND a.outcome = 'APPROVE'))
        AND NOT EXISTS (SELECT 1 FROM fx_dealleg l
                         WHERE l.deal_id = d.id AND l.state <> 'VOID')
+       -- What closes it out would be left alone.
+       AND NOT EXISTS (SELECT 1 FROM fx_deal o WHERE o.closes_id = d.id
+                        AND o.state NOT IN ('DRAFT', 'REJECTED', 'EXPIRED', 'CANCELLED'))
 $$;
 
 CREATE OR REPLACE FUNCTION fx_guard_cancellation() RETURNS trigger
@@ -82,14 +85,24 @@ DECLARE
 BEGIN
     SELECT * INTO d FROM fx_deal WHERE id = NEW.deal_id FOR SHARE;
     IF d.kind IS DISTINCT FROM 'NDF' OR d.base <> 'USD'
-       OR d.state <> 'CONFIRMED' OR NEW.fixed_on < d.fixing_date THEN
+       OR d.state <> 'CONFIRMED' OR NEW.fixed_on IS DISTINCT FROM d.fixing_date
+       OR (NEW.entered_at AT TIME ZONE 'Asia/Kolkata')::date < d.fixing_date THEN
         RAISE EXCEPTION 'only a non-deliverable deal is fixed, on its fixing date'
             USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.from_rate_id IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM fx_rate r WHERE r.id = NEW.from_rate_id
-           AND (r.base, r.quote) = (d.base, d.quote) AND NEW.rate BETWEEN r.bid AND r.ask) THEN
+        SELECT 1 FROM fx_rate r JOIN fx_ratesource s ON s.id = r.source_id
+         WHERE r.id = NEW.from_rate_id AND (r.base, r.quote) = (d.base, d.quote)
+           AND s.code = treasury_policy('FX_FIXING_SOURCE', 'FIXING')
+           AND (r.as_of AT TIME ZONE 'Asia/Kolkata')::date = d.fixing_date
+           AND abs(NEW.rate - (r.bid + r.ask) / 2) <= 0.0001) THEN
         RAISE EXCEPTION 'the fixing is not the rate that it names'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF EXISTS (SELECT 1 FROM fx_ndffixing f JOIN fx_deal o ON o.id = f.deal_id
+                WHERE f.tenant_id = NEW.tenant_id AND f.fixed_on = NEW.fixed_on
+                  AND (o.base, o.quote) = (d.base, d.quote) AND f.rate <> NEW.rate) THEN
+        RAISE EXCEPTION 'one fixing holds for all deals of a pair and day'
             USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.from_rate_id IS NULL AND (

@@ -129,6 +129,12 @@ BEGIN
     IF OLD.state = 'APPROVED' AND NEW.state = 'EXECUTED' THEN
         steps := steps || dealing;
     END IF;
+    IF (NEW.confirmed_at, NEW.confirmed_by_id)
+       IS DISTINCT FROM (OLD.confirmed_at, OLD.confirmed_by_id)
+       AND NOT (NEW.state = 'CONFIRMED' AND OLD.state IN ('EXECUTED', 'FAILED')) THEN
+        RAISE EXCEPTION 'who confirmed deal % stays as it is', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
     IF NOT (OLD.state = 'DRAFT' AND NEW.state = 'DRAFT')
        AND to_jsonb(NEW) - steps - 'version' <> to_jsonb(OLD) - steps - 'version' THEN
         RAISE EXCEPTION 'what was agreed in deal % changes only while it is a draft', NEW.reference
@@ -188,7 +194,7 @@ BEGIN
         END IF;
     END IF;
     IF NEW.state IN ('SUBMITTED', 'EXECUTED') AND NEW.state <> OLD.state
-       AND NEW.closes_id IS NOT NULL AND NOT fx_deal_closes(NEW) THEN
+       AND NEW.closes_id IS NOT NULL AND NOT coalesce(fx_deal_closes(NEW), false) THEN
         RAISE EXCEPTION 'deal % closes out more than is open, or something else', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
@@ -197,7 +203,8 @@ BEGIN
         RAISE EXCEPTION 'deal % was dealt: two people approve, with evidence, that it is none',
             NEW.reference USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED' AND NOT fx_deal_is_delivered(NEW) THEN
+    IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED'
+       AND fx_deal_is_delivered(NEW) IS NOT TRUE THEN
         RAISE EXCEPTION 'deal % has a leg that no entry settles', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;

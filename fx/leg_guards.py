@@ -30,8 +30,9 @@ LEGS = f"""
 -- Whether the bank's entries settle every leg that stands of a deal, and none is missing.
 CREATE OR REPLACE FUNCTION fx_deal_is_delivered(d fx_deal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT CASE d.kind WHEN 'NDF'
-                THEN count(*) = abs(sign(fx_ndf_difference(d))) ELSE count(*) = 2 END
+    -- Not fixed is not delivered.
+    SELECT coalesce(CASE d.kind WHEN 'NDF'
+                THEN count(*) = abs(sign(fx_ndf_difference(d))) ELSE count(*) = 2 END, false)
            AND coalesce(bool_and(l.state = 'SETTLED'), true)
       FROM fx_dealleg l WHERE l.deal_id = d.id AND l.state <> 'VOID'
 $$;
@@ -74,6 +75,17 @@ LANGUAGE sql STABLE {_PATH} AS $$
                AND s.currency = l.currency AND (s.is_active OR l.version = 1)))
 $$;
 
+-- Whether an earlier version of a leg may have been paid: a bank may pay what it had refused.
+CREATE OR REPLACE FUNCTION fx_leg_may_be_paid(l fx_dealleg) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_dealleg e
+          LEFT JOIN fx_settlementnet n ON n.id = e.net_id
+          JOIN treasury_proposal x ON x.id IN (e.proposal_id, n.proposal_id)
+         WHERE e.deal_id = l.deal_id AND e.leg_no = l.leg_no AND e.version < l.version
+           AND x.state IN {_MAY_HAVE_LEFT})
+$$;
+
 -- Whether a proposal is the payment of a leg: its account, amount, currency, day and payee.
 CREATE OR REPLACE FUNCTION fx_leg_pays(p treasury_proposal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
@@ -86,7 +98,27 @@ LANGUAGE sql STABLE {_PATH} AS $$
            AND p.version = 1 AND p.maker_id IS NULL
            AND p.reference = d.reference || 'P' || l.version
            AND (p.debit_account_id, p.amount, p.currency, p.rail, p.value_date, p.beneficiary_id)
-             = (l.account_id, l.amount, l.currency, l.rail, l.value_date, s.beneficiary_id))
+             = (l.account_id, l.amount, l.currency, l.rail, l.value_date, s.beneficiary_id)
+           AND NOT fx_leg_may_be_paid(l))
+$$;
+
+-- Whether a person dealt, confirmed or fixed one of the deals that a payment is for.
+CREATE OR REPLACE FUNCTION fx_took_part(person uuid, payment uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_deal d
+         WHERE d.id IN (
+               SELECT l.deal_id FROM fx_dealleg l WHERE l.proposal_id = payment
+                UNION ALL
+               SELECT l.deal_id FROM fx_settlementnet n JOIN fx_dealleg l ON l.net_id = n.id
+                WHERE n.proposal_id = payment)
+           AND (fx_same_person(person, d.maker_id) OR fx_same_person(person, d.executed_by_id)
+                OR fx_same_person(person, d.confirmed_by_id)
+                OR EXISTS (SELECT 1 FROM fx_dealconfirmation c
+                            WHERE c.deal_id = d.id AND c.matches
+                              AND fx_same_person(person, c.entered_by_id))
+                OR EXISTS (SELECT 1 FROM fx_ndffixing f
+                            WHERE f.deal_id = d.id AND fx_same_person(person, f.entered_by_id))))
 $$;
 
 CREATE OR REPLACE FUNCTION fx_guard_leg() RETURNS trigger
@@ -176,7 +208,9 @@ BEGIN
     END IF;
     IF NEW.state IN ('VOID', 'FAILED') AND OLD.state <> NEW.state AND EXISTS (
         SELECT 1 FROM treasury_proposal p
-         WHERE p.id = NEW.proposal_id AND p.state IN {_MAY_HAVE_LEFT}) THEN
+         WHERE p.state IN {_MAY_HAVE_LEFT}
+           AND (p.id = NEW.proposal_id OR NEW.state = 'VOID' AND p.id = (
+                SELECT n.proposal_id FROM fx_settlementnet n WHERE n.id = NEW.net_id))) THEN
         RAISE EXCEPTION 'the payment of % may have left already', d.reference
             USING ERRCODE = 'check_violation';
     END IF;
@@ -202,6 +236,16 @@ BEGIN
         RAISE EXCEPTION 'payment % is not what a confirmed deal pays', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
+    -- Whoever approved it before it was known whose payment it is did not know either.
+    IF NEW.purpose = 'FX_SETTLEMENT' AND NEW.state IN ('PENDING', 'APPROVED', 'EXECUTING')
+       AND EXISTS (
+           SELECT 1 FROM approvals_decision a
+             JOIN approvals_approvalrequest q ON q.id = a.request_id
+            WHERE q.subject_type = 'treasury.proposal' AND q.subject_id = NEW.id
+              AND a.outcome = 'APPROVE' AND fx_took_part(a.checker_id, NEW.id)) THEN
+        RAISE EXCEPTION 'who dealt, or confirmed, does not check what the deal pays'
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -215,13 +259,8 @@ LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
     IF NEW.outcome = 'APPROVE' AND EXISTS (
         SELECT 1 FROM approvals_approvalrequest q
-          LEFT JOIN fx_settlementnet n ON n.proposal_id = q.subject_id
-          JOIN fx_dealleg l ON l.proposal_id = q.subject_id OR l.net_id = n.id
-          JOIN fx_deal d ON d.id = l.deal_id
          WHERE q.id = NEW.request_id AND q.subject_type = 'treasury.proposal'
-           AND (fx_same_person(NEW.checker_id, d.maker_id)
-                OR fx_same_person(NEW.checker_id, d.executed_by_id)
-                OR fx_same_person(NEW.checker_id, d.confirmed_by_id))) THEN
+           AND fx_took_part(NEW.checker_id, q.subject_id)) THEN
         RAISE EXCEPTION 'who dealt, or confirmed, does not check what the deal pays'
             USING ERRCODE = 'check_violation';
     END IF;

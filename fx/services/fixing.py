@@ -92,6 +92,33 @@ def _published(deal: Deal, code: str) -> Rate | None:
 SOURCE_ROWS_MAX: Final = 2_000
 
 
+def _require_plausible(deal: Deal, rate: Decimal) -> None:
+    """Refuse a fixing unlike that of the same pair and day, or far from what the market said last.
+
+    Raises:
+        Invalid: it is another one, or further off than FX_MOVE_PCT_MAX.
+    """
+    same = NdfFixing.objects.filter(
+        fixed_on=deal.fixing_date, deal__base=deal.base, deal__quote=deal.quote
+    ).exclude(rate=rate)
+    if (other := same.values_list("rate", flat=True).first()) is not None:
+        raise Invalid(
+            f"{deal.pair} of {deal.fixing_date} was fixed at {other.normalize():f} before: one"
+            " rate holds for all deals of a day.",
+            field="rate",
+        )
+    market = Rate.objects.filter(base=deal.base, quote=deal.quote).order_by("-as_of").first()
+    if market is None:
+        return
+    middle = (market.bid + market.ask) / 2
+    if abs(rate - middle) > middle * policies.get(knobs.FX_MOVE_PCT_MAX):
+        raise Invalid(
+            f"The market was at {middle.normalize():f} last; {rate.normalize():f} is too far from"
+            " it.",
+            field="rate",
+        )
+
+
 def _fixed(
     deal: Deal, *, rate: Decimal, said_by: str, actor: User | None, row: Rate | None
 ) -> NdfFixing:
@@ -104,6 +131,7 @@ def _fixed(
     today = clock.now().astimezone(zone).date()
     if today < deal.fixing_date:
         raise Invalid(f"It is fixed on {deal.fixing_date}.", field="fixing_date")
+    _require_plausible(deal, rate)
     made = NdfFixing.objects.create(
         deal=deal,
         rate=rate,

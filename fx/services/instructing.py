@@ -23,6 +23,7 @@ from fx.models import (
     DealState,
     LegDirection,
     LegState,
+    NdfFixing,
     NetDirection,
     NetState,
     SettlementNet,
@@ -200,8 +201,10 @@ def _draft(deal: Deal, leg: DealLeg) -> proposals.ProposalIn:
 
 
 def _people_of(deal: Deal) -> tuple[User, ...]:
-    """Return who dealt and who confirmed: none of them checks the payment."""
-    return tuple(filter(None, (deal.maker, deal.executed_by, deal.confirmed_by)))
+    """Return who dealt, confirmed and fixed it: none of them checks the payment."""
+    fixing = NdfFixing.objects.select_related("entered_by").filter(deal=deal).first()
+    fixer = fixing.entered_by if fixing else None
+    return tuple(filter(None, (deal.maker, deal.executed_by, deal.confirmed_by, fixer)))
 
 
 def _ask_why(deal_id: UUID, refusal: Exception) -> None:
