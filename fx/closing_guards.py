@@ -99,6 +99,12 @@ BEGIN
         RAISE EXCEPTION 'the fixing is not the rate that it names'
             USING ERRCODE = 'check_violation';
     END IF;
+    IF EXISTS (SELECT 1 FROM fx_ndffixing f JOIN fx_deal o ON o.id = f.deal_id
+                WHERE f.tenant_id = NEW.tenant_id AND f.fixed_on = NEW.fixed_on
+                  AND (o.base, o.quote) = (d.base, d.quote) AND f.rate <> NEW.rate) THEN
+        RAISE EXCEPTION 'one fixing holds for all deals of a pair and day'
+            USING ERRCODE = 'check_violation';
+    END IF;
     IF NEW.from_rate_id IS NULL AND (
         NEW.entered_by_id IS NULL OR fx_same_person(NEW.entered_by_id, d.maker_id)
         OR fx_same_person(NEW.entered_by_id, d.executed_by_id)) THEN

@@ -203,7 +203,8 @@ BEGIN
         RAISE EXCEPTION 'deal % was dealt: two people approve, with evidence, that it is none',
             NEW.reference USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED' AND NOT fx_deal_is_delivered(NEW) THEN
+    IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED'
+       AND fx_deal_is_delivered(NEW) IS NOT TRUE THEN
         RAISE EXCEPTION 'deal % has a leg that no entry settles', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;

@@ -76,6 +76,17 @@ LANGUAGE sql STABLE {_PATH} AS $$
                AND s.currency = l.currency AND (s.is_active OR l.version = 1)))
 $$;
 
+-- Whether an earlier version of a leg may have been paid: a bank may pay what it had refused.
+CREATE OR REPLACE FUNCTION fx_leg_may_be_paid(l fx_dealleg) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_dealleg e
+          LEFT JOIN fx_settlementnet n ON n.id = e.net_id
+          JOIN treasury_proposal x ON x.id IN (e.proposal_id, n.proposal_id)
+         WHERE e.deal_id = l.deal_id AND e.leg_no = l.leg_no AND e.version < l.version
+           AND x.state IN {_MAY_HAVE_LEFT})
+$$;
+
 -- Whether a proposal is the payment of a leg: its account, amount, currency, day and payee.
 CREATE OR REPLACE FUNCTION fx_leg_pays(p treasury_proposal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
@@ -89,13 +100,7 @@ LANGUAGE sql STABLE {_PATH} AS $$
            AND p.reference = d.reference || 'P' || l.version
            AND (p.debit_account_id, p.amount, p.currency, p.rail, p.value_date, p.beneficiary_id)
              = (l.account_id, l.amount, l.currency, l.rail, l.value_date, s.beneficiary_id)
-           -- A bank may have paid what it had refused: no second time.
-           AND NOT EXISTS (
-               SELECT 1 FROM fx_dealleg e
-                 LEFT JOIN fx_settlementnet n ON n.id = e.net_id
-                 JOIN treasury_proposal x ON x.id IN (e.proposal_id, n.proposal_id)
-                WHERE e.deal_id = l.deal_id AND e.leg_no = l.leg_no AND e.version < l.version
-                  AND x.state IN {_MAY_HAVE_LEFT}))
+           AND NOT fx_leg_may_be_paid(l))
 $$;
 
 -- Whether a person dealt, confirmed or fixed one of the deals that a payment is for.

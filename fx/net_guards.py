@@ -39,9 +39,9 @@ $$;
 -- The proof of a net: its legs come to its amount, and to what would have moved without it.
 CREATE OR REPLACE FUNCTION fx_net_adds_up(n fx_settlementnet) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT count(*) = n.legs_count AND sum(l.amount) = n.gross
+    SELECT coalesce(count(*) = n.legs_count AND sum(l.amount) = n.gross
        AND sum(CASE l.direction WHEN 'PAY' THEN -l.amount ELSE l.amount END)
-         = CASE n.direction WHEN 'PAY' THEN -n.amount ELSE n.amount END
+         = CASE n.direction WHEN 'PAY' THEN -n.amount ELSE n.amount END, false)
       FROM fx_dealleg l WHERE l.net_id = n.id AND l.state <> 'VOID'
 $$;
 
@@ -55,7 +55,9 @@ LANGUAGE sql STABLE {_PATH} AS $$
            AND n.state IN ('INSTRUCTED', 'SENT') AND p.version = 1 AND p.maker_id IS NULL
            AND p.reference = n.reference AND fx_net_adds_up(n)
            AND (p.debit_account_id, p.amount, p.currency, p.rail, p.value_date, p.beneficiary_id)
-             = (n.account_id, n.amount, n.currency, n.rail, n.value_date, s.beneficiary_id))
+             = (n.account_id, n.amount, n.currency, n.rail, n.value_date, s.beneficiary_id)
+           AND NOT EXISTS (SELECT 1 FROM fx_dealleg l
+                            WHERE l.net_id = n.id AND fx_leg_may_be_paid(l)))
 $$;
 
 CREATE OR REPLACE FUNCTION fx_guard_net() RETURNS trigger

@@ -25,7 +25,7 @@ SELECT n.id, n.amount FROM fx_settlementnet n
 """
 _NETS: Final = """
 SELECT n.id, n.amount FROM fx_settlementnet n
- WHERE n.state NOT IN ('VOID', 'FAILED') AND NOT fx_net_adds_up(n)
+ WHERE n.state NOT IN ('VOID', 'FAILED') AND fx_net_adds_up(n) IS NOT TRUE
 """
 _ENTRIES: Final = """
 SELECT l.id, l.amount FROM fx_dealleg l
@@ -49,7 +49,7 @@ SELECT p.id, p.amount FROM treasury_proposal p
 """
 _DEALS: Final = """
 SELECT d.id, d.base_amount FROM fx_deal d
- WHERE d.state = 'SETTLED' AND NOT fx_deal_is_delivered(d)
+ WHERE d.state = 'SETTLED' AND fx_deal_is_delivered(d) IS NOT TRUE
 """
 CHECKS: Final = (
     ("leg_is_not_its_flow", _FLOWS, "A leg of {} is expected otherwise than it moves."),

@@ -99,7 +99,7 @@ def _require_plausible(deal: Deal, rate: Decimal) -> None:
         Invalid: it is another one, or further off than FX_MOVE_PCT_MAX.
     """
     same = NdfFixing.objects.filter(
-        deal__fixing_date=deal.fixing_date, deal__base=deal.base, deal__quote=deal.quote
+        fixed_on=deal.fixing_date, deal__base=deal.base, deal__quote=deal.quote
     ).exclude(rate=rate)
     if (other := same.values_list("rate", flat=True).first()) is not None:
         raise Invalid(

@@ -207,7 +207,7 @@ def test_who_dealt_does_not_fix(settles: Settling) -> None:
         sql(
             "INSERT INTO fx_ndffixing (id, tenant_id, deal_id, rate, fixed_on, said_by,"
             " entered_by_id, entered_at) SELECT gen_random_uuid(), tenant_id, id, 86, fixing_date,"
-            " 'me', maker_id, fixing_date + 1 FROM fx_deal WHERE id = %s",
+            " 'me', maker_id, fixing_date + interval '12 hours' FROM fx_deal WHERE id = %s",
             deal.pk,
         )
 
