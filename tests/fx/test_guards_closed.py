@@ -38,7 +38,7 @@ def test_what_nobody_fixed_is_not_settled(settles: Settling) -> None:
         settle_by_sql(deal)
     assert (
         "fx_deal_is_delivered(d) IS NOT TRUE"
-        in dict((k, q) for k, q, _ in CHECKS)["deal_settled_with_open_leg"]
+        in {k: q for k, q, _ in CHECKS}["deal_settled_with_open_leg"]
     )
 
 
