@@ -4,7 +4,7 @@ The rate is that of the fixing date, in words of who published it: entered by so
 deal, or taken from the source that the policy names.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -92,18 +92,18 @@ def _published(deal: Deal, code: str) -> Rate | None:
 SOURCE_ROWS_MAX: Final = 2_000
 
 
-def _require_plausible(deal: Deal, rate: Decimal) -> None:
+def _require_plausible(deal: Deal, rate: Decimal, *, day: date) -> None:
     """Refuse a fixing unlike that of the same pair and day, or far from what the market said last.
 
     Raises:
         Invalid: it is another one, or further off than FX_MOVE_PCT_MAX.
     """
     same = NdfFixing.objects.filter(
-        fixed_on=deal.fixing_date, deal__base=deal.base, deal__quote=deal.quote
+        fixed_on=day, deal__base=deal.base, deal__quote=deal.quote
     ).exclude(rate=rate)
     if (other := same.values_list("rate", flat=True).first()) is not None:
         raise Invalid(
-            f"{deal.pair} of {deal.fixing_date} was fixed at {other.normalize():f} before: one"
+            f"{deal.pair} of {day} was fixed at {other.normalize():f} before: one"
             " rate holds for all deals of a day.",
             field="rate",
         )
@@ -131,7 +131,7 @@ def _fixed(
     today = clock.now().astimezone(zone).date()
     if today < deal.fixing_date:
         raise Invalid(f"It is fixed on {deal.fixing_date}.", field="fixing_date")
-    _require_plausible(deal, rate)
+    _require_plausible(deal, rate, day=deal.fixing_date)
     made = NdfFixing.objects.create(
         deal=deal,
         rate=rate,
