@@ -207,7 +207,8 @@ def follow_proposal(*, proposal_id: UUID) -> None:
     leg = DealLeg.objects.select_related("deal", "proposal").filter(proposal=proposal_id).first()
     if leg is not None:
         follow_deal(deal_id=leg.deal_id)
-        if leg.state == LegState.VOID and leg.proposal.state in MAY_HAVE_LEFT:
+        payment = settlement.payment_of(leg)
+        if leg.state == LegState.VOID and payment and payment.state in MAY_HAVE_LEFT:
             _ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
         return
     net = SettlementNet.objects.filter(proposal=proposal_id).values_list("pk", flat=True).first()

@@ -26,6 +26,7 @@ GUARDS = ("insert", "settlement")
 MACHINE = {
     ("instruct", "EXPECTED", "INSTRUCTED"),
     ("join", "EXPECTED", "NETTED"),
+    ("rejoin", "FAILED", "NETTED"),
     ("leave", "NETTED", "EXPECTED"),
     ("wait_again", "SETTLED", "NETTED"),
     ("expect_again", "SETTLED", "EXPECTED"),
