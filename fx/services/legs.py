@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from calendars import selectors as calendars
 from core import clock, policies
-from core.errors import DomainError
+from core.errors import DomainError, Invalid
 from core.money import Money
 from fx import policies as knobs
 from fx.engine.pairs import USD
@@ -102,6 +102,12 @@ def _made(deal: Deal, number: int, terms: Terms) -> DealLeg:
     currency = moves.currency
     account = accounts.account(terms.pay_account if is_pay else terms.receive_account)
     instruction = terms.instruction if is_pay else None
+    if is_pay and instruction is None:
+        raise Invalid(
+            f"{deal.counterparty.name} has no account on the list for {currency}: enter one, and"
+            " have it verified, before it is paid.",
+            field="instruction",
+        )
     rail = rail_of(currency=currency, bic=account.bank.bic, payee=instruction)
     before = DealLeg.objects.filter(deal=deal, leg_no=number).aggregate(last=Max("version"))
     leg = DealLeg.objects.create(
