@@ -86,7 +86,12 @@ def _closed(how: str) -> approvals.Callback:
 
 
 def _sent_back(outcome: approvals.SubjectOutcome) -> None:
-    """Leave it with its maker, who amends or withdraws it."""
+    """Leave it with its maker, who amends or withdraws it; the system's own is given up.
+
+    Nobody can amend what no person made: whoever asked for it hears that it will not be paid.
+    """
+    if reads.proposal(outcome.subject_id).maker_id is None:
+        _closed("cancel")(outcome)
     logger.info("proposal_sent_back", proposal=str(outcome.subject_id))
 
 
