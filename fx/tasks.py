@@ -76,4 +76,4 @@ def _visit(tenant: UUID, work: Callable[[], object]) -> None:
     except DomainError as refusal:  # one tenant's refusal must not stop the others
         log.warning("fx_not_done", tenant=str(tenant), code=refusal.code)
     except Exception:  # a deadlock, or a fault of ours: told in full, and the others go on
-        log.error("fx_visit_failed", tenant=str(tenant), exc_info=True)
+        log.exception("fx_visit_failed", tenant=str(tenant))
