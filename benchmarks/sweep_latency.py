@@ -88,7 +88,7 @@ def measure(*, rate: int, seconds: int) -> Report:
 
 def _drain_until(scene: sweep_scene.Scene, wish: dict[str, Any]) -> Taken:
     taken, total = Taken(), wish["rate"] * wish["seconds"]
-    (many,) = many_consumers()
+    many = next(one for one in many_consumers() if one.consumer == "treasury.sweeps")
     listener = _listen()
     feeder = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("sweep_feeder.py")), json.dumps(wish)],
