@@ -94,12 +94,6 @@ class LegAlreadySent(DomainError):
     code = "fx_leg_already_sent"
 
 
-class LegUnknown(NotFound):
-    """There is no such leg."""
-
-    code = "fx_leg_unknown"
-
-
 class SuggestionUnknown(NotFound):
     """There is no such suggestion."""
 

@@ -73,13 +73,6 @@ class ReforecastOut(serializers.ModelSerializer[ReforecastTrigger]):
         ]  # fmt: skip
 
 
-class DayOut(serializers.Serializer[Any]):
-    """What goes out on a day."""
-
-    date = serializers.CharField()
-    outflow = AmountField()
-
-
 class ReforecastLookOut(serializers.Serializer[Any]):
     """A currency as it was forecast, as it stands, and as a forecast made now would say."""
 

@@ -79,16 +79,6 @@ def require_tenor(tenor: str) -> str:
     return tenor
 
 
-def tenor_date(centres: Centres, trade: date, tenor: str) -> date:
-    """Return the far date of a tenor that does not lie before spot.
-
-    Raises:
-        TenorUnknown: not a tenor.
-        CalendarCoverageError: a calendar does not reach so far.
-    """
-    return _tenor_date(centres, trade, spot_date(centres, trade), tenor)
-
-
 def _tenor_date(centres: Centres, trade: date, spot: date, tenor: str) -> date:
     if tenor == SN:
         return short_period(centres, trade, SN).far

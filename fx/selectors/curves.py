@@ -97,11 +97,6 @@ def points() -> QuerySet[ForwardPoint]:
     return ForwardPoint.objects.select_related("source", "delivery")
 
 
-def interest_rates() -> QuerySet[InterestRate]:
-    """Return all interest that came in, newest first."""
-    return InterestRate.objects.select_related("source", "delivery")
-
-
 def _is_fresh(source: RateSource, as_of: datetime, at: datetime) -> bool:
     return open_time(as_of, at) <= timedelta(minutes=source.age_minutes_max)
 

@@ -20,7 +20,6 @@ from fx.models import (
     DealSide,
     DealState,
     DealSuggestion,
-    HedgeNeed,
     NeedCause,
     SuggestionState,
 )
@@ -62,11 +61,6 @@ def open_suggestions(currency: str | None = None) -> QuerySet[DealSuggestion]:
     """Return what is suggested now, the parts of a need in their order."""
     found = suggestions().filter(state=SuggestionState.OPEN).order_by("currency", "part")
     return found if currency is None else found.filter(currency=currency)
-
-
-def newest_need(currency: str, day: date) -> HedgeNeed | None:
-    """Return what was reckoned last for a currency and its day."""
-    return HedgeNeed.objects.filter(currency=currency, day=day).first()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

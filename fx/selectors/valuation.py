@@ -164,15 +164,6 @@ def columns_of(found: Sequence[Mark]) -> dict[str, list[Any]]:
     return columns
 
 
-def mark_of(market: Market, day: date, settles: Settles) -> Mark:
-    """Return the market for deals that settle alike, on a day; what is missing is named.
-
-    A value date that has come takes spot. An NDF takes its fixing once it is fixed; on the day of
-    the fixing it takes the curve until the fixing is known.
-    """
-    return _mark(_Quoted(market, day, settles.pair, is_ndf=settles.is_ndf), settles)
-
-
 class _Quoted:
     """The market of a pair on a day, for deals of one kind: what their dates share, asked once."""
 

@@ -4,7 +4,7 @@ The rate is that of the fixing date, in words of who published it: entered by so
 deal, or taken from the source that the policy names.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -81,15 +81,21 @@ def fix_from_sources(*, now: datetime) -> list[UUID]:
 
 def _published(deal: Deal, code: str) -> Rate | None:
     """Return the last rate of a source on the fixing date, by the clock of the rupee's market."""
+    if deal.fixing_date is None:
+        return None
     zone = ZoneInfo(ZONES.get(deal.quote, ZONE_DEFAULT))
-    rows = Rate.objects.filter(source__code=code, base=deal.base, quote=deal.quote)
-    for row in rows.order_by("-as_of")[:SOURCE_ROWS_MAX]:
-        if row.as_of.astimezone(zone).date() == deal.fixing_date:
-            return row
-    return None
-
-
-SOURCE_ROWS_MAX: Final = 2_000
+    start = datetime.combine(deal.fixing_date, time(), zone)
+    return (
+        Rate.objects.filter(
+            source__code=code,
+            base=deal.base,
+            quote=deal.quote,
+            as_of__gte=start,
+            as_of__lt=start + timedelta(days=1),
+        )
+        .order_by("-as_of")
+        .first()
+    )
 
 
 def _require_plausible(deal: Deal, rate: Decimal, *, day: date) -> None:

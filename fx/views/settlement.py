@@ -15,14 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 from core.api.actor import actor
 from core.audit.refusals import tell
 from core.browsing import FilterForm, Listing, day_field, listed
-from core.errors import DomainError, Invalid
+from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from core.money import parse_amount
 from fx.models import UNSETTLED, Deal, DealKind, DealLeg, DealState, LegDirection, LegState
 from fx.selectors import deals as reads
 from fx.selectors import settlement
 from fx.services import closing, fixing, instructing
-from fx.services.deals import MAKERS
+from fx.services.deals import MAKERS, require_dealer
 from fx.services.uploading import read_number
 
 TEXT_CHARS_MAX: Final = 40
@@ -122,6 +122,8 @@ def panel(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
     """Instruct a failed deal anew, replace its legs, fix it, or end it otherwise."""
     person, reason = actor(request), request.POST.get("reason", "")
+    if not person.has_role(*instructing.INSTRUCTORS, *fixing.FIXERS, *closing.ASKERS):
+        raise Forbidden("The back office settles deals; dealers ask to cancel them.")
     steps: dict[str, Callable[[], object]] = {
         "reinstruct": lambda: instructing.reinstruct_deal(
             deal_id=deal_id, actor=person, reason=reason
@@ -155,6 +157,7 @@ def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
 def close_out(request: HttpRequest, deal_id: UUID) -> HttpResponse:
     """Draft the deal that closes another one out, for its dealer to look at and submit."""
     given = request.POST
+    require_dealer(actor(request))
     try:
         found = reads.deal(deal_id)
         amount = parse_amount(given.get("amount", ""), found.base)

@@ -16,7 +16,7 @@ from core.money import Money
 from core.tenancy import bound
 from fx.engine.settlement import ndf_difference
 from fx.errors import DealStateRefused, LegAlreadySent
-from fx.models import Deal, DealCancellation, DealLeg, Rate, SettlementNet
+from fx.models import Deal, DealCancellation, DealLeg, SettlementNet
 from fx.policies import FX_FIXING_SOURCE, FX_NETTING_LEAD_MINUTES
 from fx.services import closing, deals, fixing, instructing, netting
 from fx.services.sources import FEED
@@ -210,58 +210,6 @@ def test_who_dealt_does_not_fix(settles: Settling) -> None:
             " 'me', maker_id, fixing_date + interval '12 hours' FROM fx_deal WHERE id = %s",
             deal.pk,
         )
-
-
-FIX = (
-    "INSERT INTO fx_ndffixing (id, tenant_id, deal_id, rate, fixed_on, said_by, from_rate_id,"
-    " entered_at) SELECT gen_random_uuid(), d.tenant_id, d.id, (r.bid + r.ask) / 2, d.fixing_date,"
-    " 'nobody', r.id, d.fixing_date + 1 FROM fx_deal d, fx_rate r"
-    " WHERE d.id = %s AND r.id = %s"
-)
-
-
-@pytest.mark.parametrize(
-    ("source", "days", "is_taken"),
-    [("FIXING", 0, True), ("FIXING", -1, False), (FEED, 0, False)],
-    ids=["the fixing of the day", "of the day before", "another source"],
-)
-def test_by_sql_only_the_published_rate_of_the_day_fixes(
-    settles: Settling, quoted: Quoted, source: str, days: int, is_taken: bool
-) -> None:
-    deal = ndf(settles)
-    with clock.frozen(on_its_fixing_day(deal) + timedelta(days=days)):
-        quoted("USD/INR", "86.0000", source=source)
-        rate = Rate.objects.order_by("-as_of")[0]
-    if is_taken:
-        sql(FIX, deal.pk, rate.pk)
-        return
-    with pytest.raises(DatabaseError, match="not the rate that it names"):
-        sql(FIX, deal.pk, rate.pk)
-
-
-def test_one_rate_fixes_all_deals_of_a_day_and_none_far_from_the_market(
-    settles: Settling,
-) -> None:
-    first, second = ndf(settles), ndf(settles, side="SELL")
-    with clock.frozen(on_its_fixing_day(first)):
-        for rate, words in (("8.6", "too far"), ("99", "too far")):
-            with pytest.raises(Invalid, match=words):
-                fixing.fix_deal(
-                    deal_id=first.pk, rate=D(rate), said_by="x", actor=settles.desk.back_office
-                )
-        fixing.fix_deal(
-            deal_id=first.pk, rate=D(86), said_by="FBIL", actor=settles.desk.back_office
-        )
-        with pytest.raises(Invalid, match="was fixed at 86 before"):
-            fixing.fix_deal(
-                deal_id=second.pk, rate=D("86.1"), said_by="FBIL", actor=settles.desk.back_office
-            )
-
-
-def test_what_is_not_fixed_is_not_settled_by_sql(settles: Settling) -> None:
-    deal = ndf(settles)
-    with pytest.raises(DatabaseError, match="a leg that no entry settles"):
-        sql("UPDATE fx_deal SET state = 'SETTLED' WHERE id = %s", deal.pk)
 
 
 def test_what_is_closed_out_is_not_cancelled_beside_it(settles: Settling) -> None:

@@ -22,7 +22,6 @@ from treasury.selectors.invariants import invariants
 from treasury.services import proposals
 from treasury.services.proposals import ProposalIn
 
-GUARDS = ("insert", "settlement")
 MACHINE = {
     ("instruct", "EXPECTED", "INSTRUCTED"),
     ("join", "EXPECTED", "NETTED"),
@@ -234,33 +233,6 @@ def decide_by_sql(request: UUID, person: User) -> None:
             decided_at=clock.now(),
             recorded_at=clock.now(),
         )
-
-
-def test_who_confirmed_stays_as_it_is(settles: Settling, user_with: MakeUser) -> None:
-    deal = settles.confirmed()
-    other = user_with("back_office", name="other")
-    with pytest.raises(DatabaseError, match="who confirmed deal"):
-        sql("UPDATE fx_deal SET confirmed_by_id = %s WHERE id = %s", other.pk, deal.pk)
-    sql("UPDATE fx_deal SET confirmed_by_id = confirmed_by_id WHERE id = %s", deal.pk)
-
-
-@pytest.mark.parametrize("is_involved", [True, False], ids=["the dealer", "a checker"])
-def test_an_approval_by_who_dealt_stops_the_payment_whenever_it_was_given(
-    settles: Settling, is_involved: bool
-) -> None:
-    """As where the leg is named last: while people decided nobody saw whose payment it is."""
-    payment = payment_of(settles.instructed())
-    request = approval_reads.request_of(subject_type="treasury.proposal", subject_id=payment.pk)
-    assert request is not None
-    guards = [guard_replaced("approvals_decision", f"guard_{one}") for one in GUARDS]
-    with guards[0], guards[1]:
-        decide_by_sql(request.pk, settles.desk.dealer if is_involved else settles.desk.checker)
-    touched = "UPDATE treasury_proposal SET why = why WHERE id = %s"
-    if is_involved:
-        with pytest.raises(DatabaseError, match="does not check what the deal pays"):
-            sql(touched, payment.pk)
-    else:
-        sql(touched, payment.pk)
 
 
 def test_the_books_agree_and_say_so_when_they_do_not(settles: Settling) -> None:

@@ -4,7 +4,6 @@ A bank lists the payments of a batch, or only names the file that ordered them; 
 of our own file, if they add up to the entry. The entry alone counts in positions.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -190,12 +189,3 @@ def _ask(entry: UUID, one: Sighting, orders: Sequence[Transfer]) -> None:
             transfer=orders[0],
         )
     )
-
-
-def parts_by_entry(entries: Iterable[BankEntry]) -> dict[UUID, list[EntryPart]]:
-    """Return the parts of these entries in their order; entries without are left out."""
-    found: dict[UUID, list[EntryPart]] = defaultdict(list)
-    wanted = [entry.pk for entry in entries]
-    for part in EntryPart.objects.filter(entry__in=wanted).order_by("entry", "number"):
-        found[part.entry_id].append(part)
-    return found
