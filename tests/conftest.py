@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,7 +21,7 @@ from pytest_django.plugin import blocking_manager_key
 from core.identity.models import User
 from core.identity.services import create_tenant, create_user
 from core.tenancy import Tenant, bound
-from tests import template
+from tests import emptying, template
 from tests.scenes import STAGE, prepare, scene
 from tms.run.config import APP_ROLE, runtime
 from tms.run.roles import prepare_database
@@ -39,8 +39,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 TEMPLATE = "tms_test_template"
-DEADLOCKS_MAX = 10
-TRAIL = "core_auditentry, core_auditpending, core_auditlink"
 PASSWORD = "correct horse battery staple"
 LAST_OF_MODULE: pytest.StashKey[bool] = pytest.StashKey()
 
@@ -179,12 +177,7 @@ def empty_database() -> None:
     """Take everything committed away, also while a server still answers a page that was left."""
     STAGE.strike()
     connections.close_all()
-    with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-        for _ in range(DEADLOCKS_MAX):
-            with suppress(psycopg.errors.DeadlockDetected):
-                owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
-                return
-    raise AssertionError("somebody still works on the database")
+    emptying.empty()
 
 
 @pytest.hookimpl(tryfirst=True)

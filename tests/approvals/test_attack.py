@@ -23,10 +23,11 @@ from core.identity.services import create_tenant
 from core.ids import uuid7
 from core.money import Money
 from core.tenancy import bound
+from tests import emptying
 from tests.approvals import attacks, attacks_on_authority, attacks_on_levels
 from tests.approvals.factories import NOON, add_chain, decide, registered_subject, submit
 from tests.approvals.statements import Attack
-from tests.conftest import TRAIL, make_user
+from tests.conftest import make_user
 
 EVERY = [*attacks.ALL, *attacks_on_authority.ALL, *attacks_on_levels.ALL]
 World = dict[str, Any]
@@ -111,8 +112,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
             "foreigner": foreigner.pk, "nobody": "",
         }  # fmt: skip
         connections.close_all()
-        with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-            owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
+        emptying.empty()
 
 
 def _app_conninfo() -> str:

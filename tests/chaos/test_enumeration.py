@@ -19,10 +19,10 @@ from django.db import connections
 from core import clock
 from core.audit import chain
 from core.identity.services import create_tenant
+from tests import emptying
 from tests.chaos.crashing import Run, in_a_process, points
 from tests.chaos.live import PROJECT
 from tests.chaos.passages import Case, Passage, World, build_world, picture, share_files
-from tests.conftest import TRAIL
 
 pytestmark = pytest.mark.chaos
 
@@ -87,8 +87,7 @@ def stage(django_db_setup: None, django_db_blocker: Any, bank: tuple[str, Path])
             yield Stage(world=world, now=at)
         finally:
             connections.close_all()
-            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
+            emptying.empty()
 
 
 @dataclass(frozen=True, slots=True)

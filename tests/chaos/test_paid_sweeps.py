@@ -18,6 +18,7 @@ from core.events.drain import drain
 from core.identity.services import create_tenant
 from core.tenancy import Tenant, bound
 from integrations import services as lines
+from tests import emptying
 from tests.chaos.crashing import in_a_process, points
 from tests.chaos.test_sweeps import Stage as Sweeps
 from tests.conftest import make_user
@@ -137,8 +138,7 @@ def stage(
             yield Stage(tenant, Sweeps(tenant, built), fund, files)
         finally:
             connections.close_all()
-            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute("TRUNCATE core_tenant, django_session CASCADE")
+            emptying.empty()
 
 
 def test_killed_after_any_step_a_paid_sweep_ends_the_same(stage: Stage) -> None:

@@ -17,8 +17,9 @@ from django.db import connections
 from core import clock
 from core.identity.services import create_tenant
 from core.tenancy import Tenant, bound
+from tests import emptying
 from tests.chaos.crashing import in_a_process, points
-from tests.conftest import TRAIL, make_user
+from tests.conftest import make_user
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
     QUARTER_PAST,
@@ -125,8 +126,7 @@ def stage(
             yield Stage(tenant, built)
         finally:
             connections.close_all()
-            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
+            emptying.empty()
 
 
 def test_killed_after_any_step_a_sweep_ends_the_same(stage: Stage) -> None:
