@@ -207,8 +207,13 @@ def _is_scene(item: pytest.Function, name: str) -> bool:
 
 
 def _is_wide(item: pytest.Function, name: str) -> bool:
+    """Whether several tests share a fixture; pytest-django's own, around every class, is none."""
     found = _definition(item, name)
-    return found is not None and found.scope in WIDE
+    return (
+        found is not None
+        and found.scope in WIDE
+        and not found.func.__module__.startswith("pytest_django")
+    )
 
 
 def _is_around(item: pytest.Function, name: str) -> bool:

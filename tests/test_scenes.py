@@ -12,7 +12,7 @@ from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant, current_scope, once_per_transaction
 from tests.conftest import make_user
-from tests.scenes import STAGE, scene
+from tests.scenes import STAGE, prepare, scene
 
 AFTERNOON: Final = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)
 built: list[UUID | None] = []
@@ -42,6 +42,24 @@ def test_what_a_test_does_to_its_scene_is_gone(built_once: User, maker: User, ti
         make_user("maker", "treasury_maker")
     assert built_once.tenant_id is not None
     assert built.count(built_once.tenant_id) == 1
+
+
+def test_the_next_test_finds_what_this_one_stands_on(
+    built_once: User, request: pytest.FixtureRequest
+) -> None:
+    lying = list(STAGE.layers)
+    prepare(request.node)
+    assert len(lying) == 3
+    assert [*STAGE.layers] == lying
+
+
+@pytest.fixture(scope="module")
+def shared() -> int:
+    return len(STAGE.layers)
+
+
+def test_what_several_tests_share_finds_nothing_lying(shared: int, built_once: User) -> None:
+    assert shared == 0
 
 
 def test_a_smaller_scene_finds_nothing_of_the_larger_one(maker: User) -> None:

@@ -71,7 +71,7 @@ def desk(house: Tenant, prices: None) -> Desk:
     return build_desk(house)
 
 
-@pytest.fixture
+@scene
 def settles(house: Tenant, prices: None, tmp_path: Path) -> Settling:
     """The desk with a back office that settles: rails, a bank that takes payments, and money."""
     return build_settling(house, line_to(tmp_path))
