@@ -16,7 +16,7 @@ class AuditEntry(models.Model):
     id = models.BigAutoField(primary_key=True)
     # Three checks of one and the same row for each line written: see `core.audit.tenants`.
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     at = models.DateTimeField()
     actor = models.TextField()
@@ -33,7 +33,7 @@ class AuditEntry(models.Model):
     class Meta:
         app_label = "core"
         indexes = [
-            models.Index(fields=["tenant", "table_name", "row_id"], name="audit_by_row"),
+            models.Index(fields=["tenant", "table_name", "-id"], name="audit_of_table"),
             models.Index(fields=["tenant", "row_id", "-id"], name="audit_of_thing"),
             models.Index(
                 fields=["tenant", "actor", "-at"],
@@ -54,7 +54,7 @@ class AuditPending(models.Model):
         AuditEntry, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False
     )
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
 
     class Meta:
@@ -69,7 +69,7 @@ class AuditLink(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     sequence = models.BigIntegerField()
     entry = models.OneToOneField(AuditEntry, on_delete=models.DO_NOTHING, db_constraint=False)

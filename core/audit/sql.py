@@ -84,6 +84,36 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
 $$ SELECT u.tenant_id, u.id FROM core_user u WHERE u.username = lower(sign_in_name) $$;
 """
 
+# What a statement inserted, in the order in which it did, in one go: the lines that
+# `core_audit_changes` writes for one row after the other. For tables whose rows name their tenant
+# and hold no personal text; for the others, and for changes and deletions, a row is asked alone.
+INSERTS = r"""
+CREATE OR REPLACE FUNCTION core_audit_inserts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+-- A table may have columns of these names.
+#variable_conflict use_variable
+DECLARE
+    secret text[] := string_to_array(TG_ARGV[0], ',');
+    key_column text := coalesce(TG_ARGV[1], 'id');
+    who text := coalesce(nullif(current_setting('app.actor', true), ''), 'unknown');
+    represented text := nullif(current_setting('app.on_behalf_of', true), '');
+    asked text := coalesce(current_setting('app.request', true), '');
+    because text := coalesce(current_setting('app.reason', true), '');
+BEGIN
+    -- Nothing is joined: entries are numbered in the order of the rows.
+    WITH written AS (
+        INSERT INTO core_auditentry
+            (tenant_id, at, actor, on_behalf_of, request, reason, database_role, table_name,
+             row_id, action, after)
+        SELECT f.tenant_id, clock_timestamp(), who, represented, asked, because, session_user,
+               TG_TABLE_NAME, f.line ->> key_column, 'INSERT', f.line
+          FROM (SELECT r.tenant_id, to_jsonb(r) - secret AS line FROM fresh r OFFSET 0) f
+        RETURNING id, tenant_id)
+    INSERT INTO core_auditpending (entry_id, tenant_id) SELECT id, tenant_id FROM written;
+    RETURN NULL;
+END $$;
+"""
+
 # What the app role may say about an attempt is narrow: its own tenant, its own actor, a code, the
 # template of a path, the id of one object. Beyond the bound per minute one entry says that more
 # was left out, so that nobody fills the trail by being refused.

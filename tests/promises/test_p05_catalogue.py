@@ -318,6 +318,7 @@ def test_views_look_with_the_callers_eyes(owner_connection: psycopg.Connection[A
 # Functions that run with their owner's rights, each with what it may answer.
 DEFINERS = {
     "core_audit_changes": "writes the trail that nobody else may write",
+    "core_audit_inserts": "writes the trail that nobody else may write",
     "core_tenant_ids": "ids only, for batches that then bind each tenant",
     "core_find_login": "one name at a time, before a tenant is known",
     "core_duties_of_role": "refuses conflicting roles; answers nothing",
