@@ -28,9 +28,8 @@ from core.tenancy import bound
 from fx.engine.pairs import Pair, parse_pair
 from fx.engine.quotes import year_days
 from fx.selectors import curves as curve_reads
-from fx.selectors import exposure
+from fx.selectors import exposure, worth
 from fx.selectors import valuation as reads
-from fx.selectors import worth
 from fx.services import curves, sources, valuing
 from fx.services.rates import Origin, RateIn, record_rates
 

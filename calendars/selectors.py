@@ -105,7 +105,7 @@ _WEEKEND_COLUMNS: Final = slice(5, 10)
 _HOLIDAY_COLUMNS: Final = slice(10, 15)
 
 
-def _calendars(which: str, facts: Sequence[object] = ()) -> dict[str, CalendarData]:
+def _calendars(which: str, facts: Sequence[Any] = ()) -> dict[str, CalendarData]:
     with connection.cursor() as cursor:
         cursor.execute(f"{_CALENDARS} WHERE {which} ORDER BY c.code", facts)
         return {row[0]: _read(row) for row in cursor.fetchall()}

@@ -109,6 +109,8 @@ def curve_of(centres: Centres, trade: date, quoted: Mapping[str, Points]) -> Cur
 
 def _before_spot(centres: Centres, trade: date, quoted: Mapping[str, Points]) -> list[Pillar]:
     """Return tom and cash as far as TN and ON are known, one period taken off after the other."""
+    if not any(tenor in quoted for tenor in BEFORE_SPOT):
+        return []
     tom, cash = tom_date(centres, trade), cash_date(centres, trade)
     found: list[Pillar] = []
     so_far = NOTHING

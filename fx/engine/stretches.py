@@ -68,8 +68,11 @@ def stretches(line: MidLine, interest: Interest | None, *, after: date) -> list[
     Where the curve or its interest ends, the stretches end; before the curve begins there is none.
     """
     forwards = _Bent(line.days, line.mids)
-    rates = _Bent([day for day, _ in interest.pillars], [rate for _, rate in interest.pillars]) \
-        if interest else None
+    rates = (
+        _Bent([day for day, _ in interest.pillars], [rate for _, rate in interest.pillars])
+        if interest
+        else None
+    )
     found: list[Stretch] = []
     start = max(after, line.days[0] - _ONE_DAY)
     bends = {*line.days, *(rates.days if rates else ()), *((interest.spot,) if interest else ())}

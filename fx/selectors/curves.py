@@ -119,7 +119,7 @@ def _said(statement: str, at: datetime) -> list[tuple[Any, ...]]:
     facts = {"since": at - timedelta(days=MARK_DAYS_MAX), "until": at + CLOCK_SKEW}
     with connection.cursor() as cursor:
         cursor.execute(statement, facts)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _is_fresh(age_minutes_max: int, as_of: datetime, at: datetime) -> bool:

@@ -233,9 +233,7 @@ SELECT d.id, d.kind = 'DELIVERABLE', side.*, d.value_date
 """
 
 
-def _moves(
-    wanted: Sequence[str], *, day: date, until: date, moved: Sequence[UUID]
-) -> list[_Move]:
+def _moves(wanted: Sequence[str], *, day: date, until: date, moved: Sequence[UUID]) -> list[_Move]:
     """Return both sides of deals as far as their currencies are asked for, newest deal first."""
     facts: dict[str, Any] = {
         "hedging": list(HEDGING),

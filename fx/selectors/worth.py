@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -24,7 +24,7 @@ from fx.engine.stretches import Stretch, flat, stretches
 from fx.engine.valuation import ZERO
 from fx.policies import FX_DISCOUNTING
 from fx.selectors.curves import Market
-from fx.selectors.valuation import BY_INTEREST, REFUSALS, Mark, day_of, marks, open_deals
+from fx.selectors.valuation import BY_INTEREST, REFUSALS, day_of, marks, open_deals
 
 _ONE_DAY: Final = timedelta(days=1)
 
@@ -85,8 +85,9 @@ WITH ways AS MATERIALIZED (
        AND w.value_date > s.after AND w.value_date <= s.until
        AND s.fixed_on IS NOT DISTINCT FROM
            CASE WHEN w.fixing_date <= %(day)s::date THEN w.fixing_date END
+     ORDER BY 1, 2, 3, 4
 )
-SELECT v.base, v.quote, count(*), count(*) FILTER (WHERE v.worth IS NULL),
+SELECT v.base, v.quote, count(*), count(*) - count(v.worth),
        coalesce(sum({formula.WORTH_USD}), 0)
   FROM marked v JOIN fx_deal d
     ON d.base = v.base AND d.quote = v.quote AND d.value_date = v.value_date
@@ -134,7 +135,7 @@ class Quoted(NamedTuple):
 
 def values_now(market: Market) -> list[PairValue]:
     """Return what all deals that are open at a market's instant are worth, by pair."""
-    facts = {"at": market.at, "day": day_of(market.at)}
+    facts: dict[str, Any] = {"at": market.at, "day": day_of(market.at)}
     with connection.cursor() as cursor:
         cursor.execute(_DEALT, facts)
         dealt = [_Dealt(*row) for row in cursor.fetchall()]
@@ -181,13 +182,14 @@ def _deliverable(market: Market, day: date, pair: Pair) -> Iterator[Quoted]:
     """Yield the stretches of deals that are paid, as far as their market is known."""
     try:
         usd, spot = market.usd_per(pair.quote), market.spot(pair)
-        yield Quoted(pair, False, None, flat(middle(spot), after=date.min, until=day), usd)
+        until_today = flat(middle(spot), after=date.min, until=day)
+        yield Quoted(pair=pair, is_ndf=False, fixed_on=None, stretch=until_today, usd=usd)
         line = MidLine(market.curve(pair), spot)
     except REFUSALS:
         return
     interest = _interest(market, pair) if policies.get(FX_DISCOUNTING) == BY_INTEREST else None
     for one in stretches(line, interest, after=day):
-        yield Quoted(pair, False, None, one, usd)
+        yield Quoted(pair=pair, is_ndf=False, fixed_on=None, stretch=one, usd=usd)
 
 
 def _ndf(market: Market, day: date, pair: Pair) -> Iterator[Quoted]:
@@ -197,7 +199,7 @@ def _ndf(market: Market, day: date, pair: Pair) -> Iterator[Quoted]:
     except REFUSALS:
         return
     for one in stretches(line, None, after=day):
-        yield Quoted(pair, True, None, one, usd)
+        yield Quoted(pair=pair, is_ndf=True, fixed_on=None, stretch=one, usd=usd)
 
 
 def _interest(market: Market, pair: Pair) -> Interest:
@@ -245,6 +247,8 @@ def columns_of(found: list[Quoted]) -> dict[str, str]:
         for one in found
     ]
     return {
-        name: "{" + ",".join(["NULL" if row[place] is None else str(row[place]) for row in rows]) + "}"
+        name: "{"
+        + ",".join(["NULL" if row[place] is None else str(row[place]) for row in rows])
+        + "}"
         for place, name in enumerate(_COLUMNS)
     }

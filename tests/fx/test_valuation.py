@@ -22,8 +22,8 @@ from fx.engine.valuation import Open, Priced, moved_by, worth_of
 from fx.models import DealValuation, PnlEntry, RevaluationRun
 from fx.policies import FX_DISCOUNTING
 from fx.selectors import valuation as reads
-from fx.selectors.worth import values_now
 from fx.selectors.curves import Market
+from fx.selectors.worth import values_now
 from fx.services import valuing
 from fx.services.curves import record_fixing
 from tests.conftest import make_user
