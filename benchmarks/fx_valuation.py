@@ -28,7 +28,7 @@ from core.tenancy import bound
 from fx.engine.pairs import Pair, parse_pair
 from fx.engine.quotes import year_days
 from fx.selectors import curves as curve_reads
-from fx.selectors import exposure
+from fx.selectors import exposure, worth
 from fx.selectors import valuation as reads
 from fx.services import curves, sources, valuing
 from fx.services.rates import Origin, RateIn, record_rates
@@ -198,9 +198,9 @@ def _points(month: int, year: int, days: int) -> int:
 def _race(tenant: UUID, count: int) -> Report:
     busy = database.busy_clock()
 
-    def value() -> list[reads.PairValue]:
+    def value() -> list[worth.PairValue]:
         with bound(tenant, actor=house.ACTOR):
-            return reads.values_now(curve_reads.Market(at=NOW))
+            return worth.values_now(curve_reads.Market(at=NOW))
 
     def expose() -> list[exposure.Board]:
         with bound(tenant, actor=house.ACTOR):
@@ -208,7 +208,7 @@ def _race(tenant: UUID, count: int) -> Report:
 
     def both() -> None:
         with bound(tenant, actor=house.ACTOR):
-            reads.values_now(curve_reads.Market(at=NOW))
+            worth.values_now(curve_reads.Market(at=NOW))
             exposure.board(now=NOW)
 
     peer = _QuantLib(tenant)
@@ -374,7 +374,7 @@ def _date(day: date) -> ql.Date:
     return ql.Date(day.day, day.month, day.year)
 
 
-def _require_equal(tenant: UUID, count: int, ours: list[reads.PairValue], peer: _QuantLib) -> None:
+def _require_equal(tenant: UUID, count: int, ours: list[worth.PairValue], peer: _QuantLib) -> None:
     """Demand that every deal's value is QuantLib's to the cent, or there is no race."""
     assert sum(one.deals for one in ours) == count
     with bound(tenant, actor=house.ACTOR):

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from uuid import UUID
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from calendars.constants import SEARCH_DAYS_MAX
@@ -86,26 +87,61 @@ def calendars_around(day: date) -> dict[str, CalendarData]:
     }
 
 
-def _calendars(rows: QuerySet[Calendar]) -> dict[str, CalendarData]:
-    loaded = list(rows.prefetch_related("weekend_rules"))
-    holidays = _holidays_of([row.pk for row in loaded])
-    return {row.code: _calendar_record(row, holidays.get(row.pk, {})) for row in loaded}
+# Each calendar is one row, with its weekends and years of holidays beside it.
+_CALENDARS: Final = """
+SELECT c.code, c.tz, c.currency, c.coverage_start, c.coverage_end, w.*, h.*
+  FROM calendars_calendar c CROSS JOIN LATERAL (
+       SELECT array_agg(r.closed_weekdays ORDER BY r.effective_from),
+              array_agg(r.effective_from ORDER BY r.effective_from),
+              array_agg(r.effective_to ORDER BY r.effective_from),
+              array_agg(r.alternate_weekday ORDER BY r.effective_from),
+              array_agg(r.alternate_ordinals ORDER BY r.effective_from)
+         FROM calendars_weekendrule r WHERE r.calendar_id = c.id) w CROSS JOIN LATERAL (
+       SELECT array_agg(d.date), array_agg(d.name), array_agg(d.kind), array_agg(d.status),
+              array_agg(d.half_day_close_local)
+         FROM calendars_holiday d WHERE d.calendar_id = c.id) h
+"""
+_WEEKEND_COLUMNS: Final = slice(5, 10)
+_HOLIDAY_COLUMNS: Final = slice(10, 15)
 
 
-def _holidays_of(calendar_ids: list[UUID]) -> dict[UUID, dict[date, HolidayFact]]:
-    """Return the holidays of calendars; years repeat each other, so few facts are made."""
-    rows = (
-        Holiday.objects.filter(calendar__in=calendar_ids)
-        .order_by()
-        .values_list("calendar_id", "date", "name", "kind", "status", "half_day_close_local")
+def _calendars(which: str, facts: Sequence[Any] = ()) -> dict[str, CalendarData]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_CALENDARS} WHERE {which} ORDER BY c.code", facts)
+        return {row[0]: _read(row) for row in cursor.fetchall()}
+
+
+def _read(row: Sequence[Any]) -> CalendarData:
+    code, tz, currency, start, end = row[:5]
+    rules = zip(*(column or () for column in row[_WEEKEND_COLUMNS]), strict=True)
+    return CalendarData(
+        code=code,
+        tz=tz,
+        currency=currency,
+        weekend_rules=tuple(
+            days.WeekendRule(
+                closed_weekdays=closed,
+                effective_from=since,
+                effective_to=until,
+                alternate_weekday=weekday,
+                alternate_ordinals=ordinals,
+            )
+            for closed, since, until, weekday, ordinals in rules
+        ),
+        holidays=_named(*(column or () for column in row[_HOLIDAY_COLUMNS])),
+        coverage_start=start,
+        coverage_end=end,
     )
-    made: dict[tuple[str, str, str, time | None], HolidayFact] = {}
-    found: dict[UUID, dict[date, HolidayFact]] = {one: {} for one in calendar_ids}
-    for calendar_id, day, name, kind, status, half_day_close in rows:
-        key = (name, kind, status, half_day_close)
+
+
+def _named(dates: Iterable[date], *facts: Iterable[Any]) -> dict[date, HolidayFact]:
+    """Return holidays by date; years repeat each other, so few facts are made."""
+    made: dict[tuple[Any, ...], HolidayFact] = {}
+    found: dict[date, HolidayFact] = {}
+    for day, key in zip(dates, zip(*facts, strict=True), strict=True):
         if key not in made:
             made[key] = _fact(*key)
-        found[calendar_id][day] = made[key]
+        found[day] = made[key]
     return found
 
 
@@ -124,7 +160,7 @@ def settlement_calendar(currency: str) -> CalendarData:
     Raises:
         CalendarUnknown: the currency has none.
     """
-    found = _calendars(Calendar.objects.filter(currency=currency, is_settlement=True))
+    found = _calendars("c.is_settlement AND c.currency = %s", [currency])
     for calendar in found.values():
         return calendar
     raise CalendarUnknown(f"No calendar settles {currency}.", currency=currency)
@@ -132,12 +168,12 @@ def settlement_calendar(currency: str) -> CalendarData:
 
 def settlement_calendars() -> dict[str, CalendarData]:
     """Return the settlement calendars by code."""
-    return _calendars(Calendar.objects.filter(is_settlement=True))
+    return _calendars("c.is_settlement")
 
 
 def _require(codes: Iterable[str]) -> dict[str, CalendarData]:
     wanted = set(codes)
-    found = _calendars(Calendar.objects.filter(code__in=wanted))
+    found = _calendars("c.code = ANY(%s)", [list(wanted)])
     missing = sorted(wanted - set(found))
     if missing:
         raise CalendarUnknown(f"Calendar {missing[0]} is not installed.", calendar=missing[0])

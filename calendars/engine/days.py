@@ -66,10 +66,10 @@ class WeekendRule:
         """Tell whether the rule makes `day` part of a weekend."""
         if self.closed_weekdays >> day.weekday() & 1:
             return True
+        if day.weekday() != self.alternate_weekday:
+            return False
         occurrence = (day.day - 1) // 7
-        return day.weekday() == self.alternate_weekday and bool(
-            self.alternate_ordinals >> occurrence & 1
-        )
+        return bool(self.alternate_ordinals >> occurrence & 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +134,14 @@ class CalendarData:
         Raises:
             CalendarCoverageError: no weekend rule is in force on `day`.
         """
-        rule = next((rule for rule in self.weekend_rules if rule.in_force(day)), None)
-        if rule is None:
-            raise CalendarCoverageError(
-                f"Calendar {self.code} has no weekend rule for {day}.",
-                calendar=self.code,
-                date=day.isoformat(),
-            )
-        return rule.closes(day)
+        for rule in self.weekend_rules:
+            if rule.in_force(day):
+                return rule.closes(day)
+        raise CalendarCoverageError(
+            f"Calendar {self.code} has no weekend rule for {day}.",
+            calendar=self.code,
+            date=day.isoformat(),
+        )
 
     def closure(self, day: date) -> str | None:
         """Name the reason why `day` is closed, or None when it is open.
@@ -183,7 +183,10 @@ class JointCalendar:
         # Every member is asked, so that a gap in one calendar's coverage is never masked by
         # a holiday of another.
         reasons = [member.closure(day) for member in self.members]
-        return next((reason for reason in reasons if reason is not None), None)
+        for reason in reasons:
+            if reason is not None:
+                return reason
+        return None
 
     def is_open(self, day: date) -> bool:
         """Tell whether `day` is a business day for every member."""

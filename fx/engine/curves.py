@@ -109,6 +109,8 @@ def curve_of(centres: Centres, trade: date, quoted: Mapping[str, Points]) -> Cur
 
 def _before_spot(centres: Centres, trade: date, quoted: Mapping[str, Points]) -> list[Pillar]:
     """Return tom and cash as far as TN and ON are known, one period taken off after the other."""
+    if not any(tenor in quoted for tenor in BEFORE_SPOT):
+        return []
     tom, cash = tom_date(centres, trade), cash_date(centres, trade)
     found: list[Pillar] = []
     so_far = NOTHING
@@ -128,15 +130,16 @@ def _before_spot(centres: Centres, trade: date, quoted: Mapping[str, Points]) ->
 class MidLine:
     """The middle of the outrights of a pair by date, for many dates: `middle` of `outright`.
 
-    The middle of two straight lines is one: it is bent at the pillars and rounded once.
+    The middle of two straight lines is one: it is bent at the pillars and rounded once. `mids`
+    are the middles of its pillars on `days`, not rounded.
     """
 
     def __init__(self, curve: Curve, spot: Quote) -> None:
         self._curve = curve
-        self._days = [one.day for one in curve.pillars]
+        self.days = [one.day for one in curve.pillars]
         pip = curve.centres.pair.pip
         with localcontext(PRECISION):
-            self._mids = [
+            self.mids = [
                 (spot.bid + spot.ask + (one.points.bid + one.points.ask) * pip) / TWO
                 for one in curve.pillars
             ]
@@ -147,15 +150,15 @@ class MidLine:
         Raises:
             CurveMissing, CurveEnds: the curve does not know the date.
         """
-        days = self._days
+        days = self.days
         if not days[0] <= day <= days[-1]:
             points_on(self._curve, day)  # says what is missing
         place = bisect_left(days, day)
-        found = self._mids[place]
+        found = self.mids[place]
         if days[place] != day:
             near = days[place - 1]
             found = _between(
-                self._mids[place - 1], found, (day - near).days, (days[place] - near).days
+                self.mids[place - 1], found, (day - near).days, (days[place] - near).days
             )
         return found.quantize(RATE_UNIT, ROUND_HALF_UP, PRECISION)
 

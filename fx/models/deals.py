@@ -245,6 +245,24 @@ class Deal(FSMModelMixin, TenantModel):
         indexes = [
             models.Index(fields=["tenant", "state", "value_date"], name="deal_by_state"),
             models.Index(fields=["tenant", "counterparty", "trade_date"], name="deal_by_party"),
+            # Everything that the worth of open deals asks for, in the order in which they settle.
+            models.Index(
+                fields=["tenant", "base", "quote", "value_date", "fixing_date"],
+                include=["side", "base_amount", "rate", "executed_at"],
+                condition=Q(state__in=(_S.EXECUTED, _S.CONFIRMED, _S.FAILED)),
+                name="deal_open",
+            ),
+            models.Index(
+                fields=["tenant", "base", "quote", "fixing_date"],
+                include=["executed_at"],
+                condition=Q(
+                    state__in=(_S.EXECUTED, _S.CONFIRMED, _S.FAILED), fixing_date__isnull=False
+                ),
+                name="deal_open_ndf",
+            ),
+            models.Index(
+                fields=["tenant", "closed_at"], condition=Q(state=_S.SETTLED), name="deal_settled"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from calendars import selectors as calendars
@@ -23,7 +24,7 @@ from fx.engine.hours import open_time
 from fx.engine.pairs import USD, Pair, pair_of
 from fx.engine.quotes import ONE, Points, Quote
 from fx.errors import CurveEnds, CurveMissing, RateMissing
-from fx.models import ForwardPoint, InterestRate, Rate, RateSource
+from fx.models import ForwardPoint, Rate
 from fx.selectors import rates
 
 AT_SPOT: Final = "SPOT"
@@ -97,66 +98,74 @@ def points() -> QuerySet[ForwardPoint]:
     return ForwardPoint.objects.select_related("source", "delivery")
 
 
-def _is_fresh(source: RateSource, as_of: datetime, at: datetime) -> bool:
-    return open_time(as_of, at) <= timedelta(minutes=source.age_minutes_max)
+# The newest word of each source on each tenor of a week, the more trusted source first.
+_POINTS: Final = """
+SELECT DISTINCT ON (p.base, p.quote, s.priority, s.id, p.tenor)
+       p.base, p.quote, s.code, s.age_minutes_max, p.tenor, p.as_of, p.bid, p.ask
+  FROM fx_forwardpoint p JOIN fx_ratesource s ON s.id = p.source_id AND s.is_active
+ WHERE p.as_of BETWEEN %(since)s AND %(until)s
+ ORDER BY p.base, p.quote, s.priority, s.id, p.tenor, p.as_of DESC
+"""
+_INTEREST: Final = """
+SELECT DISTINCT ON (i.currency, s.priority, s.id, i.tenor)
+       i.currency, s.code, s.age_minutes_max, i.tenor, i.as_of, i.rate
+  FROM fx_interestrate i JOIN fx_ratesource s ON s.id = i.source_id AND s.is_active
+ WHERE i.as_of BETWEEN %(since)s AND %(until)s
+ ORDER BY i.currency, s.priority, s.id, i.tenor, i.as_of DESC
+"""
+
+
+def _said(statement: str, at: datetime) -> list[tuple[Any, ...]]:
+    facts = {"since": at - timedelta(days=MARK_DAYS_MAX), "until": at + CLOCK_SKEW}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, facts)
+        return list(cursor.fetchall())
+
+
+def _is_fresh(age_minutes_max: int, as_of: datetime, at: datetime) -> bool:
+    return open_time(as_of, at) <= timedelta(minutes=age_minutes_max)
 
 
 def points_at(at: datetime) -> dict[Pair, PointsSet]:
     """Return each pair's points at an instant: one source's, a fresh one's before others'."""
-    rows = (
-        ForwardPoint.objects.filter(
-            source__is_active=True,
-            as_of__lte=at + CLOCK_SKEW,
-            as_of__gte=at - timedelta(days=MARK_DAYS_MAX),
-        )
-        .order_by("base", "quote", "source__priority", "source_id", "tenor", "-as_of")
-        .distinct("base", "quote", "source__priority", "source_id", "tenor")
-        .select_related("source")
-    )
     found: dict[Pair, PointsSet] = {}
-    for (base, quote, _, _), group in groupby(
-        rows, key=lambda one: (one.base, one.quote, one.source.priority, one.source_id)
+    for (base, quote, source, age_max), group in groupby(
+        _said(_POINTS, at), key=lambda row: row[:4]
     ):
         kept = list(group)
-        pair, oldest = Pair(base, quote), min(one.as_of for one in kept)
+        pair, oldest = Pair(base, quote), min(row[5] for row in kept)
+        if pair in found and found[pair].is_fresh:
+            continue
         one = PointsSet(
             pair=pair,
-            quoted={row.tenor: Points(bid=row.bid, ask=row.ask) for row in kept},
-            source=kept[0].source.code,
+            quoted={tenor: Points(bid=bid, ask=ask) for *_, tenor, _, bid, ask in kept},
+            source=source,
             at=oldest,
-            is_fresh=_is_fresh(kept[0].source, oldest, at),
+            is_fresh=_is_fresh(age_max, oldest, at),
         )
-        if pair not in found or (one.is_fresh and not found[pair].is_fresh):
+        if pair not in found or one.is_fresh:
             found[pair] = one
     return found
 
 
 def interest_at(at: datetime) -> dict[str, InterestSet]:
     """Return each currency's interest at an instant, chosen as points are."""
-    rows = (
-        InterestRate.objects.filter(
-            source__is_active=True,
-            as_of__lte=at + CLOCK_SKEW,
-            as_of__gte=at - timedelta(days=MARK_DAYS_MAX),
-        )
-        .order_by("currency", "source__priority", "source_id", "tenor", "-as_of")
-        .distinct("currency", "source__priority", "source_id", "tenor")
-        .select_related("source")
-    )
     found: dict[str, InterestSet] = {}
-    for (currency, _, _), group in groupby(
-        rows, key=lambda one: (one.currency, one.source.priority, one.source_id)
+    for (currency, source, age_max), group in groupby(
+        _said(_INTEREST, at), key=lambda row: row[:3]
     ):
         kept = list(group)
-        oldest = min(one.as_of for one in kept)
+        oldest = min(row[4] for row in kept)
+        if currency in found and found[currency].is_fresh:
+            continue
         one = InterestSet(
             currency=currency,
-            quoted={row.tenor: row.rate for row in kept},
-            source=kept[0].source.code,
+            quoted={tenor: rate for *_, tenor, _, rate in kept},
+            source=source,
             at=oldest,
-            is_fresh=_is_fresh(kept[0].source, oldest, at),
+            is_fresh=_is_fresh(age_max, oldest, at),
         )
-        if currency not in found or (one.is_fresh and not found[currency].is_fresh):
+        if currency not in found or one.is_fresh:
             found[currency] = one
     return found
 

@@ -1,14 +1,15 @@
 """Exposure of each currency now: need and money from the treasury, hedges from our deals."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from calendars import selectors as calendars
 from calendars.engine.days import BusinessCalendar
@@ -26,21 +27,10 @@ from fx.engine.exposure import (
     is_overhedged,
 )
 from fx.engine.pairs import USD
-from fx.models import (
-    Deal,
-    DealKind,
-    DealLeg,
-    DealSide,
-    DealState,
-    ExposureAlarm,
-    LegState,
-    SettlementNet,
-)
-from fx.selectors import curves, rates, settlement
+from fx.models import STANDING, DealLeg, DealState, ExposureAlarm, LegState, SettlementNet
+from fx.selectors import curves, rates
 from treasury.selectors import accounts, flows, positions, statements
-
-if TYPE_CHECKING:
-    from treasury.models import BankAccount
+from treasury.selectors.accounts import Holding
 
 # What a payout or a plan takes out; transfers of ours are counted as money, not as need.
 NEEDS: Final = ("PAYOUT", "PATTERN", "FORECAST", "MANUAL")
@@ -86,8 +76,8 @@ def of_currency(currency: str, *, now: datetime) -> Board:
 def _boards(wanted: Sequence[str], *, now: datetime) -> list[Board]:
     """Return the exposure of currencies; those whose caps cover the same days are read at once."""
     caps = {one: cap_of(one, calendar, now) for one, calendar in _calendars(wanted).items()}
-    accounts_of: dict[str, list[BankAccount]] = {one: [] for one in wanted}
-    for account in accounts.accounts().filter(currency__in=wanted):
+    accounts_of: dict[str, list[Holding]] = {one: [] for one in wanted}
+    for account in accounts.holdings(wanted):
         accounts_of[account.currency].append(account)
     days = dict.fromkeys((cap.day, cap.until) for cap in caps.values())
     found: dict[str, Board] = {}
@@ -149,17 +139,8 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
     replaced, its own day and account count.
     """
     moved = _moved(wanted, day=day)
-    counted = (
-        Deal.objects.filter(state__in=HEDGING, value_date__lte=until)
-        .filter(
-            Q(kind=DealKind.DELIVERABLE, value_date__gte=day)
-            | Q(kind=DealKind.NDF, fixing_date__gte=day)
-            | Q(pk__in={deal_id for deal_id, _ in moved})
-        )
-        .filter(Q(base__in=wanted) | Q(quote__in=wanted))
-    )
-    moves = list(_moves(counted, wanted))
-    settled = _settled_legs(counted, wanted) if moves else set()
+    moves = _moves(wanted, day=day, until=until, moved=[deal_id for deal_id, _ in moved])
+    settled = _settled_legs([move.deal_id for move in moves], wanted) if moves else set()
     booked: dict[UUID, Counter[Decimal]] = {}
     total = dict.fromkeys(wanted, ZERO)
     for move in moves:
@@ -181,20 +162,29 @@ def _hedged(wanted: Sequence[str], *, day: date, until: date) -> dict[str, Decim
     return total
 
 
+# A standing leg that replaces another one.
+_MOVED: Final = """
+SELECT l.deal_id, l.currency, l.value_date, l.account_id
+  FROM fx_dealleg l JOIN fx_deal d ON d.id = l.deal_id
+ WHERE l.version > 1 AND l.state = ANY(%(standing)s) AND l.currency = ANY(%(wanted)s)
+   AND l.value_date >= %(day)s AND d.kind = 'DELIVERABLE' AND d.state = ANY(%(hedging)s)
+"""
+
+
 def _moved(wanted: Sequence[str], *, day: date) -> dict[tuple[UUID, str], tuple[date, UUID]]:
     """Return the day and account of what settles otherwise than agreed, from a day on."""
-    rows = settlement.moved_legs().filter(
-        currency__in=wanted,
-        value_date__gte=day,
-        deal__kind=DealKind.DELIVERABLE,
-        deal__state__in=HEDGING,
-    )
-    return {
-        (deal_id, currency): (on, account_id)
-        for deal_id, currency, on, account_id in rows.values_list(
-            "deal_id", "currency", "value_date", "account_id"
-        )
+    facts: dict[str, Any] = {
+        "standing": list(STANDING),
+        "hedging": list(HEDGING),
+        "wanted": list(wanted),
+        "day": day,
     }
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVED, facts)
+        return {
+            (deal_id, currency): (on, account_id)
+            for deal_id, currency, on, account_id in cursor.fetchall()
+        }
 
 
 def _booked_otherwise(account_id: UUID, *, day: date, until: date) -> Counter[Decimal]:
@@ -206,10 +196,10 @@ def _booked_otherwise(account_id: UUID, *, day: date, until: date) -> Counter[De
     return Counter(free.values_list("amount", flat=True))
 
 
-def _settled_legs(counted: QuerySet[Deal], wanted: Sequence[str]) -> set[tuple[UUID, str]]:
+def _settled_legs(deal_ids: Sequence[UUID], wanted: Sequence[str]) -> set[tuple[UUID, str]]:
     """Return the deals and currencies whose legs are settled: what they bring is money."""
     found = DealLeg.objects.filter(
-        deal__in=counted.values("pk"), currency__in=wanted, state=LegState.SETTLED
+        deal__in=deal_ids, currency__in=wanted, state=LegState.SETTLED
     ).values_list("deal_id", "currency")
     return set(found)
 
@@ -225,28 +215,36 @@ class _Move(NamedTuple):
     value_date: date
 
 
-def _moves(counted: QuerySet[Deal], wanted: Sequence[str]) -> Iterator[_Move]:
-    """Yield both sides of deals as far as their currencies are asked for, newest deal first."""
-    rows = counted.values_list(
-        "pk",
-        "kind",
-        "side",
-        "base",
-        "base_amount",
-        "quote",
-        "quote_amount",
-        "receive_account_id",
-        "pay_account_id",
-        "value_date",
-    )
-    for pk, kind, side, base, base_amount, quote, quote_amount, received, paid, day in rows:
-        is_paid, buys = kind == DealKind.DELIVERABLE, side == DealSide.BUY
-        base_side = (base_amount, received) if buys else (-base_amount, paid)
-        quote_side = (-quote_amount, paid) if buys else (quote_amount, received)
-        if base in wanted:
-            yield _Move(pk, is_paid, base, *base_side, day)
-        if quote in wanted:
-            yield _Move(pk, is_paid, quote, *quote_side, day)
+# Both sides of the deals that count: paid ones of these days, forwards that are not fixed yet, and
+# what was moved into these days. Buying brings the base and takes the quote.
+_MOVES: Final = """
+SELECT d.id, d.kind = 'DELIVERABLE', side.*, d.value_date
+  FROM fx_deal d CROSS JOIN LATERAL (VALUES
+       (d.base, CASE d.side WHEN 'BUY' THEN d.base_amount ELSE -d.base_amount END,
+        CASE d.side WHEN 'BUY' THEN d.receive_account_id ELSE d.pay_account_id END),
+       (d.quote, CASE d.side WHEN 'BUY' THEN -d.quote_amount ELSE d.quote_amount END,
+        CASE d.side WHEN 'BUY' THEN d.pay_account_id ELSE d.receive_account_id END)
+       ) side (currency, amount, account_id)
+ WHERE d.state = ANY(%(hedging)s) AND d.value_date <= %(until)s
+   AND (d.kind = 'DELIVERABLE' AND d.value_date >= %(day)s
+        OR d.kind = 'NDF' AND d.fixing_date >= %(day)s OR d.id = ANY(%(moved)s))
+   AND side.currency = ANY(%(wanted)s)
+ ORDER BY d.id DESC, side.currency = d.quote
+"""
+
+
+def _moves(wanted: Sequence[str], *, day: date, until: date, moved: Sequence[UUID]) -> list[_Move]:
+    """Return both sides of deals as far as their currencies are asked for, newest deal first."""
+    facts: dict[str, Any] = {
+        "hedging": list(HEDGING),
+        "wanted": list(wanted),
+        "day": day,
+        "until": until,
+        "moved": list(moved),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVES, facts)
+        return [_Move(*row) for row in cursor.fetchall()]
 
 
 def alarms() -> QuerySet[ExposureAlarm]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
-from django.db.models import DateField, Q, QuerySet
+from django.db import connection
+from django.db.models import DateField, QuerySet
 from django.db.models.functions import Cast
 
 from core import policies
@@ -61,29 +62,49 @@ def quote_of(rate: Rate) -> Quote:
     )
 
 
-def _fresh(now: datetime) -> QuerySet[Rate]:
+_FRESH: Final = """
+SELECT s.priority, s.code, q.*
+  FROM fx_ratesource s CROSS JOIN LATERAL (
+       SELECT DISTINCT ON (r.base, r.quote) r.base, r.quote, r.bid, r.ask, r.as_of
+         FROM fx_rate r
+        WHERE r.source_id = s.id AND r.as_of <= %(until)s
+          AND r.as_of >= %(now)s - make_interval(mins => s.age_minutes_max)
+        ORDER BY r.base, r.quote, r.as_of DESC) q
+ WHERE s.is_active
+"""
+
+
+class _Said(NamedTuple):
+    """A quote and how far its source is trusted: the lowest number first, then by code."""
+
+    priority: int
+    source: str
+    quote: Quote
+
+
+def _fresh(now: datetime) -> list[_Said]:
     """Return each active source's newest rate of each pair, where that is fresh enough."""
-    fresh = Q(pk__in=[])
-    for source in RateSource.objects.filter(is_active=True):
-        oldest = now - timedelta(minutes=source.age_minutes_max)
-        fresh |= Q(source=source, as_of__gte=oldest)
-    return (
-        Rate.objects.filter(fresh, as_of__lte=now + CLOCK_SKEW)
-        .order_by("source_id", "base", "quote", "-as_of")
-        .distinct("source_id", "base", "quote")
-        .select_related("source")
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_FRESH, {"now": now, "until": now + CLOCK_SKEW})
+        return [
+            _Said(
+                priority,
+                source,
+                Quote(pair=Pair(base, quote), bid=bid, ask=ask, at=at, sources=(source,)),
+            )
+            for priority, source, base, quote, bid, ask, at in cursor.fetchall()
+        ]
 
 
-def _pair_and_trust(rate: Rate) -> tuple[str, str, int, str]:
-    return rate.base, rate.quote, rate.source.priority, rate.source.code
+def _pair_and_trust(said: _Said) -> tuple[str, str, int, str]:
+    return *said.quote.pair.currencies, said.priority, said.source
 
 
 def fresh_quotes(*, now: datetime) -> dict[Pair, list[Quote]]:
     """Return all fresh quotes by pair as written by the source, the most trusted first."""
     by_trust = sorted(_fresh(now), key=_pair_and_trust)
-    grouped = groupby(by_trust, key=lambda rate: Pair(rate.base, rate.quote))
-    return {pair: [quote_of(rate) for rate in rates] for pair, rates in grouped}
+    grouped = groupby(by_trust, key=lambda said: said.quote.pair)
+    return {pair: [one.quote for one in said] for pair, said in grouped}
 
 
 def book(*, now: datetime) -> dict[Pair, Quote]:
@@ -97,8 +118,8 @@ def book(*, now: datetime) -> dict[Pair, Quote]:
 def books_by_source(*, now: datetime) -> list[tuple[str, dict[Pair, Quote]]]:
     """Return the fresh quotes of each source by itself, the most trusted source first."""
     found: dict[str, dict[Pair, Quote]] = {}
-    for rate in sorted(_fresh(now), key=lambda rate: (rate.source.priority, rate.source.code)):
-        found.setdefault(rate.source.code, {})[Pair(rate.base, rate.quote)] = quote_of(rate)
+    for one in sorted(_fresh(now), key=lambda said: (said.priority, said.source)):
+        found.setdefault(one.source, {})[one.quote.pair] = one.quote
     return list(found.items())
 
 

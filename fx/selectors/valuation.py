@@ -1,6 +1,6 @@
 """Reads of valuations: the market of each open date, runs, what changed from one to the next."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from core.money import minor_units
 from fx import valuation_guards as formula
 from fx.constants import FIXING_SOURCE
 from fx.engine import curves
-from fx.engine.curves import PRECISION, Interest, middle
+from fx.engine.curves import Interest, middle
 from fx.engine.dates import trade_date
 from fx.engine.pairs import Pair
 from fx.engine.quotes import ONE, Quote
@@ -62,21 +62,8 @@ MARKED_SQL: Final = """fx_deal d
              market_at, sources, is_stale, gap, digits)
     ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.value_date = v.value_date
    AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date"""
-# Only an NDF has a fixing date, so that it tells the kind. Pairs are counted: numbers sort quickly.
-_NOW: Final = f"""
-SELECT v.pair, count(*), count(*) FILTER (WHERE v.worth IS NULL),
-       coalesce(sum({formula.WORTH_USD}), 0)
-  FROM fx_deal d
-  JOIN unnest(%(pair)s::int[], %(base)s::text[], %(quote)s::text[], %(value_date)s::date[],
-              %(fixing_date)s::date[], %(forward)s::numeric[], %(worth)s::numeric[],
-              %(by)s::numeric[])
-       AS v (pair, base, quote, value_date, fixing_date, forward, worth, by)
-    ON d.base = v.base AND d.quote = v.quote AND d.value_date = v.value_date
-   AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date
- WHERE {OPEN_SQL} GROUP BY 1
-"""  # noqa: S608 - our own texts
 _SOURCES_CHARS_MAX: Final = 80
-_BY_INTEREST: Final = "interest"
+BY_INTEREST: Final = "interest"
 # Why something has no price, the narrower refusal before the wider one.
 _GAPS: Final[tuple[tuple[type[DomainError], Gap], ...]] = (
     (RateMissing, Gap.NO_SPOT),
@@ -87,7 +74,7 @@ _GAPS: Final[tuple[tuple[type[DomainError], Gap], ...]] = (
     (CalendarUnknown, Gap.NO_CALENDAR),
     (CalendarCoverageError, Gap.NO_CALENDAR),
 )
-_REFUSALS: Final = tuple(error for error, _ in _GAPS)
+REFUSALS: Final = tuple(error for error, _ in _GAPS)
 
 
 def day_of(at: datetime) -> date:
@@ -132,10 +119,11 @@ class Mark(NamedTuple):
     is_stale: bool = False
 
 
-def marks(market: Market, day: date) -> list[Mark]:
-    """Return the market for every way that open deals settle, once each."""
+def marks(market: Market, day: date, *, of: QuerySet[Deal] | None = None) -> list[Mark]:
+    """Return the market for every way that open deals (or those given) settle, once each."""
     names = ("base", "quote", "kind", "value_date", "fixing_date")
-    rows = open_deals(market.at).order_by(*names).values_list(*names).distinct()
+    deals = open_deals(market.at) if of is None else of
+    rows = deals.order_by(*names).values_list(*names).distinct()
     found: list[Mark] = []
     for (base, quote, kind), ways in groupby(rows, key=lambda row: row[:3]):
         pair = Pair(base, quote)
@@ -199,7 +187,7 @@ class _Quoted:
 
     @cached_property
     def _is_discounted(self) -> bool:
-        return not self.is_ndf and policies.get(FX_DISCOUNTING) == _BY_INTEREST
+        return not self.is_ndf and policies.get(FX_DISCOUNTING) == BY_INTEREST
 
     @cached_property
     def _spot_date(self) -> date:
@@ -213,7 +201,7 @@ class _Quoted:
 def _mark(quoted: _Quoted, settles: Settles) -> Mark:
     try:
         return _marked(quoted, settles)
-    except _REFUSALS as missing:
+    except REFUSALS as missing:
         gap = next(one for error, one in _GAPS if isinstance(missing, error))
         return Mark(settles=settles, gap=gap)
 
@@ -245,57 +233,6 @@ def _fixed(settles: Settles, day: date) -> Decimal | None:
     if found is None and fixing < day:
         raise FixingMissing(f"Nobody said what {settles.pair} was fixed at on {fixing}.")
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class PairValue:
-    """What the open deals of a pair are worth together; deals without a value are in no sum."""
-
-    pair: Pair
-    deals: int
-    missing: int
-    pnl_usd: Decimal
-
-
-def values_now(market: Market) -> list[PairValue]:
-    """Return what all open deals are worth at a market, by pair, in one statement."""
-    found = marks(market, day_of(market.at))
-    pairs = list(dict.fromkeys(one.settles.pair for one in found))
-    with connection.cursor() as cursor:
-        # Not prepared: a plan for arrays of any length takes twice as long as one for these.
-        cursor.cursor.execute(
-            _NOW, {"at": market.at, **_narrow_columns(found, pairs)}, prepare=False
-        )
-        rows = {place: PairValue(pairs[place], *facts) for place, *facts in cursor.fetchall()}
-    return [rows[place] for place in range(len(pairs)) if place in rows]
-
-
-def _narrow_columns(found: Sequence[Mark], pairs: Sequence[Pair]) -> dict[str, str]:
-    """Return what sums need of the marks, as texts of arrays: quicker to send than arrays."""
-    places = {pair: place for place, pair in enumerate(pairs)}
-    ways = [one.settles for one in found]
-    priced = [one.priced for one in found]
-    return {
-        "pair": _array(places[one.pair] for one in ways),
-        "base": _array(one.pair.base for one in ways),
-        "quote": _array(one.pair.quote for one in ways),
-        "value_date": _array(one.value_date for one in ways),
-        "fixing_date": _array(one.fixing_date for one in ways),
-        "forward": _array(one and one.forward for one in priced),
-        "worth": _array(
-            one and PRECISION.multiply(one.usd_rate, ONE if way.is_ndf else one.discount)
-            for way, one in zip(ways, priced, strict=True)
-        ),
-        "by": _array(
-            one.forward if one and way.is_ndf else None
-            for way, one in zip(ways, priced, strict=True)
-        ),
-    }
-
-
-def _array(values: Iterable[object]) -> str:
-    """Return the text of an array of numbers, dates or codes: nothing in them needs quotes."""
-    return "{" + ",".join(["NULL" if one is None else str(one) for one in values]) + "}"
 
 
 def fixing_of(pair: Pair, day: date) -> Decimal | None:

@@ -23,6 +23,7 @@ from fx.models import DealValuation, PnlEntry, RevaluationRun
 from fx.policies import FX_DISCOUNTING
 from fx.selectors import valuation as reads
 from fx.selectors.curves import Market
+from fx.selectors.worth import values_now
 from fx.services import valuing
 from fx.services.curves import record_fixing
 from tests.conftest import make_user
@@ -220,7 +221,7 @@ def test_deals_of_every_kind_are_worth_what_the_reference_says(market: Desk) -> 
     together: dict[str, Decimal] = {}
     for row in reads.valuations().filter(run=run):
         together[row.deal.pair] = together.get(row.deal.pair, D(0)) + (row.pnl_usd or 0)
-    now = reads.values_now(Market(at=NOW))
+    now = values_now(Market(at=NOW))
     assert {str(one.pair): one.pnl_usd for one in now} == together
     assert [str(one.pair) for one in now] == sorted(together)
     assert (sum(one.deals for one in now), sum(one.missing for one in now)) == (6, 0)
@@ -269,7 +270,7 @@ def test_without_a_market_a_deal_has_no_value_and_keeps_what_was_booked(
         assert (run.missing_count, run.unrealised_usd) == (1, D(0))
         row = reads.valuations().get(run=run)
         assert (row.gap, row.pnl_usd) == ("NO_SPOT", None)
-        [now] = reads.values_now(Market(at=clock.now()))
+        [now] = values_now(Market(at=clock.now()))
         assert (now.deals, now.missing, now.pnl_usd) == (1, 1, D(0))
         assert booked() == [("UNREALISED", first.unrealised_usd)]
         assert reads.together(reads.explained(first, run)).gaps == -first.unrealised_usd

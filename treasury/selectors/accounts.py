@@ -1,10 +1,13 @@
 """Which accounts there are, and what their money is worth in dollars."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from core import policies
@@ -53,6 +56,46 @@ def accounts(currency: str | None = None, *, active: bool = True) -> QuerySet[Ba
     if active:
         found = found.filter(is_active=True)
     return found.filter(currency=currency) if currency else found
+
+
+class Held(Protocol):
+    """What of an account its available money asks for."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def min_balance(self) -> Decimal: ...
+    @property
+    def required_collateral(self) -> Decimal: ...
+    @property
+    def statement_hours_expected(self) -> int: ...
+
+
+class Holding(NamedTuple):
+    """An account as far as its available money asks: quicker to read than the whole of it."""
+
+    pk: UUID
+    currency: str
+    min_balance: Decimal
+    required_collateral: Decimal
+    statement_hours_expected: int
+
+
+_HOLDINGS: Final = """
+SELECT a.id, a.currency, a.min_balance, a.required_collateral, a.statement_hours_expected
+  FROM treasury_bankaccount a
+ WHERE a.is_active AND a.currency = ANY(%s)
+ ORDER BY a.id
+"""
+
+
+def holdings(currencies: Sequence[str]) -> list[Holding]:
+    """Return the open accounts of currencies."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDINGS, [list(currencies)])
+        return [Holding(*row) for row in cursor.fetchall()]
 
 
 def accounts_numbered(ref: AccountRef) -> list[BankAccount]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db import connection
+from django.db.models import QuerySet
 
 from treasury.models import ExpectedFlow, FlowState
 
@@ -23,24 +25,29 @@ def expected(
     return found if sources is None else found.filter(source__in=list(sources))
 
 
+_OUTFLOWS: Final = """
+SELECT a.currency, -sum(f.amount)
+  FROM treasury_expectedflow f JOIN treasury_bankaccount a ON a.id = f.account_id
+ WHERE f.account_id = ANY(%(accounts)s) AND f.state = 'EXPECTED' AND f.source = ANY(%(sources)s)
+   AND f.value_date BETWEEN %(start)s AND %(end)s AND f.amount < 0
+   AND (f.expires_on IS NULL OR f.expires_on >= %(start)s)
+ GROUP BY a.currency
+"""
+
+
 def outflows(
     account_ids: Iterable[UUID], *, start: date, end: date, sources: Iterable[str]
 ) -> dict[str, Decimal]:
     """Return what flows that still stand take out of accounts, by currency, as positive sums."""
-    rows = (
-        ExpectedFlow.objects.filter(
-            account_id__in=list(account_ids),
-            state=FlowState.EXPECTED,
-            value_date__range=(start, end),
-            source__in=list(sources),
-            amount__lt=0,
-        )
-        .exclude(expires_on__lt=start)
-        .order_by()
-        .values_list("account__currency")
-        .annotate(total=Sum("amount"))
-    )
-    return {currency: -total for currency, total in rows}
+    facts: dict[str, Any] = {
+        "accounts": list(account_ids),
+        "sources": list(sources),
+        "start": start,
+        "end": end,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTFLOWS, facts)
+        return dict(cursor.fetchall())
 
 
 def flow(*, account_id: UUID, source: str, source_ref: str) -> ExpectedFlow | None:

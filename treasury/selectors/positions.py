@@ -28,6 +28,7 @@ from treasury.engine.positions import (
 from treasury.models import BankAccount, FlowSource
 from treasury.selectors import accounts as account_selectors
 from treasury.selectors import ledger
+from treasury.selectors.accounts import Held
 from treasury.selectors.ledger import Base
 
 # Movements that are agreed, as opposed to forecast: they reserve or promise money.
@@ -140,7 +141,7 @@ def available(*, account_id: UUID | str, on: date, now: datetime) -> Available:
 
 
 def available_many(
-    accounts: Iterable[BankAccount],
+    accounts: Iterable[Held],
     *,
     on: date,
     now: datetime,
@@ -167,7 +168,7 @@ def available_many(
 
 
 def _available(
-    account: BankAccount,
+    account: Held,
     base: Base | None,
     moved: Sequence[Moved],
     firm: Sequence[Awaited],
@@ -204,12 +205,12 @@ def _available(
     )
 
 
-def floor_of(account: BankAccount) -> Decimal:
+def floor_of(account: Held) -> Decimal:
     """Return what must stay on an account."""
     return account.min_balance + account.required_collateral
 
 
-def _is_stale(account: BankAccount, base: Base | None, *, now: datetime) -> bool:
+def _is_stale(account: Held, base: Base | None, *, now: datetime) -> bool:
     if base is None:
         return True
     return now - base.as_of > timedelta(hours=account.statement_hours_expected)
