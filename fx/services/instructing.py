@@ -32,7 +32,7 @@ from fx.selectors import deals as reads
 from fx.selectors import settlement
 from fx.services import legs, netting
 from fx.services.deals import locked, require_state, tell
-from fx.services.failing import fall, held_legs, leave_nets, renew_failed
+from fx.services.failing import fall, held_legs, leave_nets, renew_failed, require_unpaid
 from treasury.selectors import accounts
 from treasury.selectors.movement import window_for
 from treasury.services import proposals, tasks
@@ -129,6 +129,7 @@ def instruct_net(*, net_id: UUID) -> None:
     Raises:
         DomainError: the treasury does not take the proposal; its own words.
     """
+    netting.hold_party_of(net_id)
     parts = DealLeg.objects.filter(net=net_id).values("deal")
     dealt = list(
         Deal.objects.select_for_update(of=("self",))
@@ -237,7 +238,7 @@ def reinstruct_deal(*, deal_id: UUID, actor: User, reason: str) -> Deal:
     require_state(deal, DealState.FAILED)
     if deal.confirmed_by is None:
         raise Invalid("The counterparty never confirmed it: enter its confirmation.", field="deal")
-    _require_unpaid(deal)
+    require_unpaid(deal)
     before = deal.state
     deal.resume()
     deal.save()
@@ -301,30 +302,6 @@ def _taken_by(actor: User, deal_id: UUID, reason: str) -> Deal:
     if actor.person_number in dealt:
         raise Forbidden("Somebody who did not deal it instructs it.")
     return deal
-
-
-def _require_unpaid(deal: Deal) -> None:
-    """Refuse what may have been paid: by a version that was replaced, a net, or a word undone."""
-    before = legs.paid_before(deal)
-    if before is not None:
-        raise LegAlreadySent(
-            f"{before.reference} was replaced, and paid after all: nothing is paid again.",
-            leg=before.reference,
-        )
-    for leg in held_legs(deal):
-        _require_undisputed(leg, leg)
-        if leg.net is not None:
-            _require_undisputed(leg, leg.net)
-
-
-def _require_undisputed(leg: DealLeg, paid_by: DealLeg | SettlementNet) -> None:
-    held = getattr(paid_by.proposal, "transfer", None) if paid_by.proposal else None
-    if held is not None and held.disputed_since is not None and leg.state == LegState.FAILED:
-        raise LegAlreadySent(
-            f"The bank contradicts itself about {leg.reference}: it may have been paid. It is"
-            " instructed anew once that is settled.",
-            leg=leg.reference,
-        )
 
 
 def _ours(account_id: UUID | None, currency: str, field: str) -> UUID | None:

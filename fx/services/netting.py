@@ -33,6 +33,7 @@ from fx.models import (
 from fx.selectors import deals as reads
 from fx.selectors import settlement
 from fx.services import legs
+from fx.services.deals import hold_party
 from treasury.selectors import accounts
 from treasury.selectors.movement import window_for
 from treasury.services import flows
@@ -138,6 +139,7 @@ def _part(leg: DealLeg, now: datetime) -> engine.Part | None:
 def _make(wanted: engine.Net, now: datetime) -> SettlementNet | None:
     """Make one net of locked legs; None when one of them moved meanwhile."""
     ids = [one.leg for one in wanted.parts]
+    hold_party(wanted.key.counterparty)
     deals = DealLeg.objects.filter(pk__in=ids).values("deal")
     list(Deal.objects.select_for_update().filter(pk__in=deals).order_by("id"))
     parts = list(
@@ -235,6 +237,15 @@ def undo(net: SettlementNet, *, reason: str) -> None:
         one.leave()
         one.save()
         legs.expect(one)
+
+
+def hold_party_of(net_id: UUID) -> None:
+    """Hold the counterparty of a net, before its deals and the net itself.
+
+    Raises:
+        SettlementNet.DoesNotExist: there is no such net.
+    """
+    hold_party(SettlementNet.objects.values_list("counterparty_id", flat=True).get(pk=net_id))
 
 
 def held_net(net_id: UUID) -> SettlementNet:

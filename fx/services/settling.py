@@ -35,6 +35,7 @@ from fx.selectors import settlement
 from fx.services import legs, netting
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
+from fx.services.rejoining import PAID_TWICE, ask_about_twice, take_back
 from treasury.selectors import flows as flow_reads
 from treasury.selectors import statements
 from treasury.services import flows as flow_writes
@@ -44,7 +45,6 @@ from treasury.services.news import raise_alert
 logger = structlog.get_logger(__name__)
 MISSING: Final = "fx_receipt_missing"
 DIFFERS: Final = "fx_receipt_differs"
-PAID_TWICE: Final = "fx_leg_paid_after_replaced"
 UNCONFIRMED: Final = "fx_deal_unconfirmed"
 BATCH_MAX: Final = 500
 _MATCHED: Final = "MATCHED"
@@ -78,7 +78,7 @@ def _moving(among: QuerySet[DealLeg]) -> list[UUID]:
     acted = among.filter(
         Q(state__in=_OUT, proposal__isnull=False)
         | Q(
-            Q(proposal__state__in=MAY_HAVE_LEFT) | Q(net__proposal__state__in=MAY_HAVE_LEFT),
+            legs.may_be_paid(),
             state=LegState.VOID,
             deal__state__in=(DealState.EXECUTED, DealState.CONFIRMED),
         )
@@ -105,6 +105,7 @@ def _open_nets() -> QuerySet[SettlementNet]:
 @transaction.atomic
 def follow_net(*, net_id: UUID) -> None:
     """Bring a net to where its bank puts it; its legs and their deals go with it."""
+    netting.hold_party_of(net_id)
     parts = DealLeg.objects.filter(net=net_id).values("deal")
     deals = list(Deal.objects.filter(pk__in=parts).order_by("id").values_list("pk", flat=True))
     held = [locked(one) for one in deals]
@@ -117,6 +118,8 @@ def follow_net(*, net_id: UUID) -> None:
     if net.state == before:
         return
     for deal in held:
+        if net.state in (NetState.SENT, NetState.SETTLED):
+            take_back(deal, net)
         reason = _follow_its_net(deal, net)
         if reason and deal.state != DealState.FAILED:
             fall(deal, reason=reason)
@@ -138,7 +141,7 @@ def _follow_net_payment(net: SettlementNet) -> None:
         net.fail(at=clock.now(), reason=words)
         net.save()
         return
-    if standing not in (Standing.SENT, Standing.SETTLED) or _was_taken_apart(net):
+    if standing not in (Standing.SENT, Standing.SETTLED):
         return
     if net.state != NetState.SENT:
         is_late = net.state == NetState.FAILED
@@ -152,14 +155,6 @@ def _follow_net_payment(net: SettlementNet) -> None:
         flow_writes.fulfil(entry=debit, end_to_end_id=net.reference, amount=-net.amount)
         net.settle(at=clock.now())
         net.save()
-
-
-def _was_taken_apart(net: SettlementNet) -> bool:
-    """Ask a person about a net that was paid after all, when legs of it were replaced before."""
-    if net.state != NetState.FAILED or not net.legs.filter(state=LegState.VOID).exists():
-        return False
-    _ask_about_twice(net.reference, Money(net.amount, net.currency))
-    return True
 
 
 def _debit_of(held: Any) -> Any:
@@ -209,7 +204,7 @@ def follow_proposal(*, proposal_id: UUID) -> None:
         follow_deal(deal_id=leg.deal_id)
         payment = settlement.payment_of(leg)
         if leg.state == LegState.VOID and payment and payment.state in MAY_HAVE_LEFT:
-            _ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
+            ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
         return
     net = SettlementNet.objects.filter(proposal=proposal_id).values_list("pk", flat=True).first()
     if net is not None:
@@ -282,27 +277,15 @@ def _follow_pay(leg: DealLeg) -> str:
 
 
 def _paid_by_another(deal: Deal) -> str:
-    """Ask a person about a replaced leg that was paid after all; return why its deal stops.
+    """Ask a person about a replaced leg that may have been paid; return why its deal stops.
 
     What would pay it again is withdrawn as the deal falls, unless its bank may have it already.
     """
     before = legs.paid_before(deal)
     if before is None or deal.state not in (DealState.EXECUTED, DealState.CONFIRMED):
         return ""
-    _ask_about_twice(before.reference, Money(before.amount, before.currency))
-    return f"{before.reference} was replaced, and paid after all."
-
-
-def _ask_about_twice(name: str, amount: Money) -> None:
-    tasks.open_task(
-        task=tasks.TaskIn(
-            kind=PAID_TWICE,
-            key=name,
-            title=f"{name} was replaced, and paid after all",
-            detail=f"{amount} left by the first payment. What would pay it again is stopped unless"
-            " its bank has it already: claim it back, or settle with the counterparty by hand.",
-        )
-    )
+    ask_about_twice(before.reference, Money(before.amount, before.currency))
+    return legs.why_paid(before)
 
 
 def _sent(leg: DealLeg) -> None:
