@@ -96,6 +96,7 @@ def instruct_deal(*, deal_id: UUID) -> bool:
         words = f"The cut-off of {leg.rail} for {leg.value_date} passed before it was instructed."
         fall(deal, reason=words)
         return False
+    legs.require_payee(leg)
     proposal = proposals.create_proposal(
         draft=_draft(deal, leg), maker=None, maker_label=MAKER_LABEL, reference=leg.reference
     )
@@ -115,16 +116,18 @@ def instruct_nets(*, now: datetime) -> list[UUID]:
     done: list[UUID] = []
     for net in list(waiting.order_by("value_date", "id")[:BATCH_MAX]):
         try:
-            instruct_net(net_id=net.pk)
-            done.append(net.pk)
+            if instruct_net(net_id=net.pk):
+                done.append(net.pk)
         except (DomainError, IntegrityError) as refusal:
             _ask_why_not(net, refusal)
     return done
 
 
 @transaction.atomic
-def instruct_net(*, net_id: UUID) -> None:
-    """Propose what a net pays; whoever dealt or confirmed one of its deals does not check it.
+def instruct_net(*, net_id: UUID) -> bool:
+    """Propose what a net pays, if its day can be reached now; say whether it was.
+
+    Whoever dealt or confirmed one of its deals does not check it.
 
     Raises:
         DomainError: the treasury does not take the proposal; its own words.
@@ -138,8 +141,8 @@ def instruct_net(*, net_id: UUID) -> None:
         .order_by("id")
     )
     net = netting.held_net(net_id)
-    if net.state != NetState.EXPECTED or not net.is_pay:
-        return
+    if net.state != NetState.EXPECTED or not net.is_pay or not _is_its_day(net):
+        return False
     proposal = proposals.create_proposal(
         draft=proposals.ProposalIn(
             debit_account=net.account_id,
@@ -162,6 +165,15 @@ def instruct_net(*, net_id: UUID) -> None:
     people = {one.pk: one for deal in dealt for one in _people_of(deal)}
     proposals.submit_proposal(proposal_id=proposal.pk, actor=None, involved=tuple(people.values()))
     tasks.answer_task(kind=NOT_INSTRUCTED, key=net.reference, note="It was proposed.")
+    return True
+
+
+def _is_its_day(net: SettlementNet) -> bool:
+    """Tell whether a payment made now lands on the net's day, or behind it: then it is refused."""
+    if not net.rail:
+        return True
+    window = window_for(rail=net.rail, account=net.account, now=clock.now())
+    return window.value_date >= net.value_date
 
 
 def _ask_why_not(net: SettlementNet, refusal: Exception) -> None:
@@ -243,6 +255,7 @@ def reinstruct_deal(*, deal_id: UUID, actor: User, reason: str) -> Deal:
     deal.resume()
     deal.save()
     renew_failed(deal, reason=reason.strip())
+    tasks.answer_task(kind=legs.PAYEE_GONE, key=deal.reference, note=reason)
     tell(deal, before=before, reason=reason)
     return deal
 

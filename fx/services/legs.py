@@ -29,11 +29,13 @@ from fx.models import (
 from fx.selectors import deals as reads
 from treasury.engine.rails import BOOK, rail_for, rail_to
 from treasury.selectors import accounts
-from treasury.services import flows, proposals, transfers
+from treasury.services import flows, proposals, tasks, transfers
 
 SOURCE: Final = "DEAL"
 PAY_NO: Final = 1
 RECEIVE_NO: Final = 2
+LATE: Final = "fx_payment_late"
+PAYEE_GONE: Final = "fx_payee_gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,28 @@ def difference(deal: Deal) -> Money:
 def payee_currency(deal: Deal) -> str:
     """Return the currency that a counterparty may be paid in for a deal."""
     return USD if deal.kind == DealKind.NDF else deal.sold
+
+
+def has_payee(deal: Deal) -> bool:
+    """Tell whether what failed of a deal can be paid again: its payee's account is known."""
+    failed = DealLeg.objects.filter(deal=deal, state=LegState.FAILED, direction=LegDirection.PAY)
+    if not failed.exists():
+        return True
+    return reads.instruction_for(deal.counterparty, payee_currency(deal)) is not None
+
+
+def require_payee(leg: DealLeg) -> None:
+    """Refuse to pay to an account that the counterparty gave up.
+
+    Raises:
+        Invalid: its settlement instruction was replaced, or taken out.
+    """
+    if leg.instruction is not None and not leg.instruction.is_active:
+        raise Invalid(
+            f"{leg.deal.counterparty.name} is not paid {leg.currency} at"
+            f" …{leg.instruction.beneficiary.number_hint} any more: replace the legs.",
+            field="instruction",
+        )
 
 
 def _moves(deal: Deal, number: int) -> Money:
@@ -248,6 +272,7 @@ def void(leg: DealLeg, *, reason: str) -> None:
     withdraw(leg)
     leg.void(at=clock.now(), reason=reason)
     leg.save()
+    _answered(leg, note=reason)
 
 
 def renewed(leg: DealLeg, *, terms: Terms, reason: str) -> DealLeg:
@@ -271,6 +296,14 @@ def fail(leg: DealLeg, *, reason: str) -> None:
     withdraw(leg)
     leg.fail(at=clock.now(), reason=reason)
     leg.save()
+    _answered(leg, note=reason)
+
+
+def _answered(leg: DealLeg, *, note: str) -> None:
+    """Close what people were asked about a leg that is not paid as it was."""
+    if leg.is_pay:
+        for kind in (LATE, PAYEE_GONE):
+            tasks.answer_task(kind=kind, key=leg.reference, note=note)
 
 
 def stop_payment(proposal: Any, *, reason: str) -> None:

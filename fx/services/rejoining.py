@@ -6,7 +6,6 @@ or the deal is none any more, money moved that nobody owes: a person claims it b
 
 from typing import Final
 
-from core import clock
 from core.money import Money
 from fx.errors import LegAlreadySent
 from fx.models import Deal, DealLeg, DealState, LegState, SettlementNet

@@ -6,7 +6,6 @@ refused, expires or comes back fails its deal in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -25,14 +24,14 @@ from fx.models import (
     DealState,
     LegDirection,
     LegState,
-    NetDirection,
     NetState,
     SettlementAlarm,
     SettlementAlarmKind,
     SettlementNet,
 )
 from fx.selectors import settlement
-from fx.services import legs, netting
+from fx.services import chasing, legs, netting
+from fx.services.chasing import MISSING
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
 from fx.services.rejoining import PAID_TWICE, ask_about_twice, take_back
@@ -43,9 +42,7 @@ from treasury.services import tasks
 from treasury.services.news import raise_alert
 
 logger = structlog.get_logger(__name__)
-MISSING: Final = "fx_receipt_missing"
 DIFFERS: Final = "fx_receipt_differs"
-UNCONFIRMED: Final = "fx_deal_unconfirmed"
 BATCH_MAX: Final = 500
 _MATCHED: Final = "MATCHED"
 _FOLLOWED: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.FAILED)
@@ -140,6 +137,7 @@ def _follow_net_payment(net: SettlementNet) -> None:
         words = proposal.closing_reason or f"Its payment is {proposal.get_state_display()}."
         net.fail(at=clock.now(), reason=words)
         net.save()
+        tasks.answer_task(kind=legs.LATE, key=net.reference, note=words)
         return
     if standing not in (Standing.SENT, Standing.SETTLED):
         return
@@ -147,6 +145,7 @@ def _follow_net_payment(net: SettlementNet) -> None:
         is_late = net.state == NetState.FAILED
         net.send(at=clock.now())
         net.save()
+        tasks.answer_task(kind=legs.LATE, key=net.reference, note="Its bank has it.")
         if is_late:
             netting.expect(net)
     debit = _debit_of(proposal.transfer) if standing is Standing.SETTLED else None
@@ -295,6 +294,7 @@ def _sent(leg: DealLeg) -> None:
     is_late = leg.state == LegState.FAILED
     leg.send(at=clock.now())
     leg.save()
+    tasks.answer_task(kind=legs.LATE, key=leg.reference, note="Its bank has it.")
     if is_late:
         legs.expect(leg)
 
@@ -364,6 +364,9 @@ def _resume(deal: Deal, *, fell_by: str) -> None:
     """Take a deal up again that fell by this payment; what was withdrawn with it is renewed."""
     if not deal.closing_reason.startswith(fell_by) or deal.confirmed_by is None:
         return
+    if not legs.has_payee(deal):
+        chasing.ask_for_payee(deal)
+        return
     before = deal.state
     deal.resume()
     deal.save()
@@ -422,56 +425,3 @@ def _gap_words(deal: Deal, standing: Sequence[DealLeg], *, is_paid: bool) -> str
             " settlement risk is open."
         )
     return f"{deal.counterparty.name} paid, and we owe {amount}, due {left.value_date}."
-
-
-@transaction.atomic
-def chase_overdue(*, now: datetime) -> list[str]:
-    """Ask people to chase what is late; return the names of the legs and nets that are.
-
-    Late is what a counterparty owes and no bank has booked by its time, and what we owe by a deal
-    that its counterparty never confirmed.
-    """
-    late: list[str] = []
-    owed = settlement.legs().filter(
-        direction=LegDirection.RECEIVE, state=LegState.EXPECTED, due_at__lte=now
-    )
-    for leg in owed[:BATCH_MAX]:
-        late.append(leg.reference)
-        _chase(leg.reference, leg, leg.deal.counterparty.name, leg.deal.counterparty_reference)
-    nets = settlement.nets().filter(
-        direction=NetDirection.RECEIVE, state=NetState.EXPECTED, due_at__lte=now
-    )
-    for net in nets[:BATCH_MAX]:
-        late.append(net.reference)
-        _chase(net.reference, net, net.counterparty.name, net.agreement.reference)
-    unconfirmed = settlement.legs().filter(
-        direction=LegDirection.PAY,
-        state=LegState.EXPECTED,
-        deal__state=DealState.EXECUTED,
-        due_at__lte=now,
-    )
-    for leg in unconfirmed[:BATCH_MAX]:
-        late.append(leg.reference)
-        tasks.open_task(
-            task=tasks.TaskIn(
-                kind=UNCONFIRMED,
-                key=leg.reference,
-                title=f"{leg.deal.reference} was never confirmed, and its day is over",
-                detail=f"We owe {Money(leg.amount, leg.currency)} to {leg.deal.counterparty.name}:"
-                " enter its confirmation, or record that the deal failed.",
-            )
-        )
-    return late
-
-
-def _chase(name: str, owed: DealLeg | SettlementNet, party: str, reference: str) -> None:
-    amount = Money(owed.amount, owed.currency)
-    tasks.open_task(
-        task=tasks.TaskIn(
-            kind=MISSING,
-            key=name,
-            title=f"{party} owes {amount}",
-            detail=f"{name} was due on {owed.value_date} on {owed.account.label} and no bank has"
-            f" booked it. Chase {party}; its reference is {reference}.",
-        )
-    )

@@ -285,9 +285,7 @@ def test_a_replaced_payment_that_comes_into_dispute_stops_the_one_in_its_place(
     settles.approve(deal)
     first = payment_of(deal)
     assert transfers.execute(proposal_id=first.pk)
-    transfers.mark_failed(
-        reference=first.reference, reason="Refused.", reason_code=REFUSED_BY_LINE
-    )
+    transfers.mark_failed(reference=first.reference, reason="Refused.", reason_code=REFUSED_BY_LINE)
     follow(deal)
     instructing.reinstruct_deal(deal_id=deal.pk, actor=settles.desk.back_office, reason=WHY)
     assert instructing.instruct_deal(deal_id=deal.pk)
