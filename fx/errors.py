@@ -94,6 +94,12 @@ class LegAlreadySent(DomainError):
     code = "fx_leg_already_sent"
 
 
+class NotNettable(DomainError):
+    """Nothing was signed for that day, or there are no two legs that can be one payment."""
+
+    code = "fx_not_nettable"
+
+
 class SuggestionUnknown(NotFound):
     """There is no such suggestion."""
 

@@ -22,6 +22,7 @@ EDGES = (
     ("FAILED", "SENT"),
     ("FAILED", "NETTED"),
     ("FAILED", "VOID"),
+    ("VOID", "NETTED"),
 )
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 # A payment in one of these may have left, or has.
@@ -76,15 +77,22 @@ LANGUAGE sql STABLE {_PATH} AS $$
                AND s.currency = l.currency AND (s.is_active OR l.version = 1)))
 $$;
 
+-- Whether a payment may have been made, or may still be: it left, or its bank contradicts itself.
+CREATE OR REPLACE FUNCTION fx_may_be_paid(payment uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM treasury_proposal p LEFT JOIN treasury_transfer t ON t.proposal_id = p.id
+         WHERE p.id = payment AND (p.state IN {_MAY_HAVE_LEFT} OR t.disputed_since IS NOT NULL))
+$$;
+
 -- Whether an earlier version of a leg may have been paid: a bank may pay what it had refused.
 CREATE OR REPLACE FUNCTION fx_leg_may_be_paid(l fx_dealleg) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
     SELECT EXISTS (
         SELECT 1 FROM fx_dealleg e
           LEFT JOIN fx_settlementnet n ON n.id = e.net_id
-          JOIN treasury_proposal x ON x.id IN (e.proposal_id, n.proposal_id)
          WHERE e.deal_id = l.deal_id AND e.leg_no = l.leg_no AND e.version < l.version
-           AND x.state IN {_MAY_HAVE_LEFT})
+           AND (fx_may_be_paid(e.proposal_id) OR fx_may_be_paid(n.proposal_id)))
 $$;
 
 -- Whether a proposal is the payment of a leg: its account, amount, currency, day and payee.
@@ -214,6 +222,12 @@ BEGIN
                 SELECT n.proposal_id FROM fx_settlementnet n WHERE n.id = NEW.net_id))) THEN
         RAISE EXCEPTION 'the payment of % may have left already', d.reference
             USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'VOID' AND OLD.state <> 'VOID' AND (
+        fx_may_be_paid(NEW.proposal_id) OR fx_may_be_paid((
+            SELECT n.proposal_id FROM fx_settlementnet n WHERE n.id = NEW.net_id))) THEN
+        RAISE EXCEPTION 'the bank contradicts itself about the payment of %: it is not replaced',
+            d.reference USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;

@@ -32,17 +32,18 @@ RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
                     AND (l.direction = 'RECEIVE' OR l.instruction_id = n.instruction_id)
                WHEN l.state = 'EXPECTED' THEN n.state = 'VOID'
                WHEN before = 'SETTLED' THEN n.state IN ('EXPECTED', 'SENT')
-               WHEN before = 'FAILED' THEN n.state IN ('SENT', 'SETTLED')
+               WHEN before IN ('FAILED', 'VOID') THEN n.state IN ('SENT', 'SETTLED')
                ELSE n.state = l.state END)
 $$;
 
--- The proof of a net: its legs come to its amount, and to what would have moved without it.
+-- The proof of a net: its legs come to its amount, and to what would have moved without it. Legs
+-- that were replaced once it had failed are its legs still: one that is undone keeps none.
 CREATE OR REPLACE FUNCTION fx_net_adds_up(n fx_settlementnet) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
     SELECT coalesce(count(*) = n.legs_count AND sum(l.amount) = n.gross
        AND sum(CASE l.direction WHEN 'PAY' THEN -l.amount ELSE l.amount END)
          = CASE n.direction WHEN 'PAY' THEN -n.amount ELSE n.amount END, false)
-      FROM fx_dealleg l WHERE l.net_id = n.id AND l.state <> 'VOID'
+      FROM fx_dealleg l WHERE l.net_id = n.id
 $$;
 
 -- Whether a proposal is the payment of a net.

@@ -25,7 +25,7 @@ SELECT n.id, n.amount FROM fx_settlementnet n
 """
 _NETS: Final = """
 SELECT n.id, n.amount FROM fx_settlementnet n
- WHERE n.state NOT IN ('VOID', 'FAILED') AND fx_net_adds_up(n) IS NOT TRUE
+ WHERE n.state <> 'VOID' AND fx_net_adds_up(n) IS NOT TRUE
 """
 _ENTRIES: Final = """
 SELECT l.id, l.amount FROM fx_dealleg l
@@ -37,15 +37,16 @@ SELECT l.id, l.amount FROM fx_dealleg l
                  OR abs(coalesce(p.amount, e.amount)) <> l.amount
             ELSE n.state <> 'SETTLED' END
 """
+# A leg or net that failed, or was replaced or undone, does not account for money that left.
 _PAYMENTS: Final = """
 SELECT p.id, p.amount FROM treasury_proposal p
  WHERE p.purpose = 'FX_SETTLEMENT' AND p.state IN ('EXECUTING', 'SENT', 'CONFIRMED', 'SETTLED')
    AND NOT EXISTS (
        SELECT 1 FROM fx_dealleg l
-        WHERE l.proposal_id = p.id AND l.amount = p.amount AND l.state <> 'VOID')
+        WHERE l.proposal_id = p.id AND l.amount = p.amount AND l.state NOT IN ('VOID', 'FAILED'))
    AND NOT EXISTS (
        SELECT 1 FROM fx_settlementnet n
-        WHERE n.proposal_id = p.id AND n.amount = p.amount AND n.state <> 'VOID')
+        WHERE n.proposal_id = p.id AND n.amount = p.amount AND n.state NOT IN ('VOID', 'FAILED'))
 """
 _DEALS: Final = """
 SELECT d.id, d.base_amount FROM fx_deal d

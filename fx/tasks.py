@@ -10,13 +10,14 @@ from django.db import DatabaseError
 from core import clock
 from core.errors import DomainError
 from core.tenancy import bound, tenant_ids
+from fx.services.chasing import chase_overdue
 from fx.services.dealing import expire_due
 from fx.services.exposing import watch_exposure
 from fx.services.fixing import fix_from_sources
 from fx.services.instructing import instruct_due, instruct_nets
 from fx.services.reference import take_reference_rates
 from fx.services.reforecasting import watch_forecasts
-from fx.services.settling import chase_overdue, follow_open
+from fx.services.settling import follow_open
 from fx.services.suggesting import suggest_all
 from fx.services.taking import expire_suggestions
 from fx.services.valuing import revalue as revalue_deals

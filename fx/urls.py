@@ -29,6 +29,7 @@ urlpatterns = [
     path("fx/rates/upload", rates.upload, name="upload-rates"),
     path("fx/rates/history", rates.history, name="rate-history"),
     path("fx/settlements", settlement.board, name="settlements"),
+    path("fx/settlements/net", settlement.net_now, name="net-now"),
     path("fx/settlements/panel", settlement.panel, name="settlement-panel"),
     path("fx/deals/<uuid:deal_id>/settle", settlement.act, name="settle-step"),
     path("fx/suggestions", suggestions.suggestions, name="suggestions"),

@@ -44,6 +44,22 @@ class NetOut(serializers.ModelSerializer[SettlementNet]):
         ]  # fmt: skip
 
 
+class NetIn(serializers.Serializer[Any]):
+    """Whose legs are netted, in which currency and of which day."""
+
+    counterparty = serializers.UUIDField()
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
+    value_date = serializers.DateField()
+
+
+class ReplaceLegsIn(serializers.Serializer[Any]):
+    """Why, and which of our accounts take the place of those that stand."""
+
+    reason = serializers.CharField(max_length=500)
+    pay_account = serializers.UUIDField(required=False, allow_null=True, default=None)
+    receive_account = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+
 class CloseOutIn(serializers.Serializer[Any]):
     """How much of a deal is closed out, in its base currency; nothing given is all."""
 

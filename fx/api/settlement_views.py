@@ -10,7 +10,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.actor import actor
+from core.api.actor import HasRole, actor
 from core.idempotency import once
 from fx.api import deals_serializers as wire
 from fx.api import settlement_serializers as closing_wire
@@ -20,7 +20,7 @@ from fx.api.settlement_serializers import DealLegOut, NetOut
 from fx.models import DealLeg, SettlementNet
 from fx.selectors import deals as reads
 from fx.selectors import settlement
-from fx.services import closing, fixing, instructing
+from fx.services import closing, fixing, instructing, netting
 
 
 class LegList(ListAPIView[DealLeg]):
@@ -42,10 +42,11 @@ class LegList(ListAPIView[DealLeg]):
 
 
 class NetList(ListAPIView[SettlementNet]):
-    """List nets, newest first."""
+    """List nets, newest first; net what is due later now."""
 
     serializer_class = NetOut
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticated, HasRole)
+    roles_for_writing = netting.NETTERS
     filterset_fields = {
         "state": ["exact", "in"],
         "direction": ["exact"],
@@ -57,6 +58,24 @@ class NetList(ListAPIView[SettlementNet]):
     def get_queryset(self) -> QuerySet[SettlementNet]:
         """Return the tenant's nets."""
         return settlement.nets()
+
+    @extend_schema(
+        request=closing_wire.NetIn,
+        responses={201: NetOut(many=True)},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        """Net the legs of a counterparty, currency and day before their time has come."""
+        given = closing_wire.NetIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        person, facts = actor(request), given.validated_data
+
+        def act() -> Response:
+            made = netting.net_now(actor=person, **facts)
+            kept = settlement.nets().filter(pk__in=[one.pk for one in made])
+            return Response(NetOut(kept, many=True).data, status=201)
+
+        return once(request, act)
 
 
 class DealReinstruct(Step):
@@ -80,13 +99,17 @@ class DealReplaceLegs(Step):
 
     roles_for_writing = instructing.INSTRUCTORS
 
-    @extend_schema(request=wire.DealReasonIn, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        request=closing_wire.ReplaceLegsIn, responses=wire.DealOut, parameters=[IDEMPOTENCY_KEY]
+    )
     def post(self, request: Request, deal_id: UUID) -> Response:
-        """Replace both legs; the counterparty's newest account is taken."""
-        reason, person = reason_in(request), actor(request)
+        """Replace both legs; the counterparty's newest account is taken, and ours as chosen."""
+        given = closing_wire.ReplaceLegsIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        person, facts = actor(request), given.validated_data
 
         def act() -> Any:
-            return instructing.replace_legs(deal_id=deal_id, actor=person, reason=reason)
+            return instructing.replace_legs(deal_id=deal_id, actor=person, **facts)
 
         return self.taken(request, deal_id, act)
 

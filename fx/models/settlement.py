@@ -168,9 +168,9 @@ class DealLeg(FSMModelMixin, TenantModel):
         """The entry of its net does not count any more."""
         self.settled_at = None
 
-    @transition(state, _S.FAILED, _S.NETTED)
+    @transition(state, [_S.FAILED, _S.VOID], _S.NETTED)
     def rejoin(self) -> None:
-        """The payment of its net was made after all."""
+        """The payment of its net was made after all; what had replaced it is replaced itself."""
         self.reason, self.closed_at = "", None
 
     @transition(state, [_S.INSTRUCTED, _S.FAILED, _S.SETTLED], _S.SENT)

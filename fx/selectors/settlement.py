@@ -7,22 +7,26 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 
 from core import clock
+from fx.engine.netting import LEGS_MIN
 from fx.engine.settlement import Done, Payment
 from fx.models import (
     STANDING,
     UNSETTLED,
     DealLeg,
+    DealState,
     LegDirection,
     LegState,
+    NettingAgreement,
     SettlementAlarm,
     SettlementNet,
 )
 
 ZERO: Final = Decimal(0)
 DAYS_SHOWN: Final = 14
+NETTABLE_SHOWN: Final = 50
 COUNTED: Final = "COUNTED"
 
 _OF_LEG = (
@@ -46,6 +50,54 @@ def legs_of(deal_id: UUID, *, standing: bool = True) -> QuerySet[DealLeg]:
 def moved_legs() -> QuerySet[DealLeg]:
     """Return standing legs that replace others: only their day or account is not the deal's."""
     return DealLeg.objects.filter(state__in=STANDING, version__gt=1)
+
+
+def nettable() -> QuerySet[DealLeg]:
+    """Return what may be part of a net: expected, confirmed, and of who signed an agreement."""
+    netted = NettingAgreement.objects.filter(is_active=True).values("counterparty")
+    return legs().filter(
+        state=LegState.EXPECTED,
+        deal__state=DealState.CONFIRMED,
+        deal__counterparty__in=netted,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nettable:
+    """Legs of one counterparty, currency and day that may be one payment; `left` is signed."""
+
+    counterparty: UUID
+    name: str
+    currency: str
+    value_date: date
+    legs_count: int
+    gross: Decimal
+    left: Decimal
+
+
+def to_be_netted() -> list[Nettable]:
+    """Return what may be netted now: two legs or more of a counterparty, currency and day."""
+    signed = Case(When(direction=LegDirection.PAY, then=-F("amount")), default=F("amount"))
+    rows = (
+        nettable()
+        .filter(value_date__gte=clock.now().date())
+        .values("deal__counterparty", "deal__counterparty__name", "currency", "value_date")
+        .annotate(legs=Count("id"), gross=Sum("amount"), left=Sum(signed))
+        .filter(legs__gte=LEGS_MIN)
+        .order_by("value_date", "deal__counterparty__name", "currency")
+    )
+    return [
+        Nettable(
+            counterparty=row["deal__counterparty"],
+            name=row["deal__counterparty__name"],
+            currency=row["currency"],
+            value_date=row["value_date"],
+            legs_count=row["legs"],
+            gross=row["gross"],
+            left=row["left"],
+        )
+        for row in rows[:NETTABLE_SHOWN]
+    ]
 
 
 def nets() -> QuerySet[SettlementNet]:

@@ -170,3 +170,5 @@ def _require_unmoved(deal: Deal) -> None:
                 f"{leg.reference} has left or come already: the deal is closed out instead.",
                 leg=leg.reference,
             )
+        if leg.state == LegState.FAILED:
+            legs.require_undisputed(leg)

@@ -29,7 +29,7 @@ from fx.services.deals import (
     require_time,
     tell,
 )
-from fx.services.failing import fall, renew_failed
+from fx.services.failing import fall, renew_failed, require_unpaid
 from fx.services.legs import make_legs
 from fx.services.rules import refuse, require_allowed, save_weighed
 from treasury.services.news import raise_alert
@@ -106,6 +106,7 @@ def confirm_deal(*, deal_id: UUID, stated: Stated, actor: User) -> DealConfirmat
         Forbidden: this person is not of the back office, or dealt it.
         DealStateRefused: it was not dealt, or is confirmed.
         Invalid: the confirmation cannot be read.
+        LegAlreadySent: it failed, and what it would pay again may have been paid.
     """
     if not actor.has_role(*CONFIRMERS):
         raise Forbidden("Confirming takes the role back_office.")
@@ -135,6 +136,8 @@ def confirm_deal(*, deal_id: UUID, stated: Stated, actor: User) -> DealConfirmat
     if differences:
         _ring(deal, differences)
         return kept
+    if before == DealState.FAILED:
+        require_unpaid(deal)
     deal.confirmed_by = actor
     deal.confirm(at=now)
     deal.save()

@@ -20,7 +20,7 @@ from fx.engine.pairs import USD
 from fx.engine.quotes import Side
 from fx.errors import DealExpired, DealStateRefused, DealUnknown, NotTheDealer
 from fx.events import DealInstruction
-from fx.models import Deal, DealState
+from fx.models import Counterparty, Deal, DealState
 from fx.selectors import deals as reads
 from fx.selectors import settlement
 from fx.services.rules import look_at, require_allowed, save_weighed
@@ -267,12 +267,25 @@ def tell(deal: Deal, *, before: str, reason: str = "") -> None:
     )
 
 
+def hold_party(counterparty_id: UUID) -> None:
+    """Hold a counterparty until the transaction ends: whoever moves its deals takes turns.
+
+    The order of locks is: counterparty, deals, legs, nets, payments. A net ties deals together,
+    and one of them may fall while another one is followed: either would wait for the other's row.
+    Deals of two counterparties never share a net, a close-out or a payment.
+    """
+    list(Counterparty.objects.select_for_update(no_key=True).filter(pk=counterparty_id))
+
+
 def locked(deal_id: UUID) -> Deal:
-    """Return a deal, locked for the length of the transaction.
+    """Return a deal, locked for the length of the transaction, and its counterparty before it.
 
     Raises:
         DealUnknown: there is none.
     """
+    party = Deal.objects.filter(pk=deal_id).values_list("counterparty_id", flat=True).first()
+    if party is not None:
+        hold_party(party)
     found = (
         Deal.objects.select_for_update(of=("self",))
         .select_related("counterparty", "instruction__beneficiary", "pay_account", "maker")

@@ -62,6 +62,22 @@ def leave_nets(deal: Deal, *, reason: str, if_it_left: bool) -> None:
                 raise
 
 
+def require_unpaid(deal: Deal) -> None:
+    """Refuse what may have been paid: by a version that was replaced, a net, or a word undone.
+
+    Raises:
+        LegAlreadySent: it names the leg, and what is known of its payment.
+    """
+    before = legs.paid_before(deal)
+    if before is not None:
+        raise LegAlreadySent(
+            f"{legs.why_paid(before)} Nothing is paid again.", leg=before.reference
+        )
+    for leg in held_legs(deal):
+        if leg.state == LegState.FAILED:
+            legs.require_undisputed(leg)
+
+
 def renew_failed(deal: Deal, *, reason: str) -> list[DealLeg]:
     """Replace the failed legs of a locked deal, for the first day that can still be reached."""
     failed = [one for one in held_legs(deal) if one.state == LegState.FAILED]

@@ -32,7 +32,7 @@ from fx.selectors import deals as reads
 from fx.selectors import settlement
 from fx.services import legs, netting
 from fx.services.deals import locked, require_state, tell
-from fx.services.failing import fall, held_legs, leave_nets, renew_failed
+from fx.services.failing import fall, held_legs, leave_nets, renew_failed, require_unpaid
 from treasury.selectors import accounts
 from treasury.selectors.movement import window_for
 from treasury.services import proposals, tasks
@@ -96,6 +96,7 @@ def instruct_deal(*, deal_id: UUID) -> bool:
         words = f"The cut-off of {leg.rail} for {leg.value_date} passed before it was instructed."
         fall(deal, reason=words)
         return False
+    legs.require_payee(leg)
     proposal = proposals.create_proposal(
         draft=_draft(deal, leg), maker=None, maker_label=MAKER_LABEL, reference=leg.reference
     )
@@ -115,20 +116,23 @@ def instruct_nets(*, now: datetime) -> list[UUID]:
     done: list[UUID] = []
     for net in list(waiting.order_by("value_date", "id")[:BATCH_MAX]):
         try:
-            instruct_net(net_id=net.pk)
-            done.append(net.pk)
+            if instruct_net(net_id=net.pk):
+                done.append(net.pk)
         except (DomainError, IntegrityError) as refusal:
             _ask_why_not(net, refusal)
     return done
 
 
 @transaction.atomic
-def instruct_net(*, net_id: UUID) -> None:
-    """Propose what a net pays; whoever dealt or confirmed one of its deals does not check it.
+def instruct_net(*, net_id: UUID) -> bool:
+    """Propose what a net pays, if its day can be reached now; say whether it was.
+
+    Whoever dealt or confirmed one of its deals does not check it.
 
     Raises:
         DomainError: the treasury does not take the proposal; its own words.
     """
+    netting.hold_party_of(net_id)
     parts = DealLeg.objects.filter(net=net_id).values("deal")
     dealt = list(
         Deal.objects.select_for_update(of=("self",))
@@ -137,8 +141,8 @@ def instruct_net(*, net_id: UUID) -> None:
         .order_by("id")
     )
     net = netting.held_net(net_id)
-    if net.state != NetState.EXPECTED or not net.is_pay:
-        return
+    if net.state != NetState.EXPECTED or not net.is_pay or not _is_its_day(net):
+        return False
     proposal = proposals.create_proposal(
         draft=proposals.ProposalIn(
             debit_account=net.account_id,
@@ -161,6 +165,15 @@ def instruct_net(*, net_id: UUID) -> None:
     people = {one.pk: one for deal in dealt for one in _people_of(deal)}
     proposals.submit_proposal(proposal_id=proposal.pk, actor=None, involved=tuple(people.values()))
     tasks.answer_task(kind=NOT_INSTRUCTED, key=net.reference, note="It was proposed.")
+    return True
+
+
+def _is_its_day(net: SettlementNet) -> bool:
+    """Tell whether a payment made now lands on the net's day, or behind it: then it is refused."""
+    if not net.rail:
+        return True
+    window = window_for(rail=net.rail, account=net.account, now=clock.now())
+    return window.value_date >= net.value_date
 
 
 def _ask_why_not(net: SettlementNet, refusal: Exception) -> None:
@@ -237,11 +250,12 @@ def reinstruct_deal(*, deal_id: UUID, actor: User, reason: str) -> Deal:
     require_state(deal, DealState.FAILED)
     if deal.confirmed_by is None:
         raise Invalid("The counterparty never confirmed it: enter its confirmation.", field="deal")
-    _require_unpaid(deal)
+    require_unpaid(deal)
     before = deal.state
     deal.resume()
     deal.save()
     renew_failed(deal, reason=reason.strip())
+    tasks.answer_task(kind=legs.PAYEE_GONE, key=deal.reference, note=reason)
     tell(deal, before=before, reason=reason)
     return deal
 
@@ -301,30 +315,6 @@ def _taken_by(actor: User, deal_id: UUID, reason: str) -> Deal:
     if actor.person_number in dealt:
         raise Forbidden("Somebody who did not deal it instructs it.")
     return deal
-
-
-def _require_unpaid(deal: Deal) -> None:
-    """Refuse what may have been paid: by a version that was replaced, a net, or a word undone."""
-    before = legs.paid_before(deal)
-    if before is not None:
-        raise LegAlreadySent(
-            f"{before.reference} was replaced, and paid after all: nothing is paid again.",
-            leg=before.reference,
-        )
-    for leg in held_legs(deal):
-        _require_undisputed(leg, leg)
-        if leg.net is not None:
-            _require_undisputed(leg, leg.net)
-
-
-def _require_undisputed(leg: DealLeg, paid_by: DealLeg | SettlementNet) -> None:
-    held = getattr(paid_by.proposal, "transfer", None) if paid_by.proposal else None
-    if held is not None and held.disputed_since is not None and leg.state == LegState.FAILED:
-        raise LegAlreadySent(
-            f"The bank contradicts itself about {leg.reference}: it may have been paid. It is"
-            " instructed anew once that is settled.",
-            leg=leg.reference,
-        )
 
 
 def _ours(account_id: UUID | None, currency: str, field: str) -> UUID | None:

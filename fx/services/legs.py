@@ -29,11 +29,13 @@ from fx.models import (
 from fx.selectors import deals as reads
 from treasury.engine.rails import BOOK, rail_for, rail_to
 from treasury.selectors import accounts
-from treasury.services import flows, proposals, transfers
+from treasury.services import flows, proposals, tasks, transfers
 
 SOURCE: Final = "DEAL"
 PAY_NO: Final = 1
 RECEIVE_NO: Final = 2
+LATE: Final = "fx_payment_late"
+PAYEE_GONE: Final = "fx_payee_gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,28 @@ def difference(deal: Deal) -> Money:
 def payee_currency(deal: Deal) -> str:
     """Return the currency that a counterparty may be paid in for a deal."""
     return USD if deal.kind == DealKind.NDF else deal.sold
+
+
+def has_payee(deal: Deal) -> bool:
+    """Tell whether what failed of a deal can be paid again: its payee's account is known."""
+    failed = DealLeg.objects.filter(deal=deal, state=LegState.FAILED, direction=LegDirection.PAY)
+    if not failed.exists():
+        return True
+    return reads.instruction_for(deal.counterparty, payee_currency(deal)) is not None
+
+
+def require_payee(leg: DealLeg) -> None:
+    """Refuse to pay to an account that the counterparty gave up.
+
+    Raises:
+        Invalid: its settlement instruction was replaced, or taken out.
+    """
+    if leg.instruction is not None and not leg.instruction.is_active:
+        raise Invalid(
+            f"{leg.deal.counterparty.name} is not paid {leg.currency} at"
+            f" …{leg.instruction.beneficiary.number_hint} any more: replace the legs.",
+            field="instruction",
+        )
 
 
 def _moves(deal: Deal, number: int) -> Money:
@@ -186,21 +210,55 @@ def _net_has_left(leg: DealLeg) -> bool:
     return leg.net is not None and has_left(leg.net)
 
 
+def may_be_paid() -> Q:
+    """Return the condition under which what a leg, or its net, is paid by may have been paid.
+
+    It left, or its bank contradicts itself about it.
+    """
+    found = Q()
+    for payment in ("proposal", "net__proposal"):
+        found |= Q(**{f"{payment}__state__in": MAY_HAVE_LEFT})
+        found |= Q(**{f"{payment}__transfer__disputed_since__isnull": False})
+    return found
+
+
 def paid_before(deal: Deal) -> DealLeg | None:
-    """Return a leg that was replaced and whose payment, or whose net's, turned out to have left."""
-    replaced = (
-        DealLeg.objects.select_related("deal", "net__proposal", "proposal")
-        .filter(deal=deal, state=LegState.VOID)
-        .filter(Q(proposal__state__in=MAY_HAVE_LEFT) | Q(net__proposal__state__in=MAY_HAVE_LEFT))
+    """Return a leg that was replaced and whose payment, or whose net's, may have been made."""
+    replaced = DealLeg.objects.select_related("deal", "net__proposal", "proposal").filter(
+        may_be_paid(), deal=deal, state=LegState.VOID
     )
     return replaced.order_by("leg_no", "version").first()
+
+
+def why_paid(leg: DealLeg) -> str:
+    """Say of a replaced leg that may have been paid what is known of that."""
+    for thing in filter(None, (leg, leg.net)):
+        if thing.proposal is not None and thing.proposal.state in MAY_HAVE_LEFT:
+            return f"{leg.reference} was replaced, and paid after all."
+    return f"{leg.reference} was replaced, and its bank contradicts itself: it may have been paid."
+
+
+def require_undisputed(leg: DealLeg) -> None:
+    """Refuse a leg that may have been paid although it failed: by itself, or with its net.
+
+    Raises:
+        LegAlreadySent: its bank contradicts itself about the payment.
+    """
+    for paid_by in filter(None, (leg, leg.net)):
+        held = getattr(paid_by.proposal, "transfer", None) if paid_by.proposal else None
+        if held is not None and held.disputed_since is not None:
+            raise LegAlreadySent(
+                f"The bank contradicts itself about {leg.reference}: it may have been paid. It is"
+                " instructed anew once that is settled.",
+                leg=leg.reference,
+            )
 
 
 def void(leg: DealLeg, *, reason: str) -> None:
     """Take a leg out whose money has not left: its flow goes, and so does its payment's proposal.
 
     Raises:
-        LegAlreadySent: its payment may have left, or came.
+        LegAlreadySent: its payment may have left, or came, or its bank contradicts itself.
     """
     is_done = leg.state in (LegState.SENT, LegState.SETTLED)
     if is_done or has_left(leg) or _net_has_left(leg):
@@ -209,10 +267,12 @@ def void(leg: DealLeg, *, reason: str) -> None:
             " is closed out by another deal.",
             leg=leg.reference,
         )
+    require_undisputed(leg)
     stop_payment(leg.proposal, reason=reason)
     withdraw(leg)
     leg.void(at=clock.now(), reason=reason)
     leg.save()
+    _answered(leg, note=reason)
 
 
 def renewed(leg: DealLeg, *, terms: Terms, reason: str) -> DealLeg:
@@ -236,6 +296,14 @@ def fail(leg: DealLeg, *, reason: str) -> None:
     withdraw(leg)
     leg.fail(at=clock.now(), reason=reason)
     leg.save()
+    _answered(leg, note=reason)
+
+
+def _answered(leg: DealLeg, *, note: str) -> None:
+    """Close what people were asked about a leg that is not paid as it was."""
+    if leg.is_pay:
+        for kind in (LATE, PAYEE_GONE):
+            tasks.answer_task(kind=kind, key=leg.reference, note=note)
 
 
 def stop_payment(proposal: Any, *, reason: str) -> None:

@@ -14,11 +14,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from core import clock, policies
-from core.errors import DomainError
+from core.errors import DomainError, Forbidden
+from core.identity.models import User
+from core.identity.roles import BACK_OFFICE
 from core.money import Money
 from fx import policies as knobs
 from fx.engine import netting as engine
-from fx.errors import LegAlreadySent
+from fx.errors import LegAlreadySent, NotNettable
 from fx.models import (
     Counterparty,
     Deal,
@@ -33,12 +35,14 @@ from fx.models import (
 from fx.selectors import deals as reads
 from fx.selectors import settlement
 from fx.services import legs
+from fx.services.deals import hold_party
 from treasury.selectors import accounts
 from treasury.selectors.movement import window_for
-from treasury.services import flows
+from treasury.services import flows, tasks
 from treasury.services.references import next_reference
 
 logger = structlog.get_logger(__name__)
+NETTERS: Final = (BACK_OFFICE,)
 NOTHING_LEFT: Final = "They offset each other: nothing is left to pay."
 
 
@@ -94,20 +98,45 @@ def net_due(*, now: datetime) -> list[SettlementNet]:
     return made
 
 
+def net_now(
+    *, counterparty: UUID, currency: str, value_date: date, actor: User
+) -> list[SettlementNet]:
+    """Net what a counterparty and we pay on a day in a currency, before its lead time has come.
+
+    Raises:
+        Forbidden: this person is not of the back office.
+        NotNettable: nothing was signed for that day, or fewer than two legs can be netted.
+    """
+    if not actor.has_role(*NETTERS):
+        raise Forbidden("Netting takes the role back_office.")
+    hold_party(counterparty)
+    if agreement_for(counterparty, on=value_date) is None:
+        raise NotNettable("Nobody signed that payments of that day are netted.")
+    waiting = settlement.nettable().filter(
+        deal__counterparty=counterparty, currency=currency, value_date=value_date
+    )
+    now = clock.now()
+    parts = [_part(one, now, is_early=True) for one in waiting]
+    wanted = engine.nets_of(one for one in parts if one is not None)
+    made = [net for one in wanted if (net := _make(one, now)) is not None]
+    if not made:
+        raise NotNettable(
+            f"There are no two legs in {currency} of {value_date} that can be one payment: they"
+            " are confirmed, and go between the same accounts."
+        )
+    return made
+
+
 def _parts(now: datetime) -> list[engine.Part]:
     """Return every leg that may be netted now."""
-    netted = NettingAgreement.objects.filter(is_active=True).values("counterparty")
-    waiting = settlement.legs().filter(
-        state=LegState.EXPECTED,
-        deal__state=DealState.CONFIRMED,
-        deal__counterparty__in=netted,
-        value_date__lte=now.date() + timedelta(days=1),
-    )
-    found = [_part(one, now) for one in waiting]
+    found = [
+        _part(one, now)
+        for one in settlement.nettable().filter(value_date__lte=now.date() + timedelta(days=1))
+    ]
     return [one for one in found if one is not None]
 
 
-def _part(leg: DealLeg, now: datetime) -> engine.Part | None:
+def _part(leg: DealLeg, now: datetime, *, is_early: bool = False) -> engine.Part | None:
     party = leg.deal.counterparty
     payee = leg.instruction or reads.instruction_for(party, leg.currency)
     if payee is None or agreement_for(party.pk, on=leg.value_date) is None:
@@ -117,9 +146,10 @@ def _part(leg: DealLeg, now: datetime) -> engine.Part | None:
         window = window_for(rail=rail, account=leg.account, now=now)
     except DomainError:
         return None
-    if window.value_date != leg.value_date or waits_for_its_net(
+    waits = window.value_date < leg.value_date or waits_for_its_net(
         leg, cutoff_at=window.cutoff_at, now=now
-    ):
+    )
+    if window.value_date > leg.value_date or (waits and not is_early):
         return None
     return engine.Part(
         leg=leg.pk,
@@ -138,6 +168,7 @@ def _part(leg: DealLeg, now: datetime) -> engine.Part | None:
 def _make(wanted: engine.Net, now: datetime) -> SettlementNet | None:
     """Make one net of locked legs; None when one of them moved meanwhile."""
     ids = [one.leg for one in wanted.parts]
+    hold_party(wanted.key.counterparty)
     deals = DealLeg.objects.filter(pk__in=ids).values("deal")
     list(Deal.objects.select_for_update().filter(pk__in=deals).order_by("id"))
     parts = list(
@@ -231,10 +262,20 @@ def undo(net: SettlementNet, *, reason: str) -> None:
     withdraw(net)
     net.void(at=clock.now(), reason=reason)
     net.save()
+    tasks.answer_task(kind=legs.LATE, key=net.reference, note=reason)
     for one in settlement.legs().select_for_update(of=("self",)).filter(net=net):
         one.leave()
         one.save()
         legs.expect(one)
+
+
+def hold_party_of(net_id: UUID) -> None:
+    """Hold the counterparty of a net, before its deals and the net itself.
+
+    Raises:
+        SettlementNet.DoesNotExist: there is no such net.
+    """
+    hold_party(SettlementNet.objects.values_list("counterparty_id", flat=True).get(pk=net_id))
 
 
 def held_net(net_id: UUID) -> SettlementNet:

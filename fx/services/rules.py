@@ -28,7 +28,7 @@ def require_allowed(deal: Deal, *, rate: Decimal, now: datetime) -> Market:
     Raises:
         DealRefused: it breaks rules; each is named.
     """
-    party = Counterparty.objects.select_for_update().get(pk=deal.counterparty_id)
+    party = Counterparty.objects.select_for_update(no_key=True).get(pk=deal.counterparty_id)
     terms = reads.terms_of(deal, rate=rate, spot_trade=now)
     market = _market_for(terms, now=now)
     refuse(_broken(deal, party, terms, market))

@@ -6,7 +6,6 @@ refused, expires or comes back fails its deal in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -25,16 +24,17 @@ from fx.models import (
     DealState,
     LegDirection,
     LegState,
-    NetDirection,
     NetState,
     SettlementAlarm,
     SettlementAlarmKind,
     SettlementNet,
 )
 from fx.selectors import settlement
-from fx.services import legs, netting
+from fx.services import chasing, legs, netting
+from fx.services.chasing import MISSING
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
+from fx.services.rejoining import PAID_TWICE, ask_about_twice, take_back
 from treasury.selectors import flows as flow_reads
 from treasury.selectors import statements
 from treasury.services import flows as flow_writes
@@ -42,10 +42,7 @@ from treasury.services import tasks
 from treasury.services.news import raise_alert
 
 logger = structlog.get_logger(__name__)
-MISSING: Final = "fx_receipt_missing"
 DIFFERS: Final = "fx_receipt_differs"
-PAID_TWICE: Final = "fx_leg_paid_after_replaced"
-UNCONFIRMED: Final = "fx_deal_unconfirmed"
 BATCH_MAX: Final = 500
 _MATCHED: Final = "MATCHED"
 _FOLLOWED: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.FAILED)
@@ -78,7 +75,7 @@ def _moving(among: QuerySet[DealLeg]) -> list[UUID]:
     acted = among.filter(
         Q(state__in=_OUT, proposal__isnull=False)
         | Q(
-            Q(proposal__state__in=MAY_HAVE_LEFT) | Q(net__proposal__state__in=MAY_HAVE_LEFT),
+            legs.may_be_paid(),
             state=LegState.VOID,
             deal__state__in=(DealState.EXECUTED, DealState.CONFIRMED),
         )
@@ -105,6 +102,7 @@ def _open_nets() -> QuerySet[SettlementNet]:
 @transaction.atomic
 def follow_net(*, net_id: UUID) -> None:
     """Bring a net to where its bank puts it; its legs and their deals go with it."""
+    netting.hold_party_of(net_id)
     parts = DealLeg.objects.filter(net=net_id).values("deal")
     deals = list(Deal.objects.filter(pk__in=parts).order_by("id").values_list("pk", flat=True))
     held = [locked(one) for one in deals]
@@ -117,6 +115,8 @@ def follow_net(*, net_id: UUID) -> None:
     if net.state == before:
         return
     for deal in held:
+        if net.state in (NetState.SENT, NetState.SETTLED):
+            take_back(deal, net)
         reason = _follow_its_net(deal, net)
         if reason and deal.state != DealState.FAILED:
             fall(deal, reason=reason)
@@ -137,13 +137,15 @@ def _follow_net_payment(net: SettlementNet) -> None:
         words = proposal.closing_reason or f"Its payment is {proposal.get_state_display()}."
         net.fail(at=clock.now(), reason=words)
         net.save()
+        tasks.answer_task(kind=legs.LATE, key=net.reference, note=words)
         return
-    if standing not in (Standing.SENT, Standing.SETTLED) or _was_taken_apart(net):
+    if standing not in (Standing.SENT, Standing.SETTLED):
         return
     if net.state != NetState.SENT:
         is_late = net.state == NetState.FAILED
         net.send(at=clock.now())
         net.save()
+        tasks.answer_task(kind=legs.LATE, key=net.reference, note="Its bank has it.")
         if is_late:
             netting.expect(net)
     debit = _debit_of(proposal.transfer) if standing is Standing.SETTLED else None
@@ -152,14 +154,6 @@ def _follow_net_payment(net: SettlementNet) -> None:
         flow_writes.fulfil(entry=debit, end_to_end_id=net.reference, amount=-net.amount)
         net.settle(at=clock.now())
         net.save()
-
-
-def _was_taken_apart(net: SettlementNet) -> bool:
-    """Ask a person about a net that was paid after all, when legs of it were replaced before."""
-    if net.state != NetState.FAILED or not net.legs.filter(state=LegState.VOID).exists():
-        return False
-    _ask_about_twice(net.reference, Money(net.amount, net.currency))
-    return True
 
 
 def _debit_of(held: Any) -> Any:
@@ -209,7 +203,7 @@ def follow_proposal(*, proposal_id: UUID) -> None:
         follow_deal(deal_id=leg.deal_id)
         payment = settlement.payment_of(leg)
         if leg.state == LegState.VOID and payment and payment.state in MAY_HAVE_LEFT:
-            _ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
+            ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
         return
     net = SettlementNet.objects.filter(proposal=proposal_id).values_list("pk", flat=True).first()
     if net is not None:
@@ -282,27 +276,15 @@ def _follow_pay(leg: DealLeg) -> str:
 
 
 def _paid_by_another(deal: Deal) -> str:
-    """Ask a person about a replaced leg that was paid after all; return why its deal stops.
+    """Ask a person about a replaced leg that may have been paid; return why its deal stops.
 
     What would pay it again is withdrawn as the deal falls, unless its bank may have it already.
     """
     before = legs.paid_before(deal)
     if before is None or deal.state not in (DealState.EXECUTED, DealState.CONFIRMED):
         return ""
-    _ask_about_twice(before.reference, Money(before.amount, before.currency))
-    return f"{before.reference} was replaced, and paid after all."
-
-
-def _ask_about_twice(name: str, amount: Money) -> None:
-    tasks.open_task(
-        task=tasks.TaskIn(
-            kind=PAID_TWICE,
-            key=name,
-            title=f"{name} was replaced, and paid after all",
-            detail=f"{amount} left by the first payment. What would pay it again is stopped unless"
-            " its bank has it already: claim it back, or settle with the counterparty by hand.",
-        )
-    )
+    ask_about_twice(before.reference, Money(before.amount, before.currency))
+    return legs.why_paid(before)
 
 
 def _sent(leg: DealLeg) -> None:
@@ -312,6 +294,7 @@ def _sent(leg: DealLeg) -> None:
     is_late = leg.state == LegState.FAILED
     leg.send(at=clock.now())
     leg.save()
+    tasks.answer_task(kind=legs.LATE, key=leg.reference, note="Its bank has it.")
     if is_late:
         legs.expect(leg)
 
@@ -381,6 +364,9 @@ def _resume(deal: Deal, *, fell_by: str) -> None:
     """Take a deal up again that fell by this payment; what was withdrawn with it is renewed."""
     if not deal.closing_reason.startswith(fell_by) or deal.confirmed_by is None:
         return
+    if not legs.has_payee(deal):
+        chasing.ask_for_payee(deal)
+        return
     before = deal.state
     deal.resume()
     deal.save()
@@ -439,56 +425,3 @@ def _gap_words(deal: Deal, standing: Sequence[DealLeg], *, is_paid: bool) -> str
             " settlement risk is open."
         )
     return f"{deal.counterparty.name} paid, and we owe {amount}, due {left.value_date}."
-
-
-@transaction.atomic
-def chase_overdue(*, now: datetime) -> list[str]:
-    """Ask people to chase what is late; return the names of the legs and nets that are.
-
-    Late is what a counterparty owes and no bank has booked by its time, and what we owe by a deal
-    that its counterparty never confirmed.
-    """
-    late: list[str] = []
-    owed = settlement.legs().filter(
-        direction=LegDirection.RECEIVE, state=LegState.EXPECTED, due_at__lte=now
-    )
-    for leg in owed[:BATCH_MAX]:
-        late.append(leg.reference)
-        _chase(leg.reference, leg, leg.deal.counterparty.name, leg.deal.counterparty_reference)
-    nets = settlement.nets().filter(
-        direction=NetDirection.RECEIVE, state=NetState.EXPECTED, due_at__lte=now
-    )
-    for net in nets[:BATCH_MAX]:
-        late.append(net.reference)
-        _chase(net.reference, net, net.counterparty.name, net.agreement.reference)
-    unconfirmed = settlement.legs().filter(
-        direction=LegDirection.PAY,
-        state=LegState.EXPECTED,
-        deal__state=DealState.EXECUTED,
-        due_at__lte=now,
-    )
-    for leg in unconfirmed[:BATCH_MAX]:
-        late.append(leg.reference)
-        tasks.open_task(
-            task=tasks.TaskIn(
-                kind=UNCONFIRMED,
-                key=leg.reference,
-                title=f"{leg.deal.reference} was never confirmed, and its day is over",
-                detail=f"We owe {Money(leg.amount, leg.currency)} to {leg.deal.counterparty.name}:"
-                " enter its confirmation, or record that the deal failed.",
-            )
-        )
-    return late
-
-
-def _chase(name: str, owed: DealLeg | SettlementNet, party: str, reference: str) -> None:
-    amount = Money(owed.amount, owed.currency)
-    tasks.open_task(
-        task=tasks.TaskIn(
-            kind=MISSING,
-            key=name,
-            title=f"{party} owes {amount}",
-            detail=f"{name} was due on {owed.value_date} on {owed.account.label} and no bank has"
-            f" booked it. Chase {party}; its reference is {reference}.",
-        )
-    )

@@ -1,6 +1,7 @@
 """Settlement on the desk: legs by day, deals with one leg only done, and what may be done."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,9 +22,10 @@ from core.money import parse_amount
 from fx.models import UNSETTLED, Deal, DealKind, DealLeg, DealState, LegDirection, LegState
 from fx.selectors import deals as reads
 from fx.selectors import settlement
-from fx.services import closing, fixing, instructing
+from fx.services import closing, fixing, instructing, netting
 from fx.services.deals import MAKERS, require_dealer
 from fx.services.uploading import read_number
+from treasury.selectors import accounts
 
 TEXT_CHARS_MAX: Final = 40
 NETS_SHOWN: Final = 10
@@ -103,6 +105,8 @@ def board(request: HttpRequest) -> HttpResponse:
         gaps=settlement.open_alarms(),
         days=settlement.days_ahead(),
         nets=settlement.nets()[:NETS_SHOWN],
+        nettable=settlement.to_be_netted(),
+        may_net=actor(request).has_role(*netting.NETTERS),
     )
 
 
@@ -128,7 +132,13 @@ def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
         "reinstruct": lambda: instructing.reinstruct_deal(
             deal_id=deal_id, actor=person, reason=reason
         ),
-        "replace": lambda: instructing.replace_legs(deal_id=deal_id, actor=person, reason=reason),
+        "replace": lambda: instructing.replace_legs(
+            deal_id=deal_id,
+            actor=person,
+            reason=reason,
+            pay_account=_account(request, "pay_account"),
+            receive_account=_account(request, "receive_account"),
+        ),
         "fix": lambda: fixing.fix_deal(
             deal_id=deal_id,
             rate=read_number(name="rate", text=request.POST.get("rate", "")),
@@ -150,6 +160,41 @@ def act(request: HttpRequest, deal_id: UUID) -> HttpResponse:
         found = reads.deal(deal_id)
         messages.success(request, f"{found.reference} is {found.get_state_display()}.")
     return redirect("fx:deal", deal_id=deal_id)
+
+
+def _account(request: HttpRequest, name: str) -> UUID | None:
+    """Return the account that was chosen; None is the one that stands."""
+    text = request.POST.get(name, "")
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise Invalid("Choose one of the list.", field=name) from error
+
+
+@require_POST
+@login_required
+def net_now(request: HttpRequest) -> HttpResponse:
+    """Net the legs of a counterparty, currency and day before their time has come."""
+    person, given = actor(request), request.POST
+    if not person.has_role(*netting.NETTERS):
+        raise Forbidden("The back office nets.")
+    try:
+        try:
+            party, day = UUID(given.get("counterparty", "")), date.fromisoformat(given["day"])
+        except (KeyError, ValueError) as error:
+            raise Invalid("Choose what is listed as nettable.", field="counterparty") from error
+        made = netting.net_now(
+            counterparty=party,
+            currency=given.get("currency", "").upper(),
+            value_date=day,
+            actor=person,
+        )
+    except DomainError as refusal:
+        tell(request, refusal)
+    else:
+        names = ", ".join(one.reference for one in made)
+        messages.success(request, f"{names}: its payment is proposed as soon as its day is here.")
+    return redirect("fx:settlements")
 
 
 @require_POST
@@ -194,6 +239,10 @@ def context_of(found: Deal, person: User) -> dict[str, Any]:
         and closing.open_amount(found) > 0,
         "may_ask_to_cancel": person.has_role(*closing.ASKERS)
         and found.state in (*_DEALT, DealState.FAILED),
+        "our_accounts": {
+            "pay": accounts.accounts(found.sold) if may else (),
+            "receive": accounts.accounts(found.bought) if may else (),
+        },
         "open_amount": closing.open_amount(found),
         "close_outs": found.close_outs.order_by("id"),
         "cancellation": found.cancellations.first(),

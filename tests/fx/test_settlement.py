@@ -10,7 +10,7 @@ from core.events.models import OutboxEvent
 from fx.errors import LegAlreadySent
 from fx.models import DealLeg, SettlementAlarm
 from fx.selectors import exposure
-from fx.services import dealing, instructing, settling
+from fx.services import chasing, dealing, instructing, settling
 from tests.fx.conftest import NOW
 from tests.fx.settling import (
     D,
@@ -197,13 +197,13 @@ def test_legs_are_replaced_until_they_left(settles: Settling) -> None:
 def test_what_does_not_come_is_chased_once(settles: Settling) -> None:
     deal = settles.confirmed()
     receive = leg(deal, 2)
-    assert settling.chase_overdue(now=receive.due_at - timedelta(seconds=1)) == []
-    settling.chase_overdue(now=receive.due_at)
-    settling.chase_overdue(now=receive.due_at + timedelta(hours=1))
-    assert Task.objects.open().filter(kind=settling.MISSING).count() == 1
+    assert chasing.chase_overdue(now=receive.due_at - timedelta(seconds=1)) == []
+    chasing.chase_overdue(now=receive.due_at)
+    chasing.chase_overdue(now=receive.due_at + timedelta(hours=1))
+    assert Task.objects.open().filter(kind=chasing.MISSING).count() == 1
     book(receive)
     follow(deal)
-    assert not Task.objects.open().filter(kind=settling.MISSING).exists()
+    assert not Task.objects.open().filter(kind=chasing.MISSING).exists()
 
 
 def test_another_amount_settles_nothing(settles: Settling) -> None:
@@ -224,8 +224,8 @@ def test_a_person_fails_a_deal_and_its_payment_is_not_approved_any_more(settles:
 def test_what_was_never_confirmed_is_told_when_its_day_is_over(settles: Settling) -> None:
     deal = settles.desk.executed(tenor="CASH")
     late = leg(deal, 1).due_at
-    assert f"{deal.reference}P1" in settling.chase_overdue(now=late)
-    assert Task.objects.open().filter(kind=settling.UNCONFIRMED).count() == 1
+    assert f"{deal.reference}P1" in chasing.chase_overdue(now=late)
+    assert Task.objects.open().filter(kind=chasing.UNCONFIRMED).count() == 1
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])

@@ -25,7 +25,7 @@ from treasury.services.proposals import ProposalIn
 MACHINE = {
     ("instruct", "EXPECTED", "INSTRUCTED"),
     ("join", "EXPECTED", "NETTED"),
-    ("rejoin", "FAILED", "NETTED"),
+    *(("rejoin", one, "NETTED") for one in ("FAILED", "VOID")),
     ("leave", "NETTED", "EXPECTED"),
     ("wait_again", "SETTLED", "NETTED"),
     ("expect_again", "SETTLED", "EXPECTED"),

@@ -4,10 +4,15 @@ from decimal import Decimal
 
 from django.urls import reverse
 
+from fx.models import Deal
 from fx.settlement_metrics import legs_by_state
+from tests.fx.dealing import another_account
 from tests.fx.settling import Settling, book, follow, fresh, leg, say
 from tests.fx.test_deals_delivery import machine
+from tests.fx.test_netting import two
 from tests.tms.desk.conftest import client_of
+
+__all__ = ["two"]
 
 
 def test_the_board_shows_legs_gaps_and_csv(settles: Settling) -> None:
@@ -84,6 +89,33 @@ def test_legs_and_steps_over_the_api(settles: Settling) -> None:
         headers={"Idempotency-Key": "k-3"},
     )
     assert (made.status_code, made.json()["closes"]) == (201, str(deal.pk))
+
+
+def test_accounts_are_chosen_and_nets_made_on_the_desk(
+    settles: Settling, two: tuple[Deal, Deal]
+) -> None:
+    deal, desk = two[0], settles.desk
+    other = another_account(desk, "INR", "INR second", "4010000099")
+    client = client_of(desk.back_office)
+    page = client.get(reverse("fx:deal", args=[deal.pk])).content.decode()
+    assert f'<option value="{other.pk}">' in page
+    client.post(
+        reverse("fx:settle-step", args=[deal.pk]),
+        {"step": "replace", "reason": "That is closed", "receive_account": str(other.pk)},
+    )
+    assert leg(deal, 2).account == other
+    wish = {"counterparty": str(desk.bank.pk), "currency": "USD", "day": str(deal.value_date)}
+    assert "Can be netted" in client.get(reverse("fx:settlements")).content.decode()
+    assert client_of(desk.dealer).post(reverse("fx:net-now"), wish).status_code == 403
+    told = client.post(reverse("fx:net-now"), wish, follow=True).content.decode()
+    assert "its payment is proposed" in told
+    again = machine(desk.back_office).post(
+        reverse("fx-nets"),
+        {"counterparty": wish["counterparty"], "currency": "USD", "value_date": wish["day"]},
+        format="json",
+        headers={"Idempotency-Key": "k-net"},
+    )
+    assert (again.status_code, again.json()["code"]) == (409, "fx_not_nettable")
 
 
 def test_legs_are_counted_for_metrics(settles: Settling) -> None:

@@ -1,0 +1,97 @@
+"""Two deals of one net at the same instant: whoever moves them takes turns, and nobody is put out.
+
+The negative control shows the race: with the deals alone locked, as they were once, one of two
+that undo their net is thrown out as a deadlock.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from calendars import services as calendars
+from core import clock, policies
+from core.tenancy import Tenant, bound
+from fx.engine.pairs import parse_pair
+from fx.models import Deal, SettlementNet
+from fx.policies import FX_NETTING_LEAD_MINUTES
+from fx.services import dealing, failing, instructing, netting
+from fx.services.rates import Origin, RateIn, record_rates
+from fx.services.sources import FEED, install_usual_sources
+from tests.fx.settling import D, Settling, build_settling, line_to
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+RACES = 3
+
+
+@pytest.fixture
+def pair(committed_tenant: UUID, tmp_path: Path) -> Iterator[tuple[Settling, list[UUID]]]:
+    """A desk, and two deals that two nets tie together."""
+    with clock.frozen(NOW), bound(committed_tenant, actor="system:test"):
+        calendars.install_reference_calendars(years=(2026, 2027))
+        install_usual_sources()
+        rate = RateIn(
+            row=1, pair=parse_pair("USD/INR"), bid=D("84.9950"), ask=D("85.0050"), as_of=NOW
+        )
+        record_rates(
+            origin=Origin(source=FEED, name="w", data=b"w", received_from="test"), rates=[rate]
+        )
+        settles = build_settling(Tenant.objects.get(pk=committed_tenant), line_to(tmp_path))
+        policies.write_version(
+            policy=FX_NETTING_LEAD_MINUTES, value="1440", actor=None, reason="a test"
+        )
+        netting.sign_agreement(
+            party=settles.desk.bank,
+            wish=netting.AgreementIn(
+                reference="ISDA 2002",
+                signed_on=datetime(2026, 1, 2, tzinfo=UTC).date(),
+                starts_on=datetime(2026, 2, 2, tzinfo=UTC).date(),
+            ),
+        )
+        two = [settles.confirmed().pk, settles.confirmed(side="BUY", dealt="400000.00 USD").pk]
+        instructing.instruct_nets(now=clock.now())
+        assert SettlementNet.objects.count() == 2
+    yield settles, two
+
+
+def race(tenant: UUID, deals: list[UUID], run: Callable[[UUID, threading.Barrier], None]) -> int:
+    """Let both deals be moved at once, taken back afterwards; return how many were thrown out."""
+    start = threading.Barrier(len(deals))
+
+    def one(deal_id: UUID) -> bool:
+        try:
+            with clock.frozen(NOW), bound(tenant, actor="system:test"), transaction.atomic():
+                run(deal_id, start)
+                transaction.set_rollback(True)
+        except OperationalError:
+            return True
+        finally:
+            connection.close()
+        return False
+
+    with ThreadPoolExecutor(len(deals)) as workers:
+        return sum(workers.map(one, deals))
+
+
+def test_two_deals_of_a_net_fall_one_after_the_other(
+    pair: tuple[Settling, list[UUID]],
+) -> None:
+    settles, two = pair
+    tenant, person = settles.desk.tenant.id, settles.desk.back_office
+
+    def as_it_was(deal_id: UUID, start: threading.Barrier) -> None:
+        held = Deal.objects.select_for_update().get(pk=deal_id)
+        start.wait(timeout=20)
+        failing.leave_nets(held, reason="a race", if_it_left=True)
+
+    def as_it_is(deal_id: UUID, start: threading.Barrier) -> None:
+        start.wait(timeout=20)
+        dealing.fail_deal(deal_id=deal_id, reason="a race", actor=person)
+
+    assert race(tenant, two, as_it_was) == 1
+    assert [race(tenant, two, as_it_is) for _ in range(RACES)] == [0] * RACES
