@@ -8,6 +8,7 @@ took, waiting included: an open loop.
 """
 
 import json
+import math
 import sys
 import time
 from datetime import datetime, timedelta
@@ -57,7 +58,8 @@ def main(wish: dict[str, Any]) -> None:
     start = clock.now() + timedelta(seconds=0.1)
     total, sent = int(wish["rate"] * wish["seconds"]), 0
     while sent < total:
-        due = int((clock.now() - start).total_seconds() * wish["rate"]) + 1
+        # Rounded down, also before the start: what is not due is ahead of the clock.
+        due = math.floor((clock.now() - start).total_seconds() * wish["rate"]) + 1
         until = min(due, total, sent + BATCH_MAX)
         if until <= sent:
             time.sleep(max(0.0, sent / wish["rate"] - (clock.now() - start).total_seconds()))

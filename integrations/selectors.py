@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, Q
+from psycopg.pq import Format
 
 from core import clock
 from integrations.codecs import verbatim
@@ -70,7 +72,7 @@ def was_handled(message_id: UUID | str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """A message as it was when it was opened: its row with its bytes, read from the table once."""
+    """A message as it was when it was opened; its bytes are fetched once, when they are needed."""
 
     row: Message
 
@@ -82,6 +84,8 @@ class Archived:
     @property
     def data(self) -> bytes:
         """Return the bytes as they were received."""
+        if "body" in self.row.get_deferred_fields():
+            self.row.body = message_bytes(self.row.pk)
         return bytes(self.row.body)
 
     def dialect(self) -> Dialect:
@@ -125,7 +129,7 @@ def opened(message_id: UUID | str) -> Archived:
     Raises:
         MessageUnknown: there is none.
     """
-    rows = Message.objects.select_related("connection__profile")
+    rows = Message.objects.defer("body").select_related("connection__profile")
     found = rows.filter(pk=message_id).first()
     if found is None:
         raise MessageUnknown("There is no such message.", id=str(message_id))
@@ -138,10 +142,14 @@ def message_bytes(message_id: UUID | str) -> bytes:
     Raises:
         MessageUnknown: there is none.
     """
-    row = Message.objects.filter(pk=message_id).values_list("body", flat=True).first()
-    if row is None:
+    with connection.cursor() as cursor:
+        # As they are: in the text of an answer every byte is two, written here and read there.
+        cursor.cursor.format = Format.BINARY
+        cursor.execute("SELECT body FROM integrations_message WHERE id = %s", [str(message_id)])
+        found = cursor.fetchone()
+    if found is None:
         raise MessageUnknown("There is no such message.", id=str(message_id))
-    return bytes(row)
+    return bytes(found[0])
 
 
 def bodies_since(connection_code: str, since: datetime) -> list[bytes]:

@@ -31,14 +31,15 @@ LEASE_SECONDS: Final = 30
 BATCH_MAX: Final = 10
 # What is taken together is committed together.
 MANY_MAX: Final = 500
+# A batch whose worker was killed is tried again with a quarter of it; from so many times on alone.
+ALONE_FROM_ATTEMPTS: Final = 4
 BACKOFF_SECONDS_MAX: Final = 60
 
 # Oldest first within (consumer, aggregate): a delivery waits for its elder unless that one is dead.
+# Chosen once, whatever the plan: a subquery of the UPDATE would be asked again for every row, find
+# the ones before locked or gone, and in the end have claimed more than its limit.
 _CLAIMED = """
-    UPDATE core_delivery d
-       SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
-      FROM core_outboxevent o
-     WHERE o.id = d.event_id AND d.id IN (
+    WITH chosen AS MATERIALIZED (
         SELECT c.id FROM core_delivery c
          WHERE c.state = 'WAITING' AND c.due_at <= %(now)s
            AND (c.locked_until IS NULL OR c.locked_until < %(now)s)
@@ -48,11 +49,20 @@ _CLAIMED = """
                  WHERE e.consumer = c.consumer AND e.aggregate = c.aggregate AND c.aggregate <> ''
                    AND e.state = 'WAITING' AND e.event_id < c.event_id)
          ORDER BY c.due_at, c.event_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    UPDATE core_delivery d
+       SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
+      FROM chosen, core_outboxevent o
+     WHERE d.id = chosen.id AND o.id = d.event_id
     RETURNING d.id, d.fence, d.consumer, o.correlation_id::text
 """
 _CLAIM: Final = _CLAIMED.format(whose="NOT c.consumer = ANY(%(many)s)")
 _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
 _TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s)"
+_BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s)"
+_TAKE_BACK: Final = """
+    UPDATE core_delivery SET attempts = attempts - 1
+     WHERE id = ANY(%s) AND state = 'WAITING' AND attempts > 0
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,23 +126,56 @@ def take_many(*, tenant: UUID, many: Many) -> int:
     """Let a handler take whatever has arrived, at most `MANY_MAX`; return how many.
 
     Effect and completion commit together. Where it fails nothing is left of it, and each event is
-    claimed and handled by itself, so that one that cannot be handled holds up no other.
+    claimed and handled by itself, so that one that cannot be handled holds up no other. That it
+    was begun is committed before: when its worker is killed over it, the next batch is a quarter of
+    it, until the event that does it is alone, waits like every other failure, and is set aside.
     """
+    begun = _begin(tenant, many)
+    if begun is None:
+        return 0
+    if not begun.takes:
+        return _alone(tenant, many, limit=1)
     try:
         with bound(tenant, actor=f"system:{many.consumer}"):
-            if arrived := _arrived(tenant, many):
+            if arrived := _arrived(tenant, many, most=begun.takes):
                 many.handler(arrived)
     except Exception as error:  # noqa: BLE001 - each is tried again alone, and tells its failure
         logger.warning("batch_failed", consumer=many.consumer, error=type(error).__name__)
-        claims = claim(tenant=tenant, limit=MANY_MAX, consumer=many.consumer)
-        return sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
+        with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
+            cursor.execute(_TAKE_BACK, [list(begun.counted)])
+        return _alone(tenant, many, limit=MANY_MAX)
     return len(arrived)
 
 
-def _arrived(tenant: UUID, many: Many) -> list[Envelope]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """How many may be taken together (0: one, alone), and whose attempts were counted for it."""
+
+    takes: int
+    counted: tuple[UUID, ...]
+
+
+def _begin(tenant: UUID, many: Many) -> _Begun | None:
+    """Count, in a commit of its own, that a batch is begun; None where nothing has arrived."""
+    facts = [many.consumer, MANY_MAX, clock.now(), many.several, ALONE_FROM_ATTEMPTS]
+    with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
+        cursor.execute(_BEGIN, facts)
+        found = cursor.fetchone()
+    if found is not None and found[0] < MANY_MAX:
+        logger.warning("batch_taken_up_again", consumer=many.consumer, takes=found[0] or 1)
+    return None if found is None else _Begun(takes=found[0], counted=tuple(found[1]))
+
+
+def _alone(tenant: UUID, many: Many, *, limit: int) -> int:
+    """Claim what has arrived and handle one after the other; return how many were handled."""
+    claims = claim(tenant=tenant, limit=limit, consumer=many.consumer)
+    return sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
+
+
+def _arrived(tenant: UUID, many: Many, *, most: int) -> list[Envelope]:
     """Complete what waits for the consumer, and return it, oldest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [many.consumer, MANY_MAX, clock.now(), many.several])
+        cursor.execute(_TAKE, [many.consumer, most, clock.now(), many.several])
         return [
             Envelope(
                 event_id=event,
@@ -152,6 +195,8 @@ def _arrived(tenant: UUID, many: Many) -> list[Envelope]:
 
 
 def _run(delivery: Delivery) -> None:
+    if delivery.attempts > ATTEMPTS_MAX:
+        raise Invalid("Whoever took it was killed over it, time after time.")
     envelope = envelope_of(delivery.event)
     handler = handler_for(envelope.type, delivery.consumer)
     if handler is None:

@@ -4,6 +4,14 @@ It costs what is taken, however long the queue: the oldest are read in the order
 nothing is sorted. One plan for a short queue and a long one.
 """
 
+_FREE = """c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
+           AND (c.locked_until IS NULL OR c.locked_until < at)
+           -- What cannot be taken now takes no place from what can.
+           AND (c.aggregate = '' OR NOT EXISTS (
+                SELECT 1 FROM core_delivery e
+                 WHERE e.consumer = who AND e.aggregate = c.aggregate AND e.state = 'WAITING'
+                   AND e.event_id < c.event_id
+                   AND (NOT several OR e.due_at > at OR e.locked_until >= at)))"""
 TAKING = """
 -- Take up to `most` waiting deliveries of a consumer, oldest first, and complete them: it counts
 -- with the caller's commit, so effect and completion are one, and others pass by what is held.
@@ -24,14 +32,7 @@ DECLARE
 BEGIN
     WITH free AS MATERIALIZED (
         SELECT c.ctid AS place, c.event_id, c.aggregate FROM core_delivery c
-         WHERE c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
-           AND (c.locked_until IS NULL OR c.locked_until < at)
-           -- What cannot be taken now takes no place from what can.
-           AND (c.aggregate = '' OR NOT EXISTS (
-                SELECT 1 FROM core_delivery e
-                 WHERE e.consumer = who AND e.aggregate = c.aggregate AND e.state = 'WAITING'
-                   AND e.event_id < c.event_id
-                   AND (NOT several OR e.due_at > at OR e.locked_until >= at)))
+         WHERE @free@
          ORDER BY c.due_at, c.event_id LIMIT most FOR UPDATE SKIP LOCKED
     ), placed AS (
         SELECT f.place, f.event_id, f.aggregate,
@@ -62,8 +63,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 SET enable_indexscan = off SET enable_indexonlyscan = off AS $$
 BEGIN
+    -- Who led a batch has had its attempt counted before (`core_begin_deliveries`).
     UPDATE core_delivery d SET state = 'DONE', done_at = at, last_error = '',
-           fence = d.fence + 1, attempts = d.attempts + 1
+           fence = d.fence + 1, attempts = greatest(d.attempts, 1)
      WHERE d.ctid = ANY(places) AND d.state = 'WAITING';
 END $$;
 
@@ -71,4 +73,46 @@ END $$;
 ALTER TABLE core_delivery SET (
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0);
-"""
+""".replace("@free@", _FREE)
+
+# Committed before the work, so that it outlives a worker that is killed over it: the delivery that
+# leads a batch counts an attempt. One that counted before leads a smaller batch, all of which
+# counts. It is taken back where the batch fails and can say so.
+BEGINNING = """
+CREATE OR REPLACE FUNCTION core_begin_deliveries(
+    who text, most integer, at timestamptz, several boolean, alone_from integer)
+RETURNS TABLE (takes integer, begun uuid[])
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_variable
+DECLARE
+    leader record;
+BEGIN
+    -- Without elders: this one is taken, unless another worker is quicker.
+    SELECT c.id, c.attempts INTO leader FROM core_delivery c
+     WHERE @free@
+       AND (c.aggregate = '' OR NOT EXISTS (
+            SELECT 1 FROM core_delivery e
+             WHERE e.consumer = who AND e.aggregate = c.aggregate AND e.state = 'WAITING'
+               AND e.event_id < c.event_id))
+     ORDER BY c.due_at, c.event_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF leader.id IS NULL THEN RETURN; END IF;
+    begun := ARRAY[leader.id];
+    IF leader.attempts >= alone_from THEN
+        takes := 0;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    takes := greatest(1, most >> (2 * leader.attempts));
+    IF leader.attempts > 0 THEN
+        SELECT array_agg(m.id) INTO begun FROM (
+            SELECT c.id FROM core_delivery c WHERE @free@
+             ORDER BY c.due_at, c.event_id LIMIT takes FOR UPDATE SKIP LOCKED) m;
+    END IF;
+    UPDATE core_delivery d SET attempts = d.attempts + 1 WHERE d.id = ANY(begun);
+    -- It counts kills: what a crash of the whole server forgets is not worth waiting for the disk.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    RETURN NEXT;
+END $$;
+""".replace("@free@", _FREE)

@@ -100,8 +100,7 @@ def ingest_message(*, message_id: UUID) -> IngestResult:
     message = messages.opened(message_id)
     if message.was_handled:
         return IngestResult(message_id=message_id)
-    body = message.body_sha256()
-    copies = _keep_copies(message, body=body)
+    copies, body = _keep_copies(message)
     if copies:
         archive.mark_handled(message_id=message_id)
         return IngestResult(message_id=message_id, statements=copies)
@@ -189,16 +188,20 @@ def read_again(*, statement_id: UUID, actor: User) -> IngestResult:
     return _result(run)
 
 
-def _keep_copies(message: messages.Archived, *, body: str) -> tuple[Statement, ...]:
-    """Keep what came before, in the same bytes or in another message, without reading it again."""
-    twin, words = message.handled_twin(), "We have these bytes."
+def _keep_copies(message: messages.Archived) -> tuple[tuple[Statement, ...], str]:
+    """Keep what came before, in the same bytes or in another message, without reading it again.
+
+    Return what was kept, and the digest of what the message says beside its own number and time.
+    """
+    twin, words, body = message.handled_twin(), "We have these bytes.", ""
     if twin is None:
+        body = message.body_sha256()
         twin, words = _message_of_body(body), "We have this content."
     if twin is None:
-        return ()
+        return (), body
     known = list(Statement.objects.filter(message_id=twin).order_by("id"))
     if any(row.state == StatementState.PARTIAL or "COPY" in row.flags for row in known):
-        return ()
+        return (), body or message.body_sha256()
     now = clock.now()
     for row in known:
         row.pk, row.message_id, row.received_at = uuid7(), message.row.pk, now
@@ -206,7 +209,7 @@ def _keep_copies(message: messages.Archived, *, body: str) -> tuple[Statement, .
         row.state, row.reason = StatementState.DUPLICATE, words
         row.flags, row.supersedes = [], None
     Statement.objects.bulk_create(known)
-    return tuple(known)
+    return tuple(known), body
 
 
 def _message_of_body(body: str) -> UUID | None:
