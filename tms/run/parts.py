@@ -17,6 +17,7 @@ from tms.run.places import make_private
 from tms.run.process import ChildSpec
 from tms.run.servers import servers_of
 from tms.run.supervisor import Part
+from tms.run.warm import Nursery
 
 ANSWER_SECONDS_MAX = 2.0
 HEALTH_BYTES_MAX = 65_536
@@ -40,6 +41,11 @@ class Programs:
             Part(name=server.name, spec=server.spec, guarded=False)
             for server in servers_of(self.config, self.secrets)
         ]
+
+    def nursery(self) -> Nursery:
+        """What forks these programs; it knows no more than what all of them are told."""
+        log = make_private(self.config.home / "log") / "nursery.log"
+        return Nursery(log=log, environment=self._environment, folder=self.config.project)
 
     def part(self, name: str) -> Part:
         """One of the programs by its name."""
@@ -110,19 +116,21 @@ class Programs:
             name=name,
             argv=(sys.executable, *arguments),
             log=log,
-            env={
-                **os.environ,
-                "TMS_HOME": str(self.config.home),
-                "DJANGO_SETTINGS_MODULE": "tms.settings",
-                "PYTHONUNBUFFERED": "1",
-                "TMS_DB_ROLE": "app",
-                **(environment or {}),
-            },
+            env={**self._environment(), **(environment or {})},
             cwd=self.config.project,
             address=address,
             ready=self._readiness(name, log),
             ready_seconds_max=START_SECONDS_MAX,
         )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "TMS_HOME": str(self.config.home),
+            "DJANGO_SETTINGS_MODULE": "tms.settings",
+            "PYTHONUNBUFFERED": "1",
+            "TMS_DB_ROLE": "app",
+        }
 
     def _readiness(self, name: str, log: Path) -> Readiness:
         seen = log.stat().st_size if log.exists() else 0
@@ -150,6 +158,8 @@ class Readiness:
             return self._said(b" ready.")
         if self.name == "beat":
             return self._said(b"beat: Starting")
+        if self.name in ("relay", "channels"):
+            return self._said(f"{self.name}: ready".encode())
         return time.monotonic() - self.made > SETTLED_SECONDS
 
     def _said(self, words: bytes) -> bool:
