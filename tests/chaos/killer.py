@@ -88,6 +88,19 @@ class Killer:
     def counts(self) -> Counter[str]:
         return Counter(kill.name for kill in list(self.kills))
 
+    def recoveries_by_part(self) -> dict[str, str]:
+        """Return for each part the median and the longest time, in seconds."""
+        found = {}
+        for name in sorted(self.counts()):
+            times = [
+                kill.recovery_seconds
+                for kill in self.kills
+                if kill.name == name and kill.recovery_seconds is not None
+            ]
+            if times:
+                found[name] = f"{statistics.median(times):.1f} / {max(times):.1f}"
+        return found
+
     def still_away(self) -> list[str]:
         """Return what was killed and has not come back."""
         return [kill.name for kill in self.kills if kill.recovery_seconds is None]

@@ -102,6 +102,7 @@ def _summary(run: Run, books: Books, **facts: Any) -> dict[str, Any]:
         "broken_calls": journal.broken_count,
         "answers": dict(journal.answers),
         "slowest_answer_seconds": round(journal.slowest_seconds, 1),
+        "recovery_by_part_median_and_max": run.killer.recoveries_by_part(),
         "recovery_max_seconds": round(slowest, 1),
         "recovery_median_seconds": round(median, 1),
         "seconds": round(time.monotonic() - run.began, 1),
