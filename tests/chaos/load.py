@@ -1,5 +1,6 @@
 """People at work: makers propose one by one or bring files, checkers approve, all repeat calls."""
 
+import os
 import random
 import threading
 import time
@@ -21,7 +22,8 @@ PAUSE_SECONDS: Final = 0.15
 UNAVAILABLE: Final = 503
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
-AT_ONCE: Final = 25  # approvals in one call
+# Approvals in one call: the more, the cheaper each, and the more a kill undoes.
+AT_ONCE: Final = int(os.environ.get("TMS_CHAOS_AT_ONCE", "10"))
 # Debit, credit and the smallest amount that the rail between them moves; as much comes as goes, so
 # that no account runs dry however long the load lasts.
 ROUTES: Final = (
@@ -204,8 +206,14 @@ def _await_submission(person: Person, where: str, name: str) -> None:
         threading.Event().wait(PAUSE_SECONDS * 4)
 
 
-def check(person: Person, *, done: threading.Event, part: int = 0, parts: int = 1) -> None:
-    """Approve a part of what waits for this checker, until `done` and nothing waits any more."""
+def check(
+    person: Person, *, done: threading.Event, part: int = 0, parts: int = 1, step: int = 1
+) -> None:
+    """Approve a part of what waits for this checker, until `done` and nothing waits any more.
+
+    With `step` -1 from the other end of the page: where one approval is enough, two checkers who
+    open the same requests would only wait for each other.
+    """
     with person:
         while time.monotonic() < person.until:
             ended_before = done.is_set()
@@ -215,7 +223,7 @@ def check(person: Person, *, done: threading.Event, part: int = 0, parts: int = 
             results = page.json()["results"]
             waiting = [one for one in results if _desk_of(one["maker_label"]) % parts == part]
             if waiting or results:
-                _approve(person, (waiting or results)[:AT_ONCE])
+                _approve(person, (waiting or results)[::step][:AT_ONCE])
             else:
                 if ended_before and not results:
                     return
@@ -330,16 +338,18 @@ def load_on(
         if files:
             yield maker(desk, partial(bring, mine=files))
 
-    def checker(name: str, part: int) -> threading.Thread:
+    def checker(name: str, step: int, part: int) -> threading.Thread:
         person = Person(system, journal, name=name, until=until)
-        share = {"done": made, "part": part, "parts": hands}
+        share = {"done": made, "part": part, "parts": hands, "step": step}
         return threading.Thread(target=check, args=(person,), kwargs=share, daemon=True)
 
     return Load(
         journal=journal,
         makers=[thread for desk in range(desks) for thread in at_work(desk)],
         checkers=[
-            checker(name, part) for name in ("checker-one", "checker-two") for part in range(hands)
+            checker(name, step, part)
+            for name, step in (("checker-one", 1), ("checker-two", -1))
+            for part in range(hands)
         ],
         made=made,
     )
