@@ -25,7 +25,7 @@ import psutil
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tests.chaos.live import LiveSystem, eventually, live_system  # noqa: E402
-from tests.chaos.load import load_on  # noqa: E402
+from tests.chaos.load import Filed, load_on  # noqa: E402
 from tests.chaos.verdict import unrest  # noqa: E402
 
 IDLE_SECONDS: Final = 20.0
@@ -43,13 +43,24 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payments", type=int, default=200)
     parser.add_argument("--makers", type=int, default=4)
+    parser.add_argument(
+        "--filed", type=float, default=0.0, metavar="SHARE", help="share that comes in files"
+    )
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[25, 100], help="payments of a file, in turn"
+    )
     parser.add_argument("--statements", type=int, default=0, metavar="N")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
     with live_system() as system:
         if wanted.statements:
             _count_statements(system)
-        facts = measure(system, payments=wanted.payments, makers=wanted.makers)
+        facts = measure(
+            system,
+            payments=wanted.payments,
+            makers=wanted.makers,
+            filed=Filed(share=wanted.filed, rows=tuple(wanted.rows)),
+        )
         if wanted.statements:
             facts["statements"] = _statements(system, wanted.payments, wanted.statements)
     sys.stdout.write(json.dumps(facts, indent=2) if wanted.json else "\n".join(_lines(facts)))
@@ -57,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def measure(system: LiveSystem, *, payments: int, makers: int) -> dict[str, Any]:
+def measure(system: LiveSystem, *, payments: int, makers: int, filed: Filed) -> dict[str, Any]:
     """Let a load run to its end; return seconds of processor per payment, by part."""
     began, before = time.monotonic(), spent(system)
     threading.Event().wait(IDLE_SECONDS)
@@ -71,6 +82,7 @@ def measure(system: LiveSystem, *, payments: int, makers: int) -> dict[str, Any]
         seconds_max=WAIT_SECONDS_MAX,
         makers=makers,
         hands=2,
+        filed=filed,
     )
     load.start()
     if not eventually(load.is_over, WAIT_SECONDS_MAX):
@@ -83,6 +95,8 @@ def measure(system: LiveSystem, *, payments: int, makers: int) -> dict[str, Any]
     used = _rate(before, spent(system), 1.0)
     return {
         "payments": payments,
+        "of_them_in_files": len(load.journal.taken_in_files),
+        "oddities": load.journal.oddities[:5],
         "seconds_until_proposed_and_approved": round(made_seconds, 1),
         "seconds_until_quiet": round(seconds, 1),
         "cpu_seconds_per_payment": {k: round(v / payments, 4) for k, v in used.items()},

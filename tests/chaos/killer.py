@@ -86,12 +86,30 @@ class Killer:
         return all(kill.recovery_seconds is not None for kill in self.kills)
 
     def counts(self) -> Counter[str]:
-        return Counter(kill.name for kill in self.kills)
+        return Counter(kill.name for kill in list(self.kills))
+
+    def recoveries_by_part(self) -> dict[str, str]:
+        """Return for each part the median and the longest time, in seconds."""
+        found = {}
+        for name in sorted(self.counts()):
+            times = [
+                kill.recovery_seconds
+                for kill in self.kills
+                if kill.name == name and kill.recovery_seconds is not None
+            ]
+            if times:
+                found[name] = f"{statistics.median(times):.1f} / {max(times):.1f}"
+        return found
+
+    def still_away(self) -> list[str]:
+        """Return what was killed and has not come back."""
+        return [kill.name for kill in self.kills if kill.recovery_seconds is None]
 
     def recoveries(self) -> tuple[float, float]:
         """Return the longest and the median time until a killed part was ready again."""
-        times = [kill.recovery_seconds for kill in self.kills if kill.recovery_seconds is not None]
-        return max(times), statistics.median(times)
+        kills = list(self.kills)  # somebody else may be killing meanwhile
+        times = [kill.recovery_seconds for kill in kills if kill.recovery_seconds is not None]
+        return (max(times), statistics.median(times)) if times else (0.0, 0.0)
 
     def _may_be_killed(self, name: str) -> bool:
         row = self.system.table()[name]

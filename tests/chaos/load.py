@@ -1,24 +1,29 @@
-"""People at work: makers propose over the API, checkers approve, all repeat with the same key."""
+"""People at work: makers propose one by one or bring files, checkers approve, all repeat calls."""
 
+import os
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, Self
 
 import httpx
 
+from tests.chaos.files import PaymentFile, in_files
 from tests.chaos.live import LiveSystem
+from tests.chaos.seed import DESKS, at_desk
 
 ANSWER_SECONDS_MAX: Final = 20.0
 PAUSE_SECONDS: Final = 0.15
 UNAVAILABLE: Final = 503
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
-AT_ONCE: Final = 25  # approvals in one call
+# Approvals in one call: the more, the cheaper each, and the more a kill undoes.
+AT_ONCE: Final = int(os.environ.get("TMS_CHAOS_AT_ONCE", "10"))
 # Debit, credit and the smallest amount that the rail between them moves; as much comes as goes, so
 # that no account runs dry however long the load lasts.
 ROUTES: Final = (
@@ -33,10 +38,18 @@ ROUTES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A proposal as its maker wants it; the key stays the same for every repetition."""
+    """A payment as its maker wants it; the key stays the same for every repetition."""
 
     key: str
-    body: dict[str, Any]
+    desk: int
+    debit: str  # names of accounts
+    credit: str
+    amount: str
+
+    @property
+    def why(self) -> str:
+        """Say what it is for: how the payment is known again in our books."""
+        return f"Wish {self.key}"
 
 
 @dataclass(slots=True)
@@ -44,6 +57,7 @@ class Journal:
     """What the clients were told; nothing of the system's own."""
 
     acknowledged: dict[str, str] = field(default_factory=dict)  # key → proposal id
+    taken_in_files: dict[str, str] = field(default_factory=dict)  # why of a row → file, submitted
     approved: set[str] = field(default_factory=set)  # "request id checker"
     answers: Counter[int] = field(default_factory=Counter)
     broken_count: int = 0
@@ -52,24 +66,31 @@ class Journal:
     oddities: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def proposed(self) -> int:
+        """Return how many payments were acknowledged, by themselves or in files."""
+        return len(self.acknowledged) + len(self.taken_in_files)
+
     def progress(self, count: int) -> float:
-        """Return the share of `count` proposals that is acknowledged, approvals keeping pace."""
-        return min(len(self.acknowledged), len(self.approved)) / count
+        """Return the share of `count` payments that is acknowledged, approvals keeping pace."""
+        return min(self.proposed(), len(self.approved)) / count
 
 
-def wishes(*, count: int, accounts: dict[str, str], rng: random.Random) -> list[Wish]:
-    """Draw `count` proposals over both doors."""
+def wishes(*, count: int, desks: int, rng: random.Random) -> list[Wish]:
+    """Draw `count` payments over both doors, in turn for each of the first `desks` desks."""
     drawn = []
     for number in range(count):
         debit, credit, least = rng.choice(ROUTES)
         amount = f"{rng.randint(least, least + 50_000)}.{rng.randint(0, 99):02d}"
-        body = {
-            "debit_account": accounts[debit],
-            "credit_account": accounts[credit],
-            "amount": amount,
-        }
-        key = f"load-{number}-{rng.getrandbits(64):x}"
-        drawn.append(Wish(key=key, body={**body, "why": f"Wish {key}"}))
+        desk = number % desks
+        drawn.append(
+            Wish(
+                key=f"load-{number}-{rng.getrandbits(64):x}",
+                desk=desk,
+                debit=at_desk(debit, desk),
+                credit=at_desk(credit, desk),
+                amount=amount,
+            )
+        )
     return drawn
 
 
@@ -77,6 +98,7 @@ class Person:
     """One API client. A broken connection, a 503 or a 500 is answered by the same call again."""
 
     def __init__(self, system: LiveSystem, journal: Journal, *, name: str, until: float) -> None:
+        self.system = system
         self.journal = journal
         self.until = until
         self.name = name
@@ -92,13 +114,22 @@ class Person:
     def __exit__(self, *_trouble: object) -> None:
         self.http.close()
 
-    def insist(self, method: str, path: str, *, key: str = "", body: Any = None) -> Any:
+    def insist(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str = "",
+        body: Any = None,
+        file: tuple[str, bytes] | None = None,
+    ) -> Any:
         """Repeat until there is an answer that stays; None when the time is over."""
+        files = {"file": file} if file else None
         headers = {"Idempotency-Key": key} if key else {}
         while time.monotonic() < self.until:
             began = time.monotonic()
             try:
-                answer = self.http.request(method, path, json=body, headers=headers)
+                answer = self.http.request(method, path, json=body, headers=headers, files=files)
             except httpx.TransportError as trouble:
                 with self.journal.lock:
                     self.journal.broken_count += 1
@@ -122,9 +153,16 @@ class Person:
 
 def make(person: Person, mine: Sequence[Wish]) -> None:
     """Propose everything of `mine`, one after the other."""
+    accounts = person.system.facts["accounts"]
     with person:
         for wish in mine:
-            answer = person.insist("POST", "/proposals", key=wish.key, body=wish.body)
+            body = {
+                "debit_account": accounts[wish.debit],
+                "credit_account": accounts[wish.credit],
+                "amount": wish.amount,
+                "why": wish.why,
+            }
+            answer = person.insist("POST", "/proposals", key=wish.key, body=body)
             if answer is None:
                 return
             with person.journal.lock:
@@ -134,8 +172,48 @@ def make(person: Person, mine: Sequence[Wish]) -> None:
                     person.journal.oddities.append(f"{answer.status_code} {answer.text[:300]}")
 
 
-def check(person: Person, *, done: threading.Event, part: int = 0, parts: int = 1) -> None:
-    """Approve a part of what waits for this checker, until `done` and nothing waits any more."""
+def bring(person: Person, mine: Sequence[PaymentFile]) -> None:
+    """Upload every file of `mine` and submit it; wait until all its payments are proposed.
+
+    The answer to the submission is the promise: from then on no row may be lost.
+    """
+    with person:
+        for file in mine:
+            upload = person.insist("POST", "/proposal-uploads", file=(file.name, file.data))
+            if upload is None:
+                return
+            where = f"/proposal-uploads/{upload.json().get('id')}"
+            answer = person.insist("POST", f"{where}/submit", key=f"load-{file.name}")
+            if answer is None:
+                return
+            with person.journal.lock:
+                if answer.status_code != httpx.codes.OK:
+                    person.journal.oddities.append(f"{file.name}: {answer.text[:300]}")
+                    continue
+                person.journal.taken_in_files |= dict.fromkeys(file.whys, file.name)
+            _await_submission(person, where, file.name)
+
+
+def _await_submission(person: Person, where: str, name: str) -> None:
+    while time.monotonic() < person.until:
+        seen = person.insist("GET", where)
+        if seen is None or seen.json()["submitted_at"]:
+            return
+        if seen.json()["problem"]:
+            with person.journal.lock:
+                person.journal.oddities.append(f"{name}: {seen.json()['problem']}")
+            return
+        threading.Event().wait(PAUSE_SECONDS * 4)
+
+
+def check(
+    person: Person, *, done: threading.Event, part: int = 0, parts: int = 1, step: int = 1
+) -> None:
+    """Approve a part of what waits for this checker, until `done` and nothing waits any more.
+
+    With `step` -1 from the other end of the page: where one approval is enough, two checkers who
+    open the same requests would only wait for each other.
+    """
     with person:
         while time.monotonic() < person.until:
             ended_before = done.is_set()
@@ -143,13 +221,18 @@ def check(person: Person, *, done: threading.Event, part: int = 0, parts: int = 
             if page is None:
                 return
             results = page.json()["results"]
-            waiting = [one for one in results if int(one["id"][-4:], 16) % parts == part]
-            if waiting:
-                _approve(person, waiting[:AT_ONCE])
+            waiting = [one for one in results if _desk_of(one["maker_label"]) % parts == part]
+            if waiting or results:
+                _approve(person, (waiting or results)[::step][:AT_ONCE])
             else:
                 if ended_before and not results:
                     return
                 threading.Event().wait(PAUSE_SECONDS * 2)
+
+
+def _desk_of(maker: str) -> int:
+    number = maker.rpartition("-")[2]
+    return int(number) - 1 if number.isdigit() else 0
 
 
 def look(person: Person, paths: Sequence[str], *, done: threading.Event) -> None:
@@ -192,6 +275,17 @@ def _approve(person: Person, requests: Sequence[dict[str, Any]]) -> None:
                 person.journal.oddities.append(f"{one['code']} {one['message'][:300]}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """Which share of the payments comes in files, and how many rows those have in turn."""
+
+    share: float
+    rows: tuple[int, ...]
+
+
+NOTHING_FILED: Final = Filed(share=0.0, rows=())
+
+
 @dataclass(slots=True, kw_only=True)
 class Load:
     """The threads of makers and checkers, bounded in count and in time."""
@@ -220,26 +314,42 @@ def load_on(
     seconds_max: float,
     makers: int = 3,
     hands: int = 1,
+    filed: Filed = NOTHING_FILED,
 ) -> Load:
-    """Prepare a load of `count` proposals by `makers` threads and two checkers with `hands`."""
+    """Prepare a load of `count` payments by `makers` and two checkers with `hands`.
+
+    Every maker has a desk; what `filed` says goes in files, brought beside the single payments.
+    """
     journal, made = Journal(), threading.Event()
     until = time.monotonic() + seconds_max
-    drawn = wishes(count=count, accounts=dict(system.facts["accounts"]), rng=rng)
+    desks = min(makers, DESKS)
+    drawn = wishes(count=count, desks=desks, rng=rng)
 
-    def maker(share: Sequence[Wish]) -> threading.Thread:
-        person = Person(system, journal, name="maker", until=until)
-        return threading.Thread(target=make, args=(person, share), daemon=True)
+    def maker(desk: int, work: Callable[[Person], None]) -> threading.Thread:
+        person = Person(system, journal, name=at_desk("maker", desk), until=until)
+        return threading.Thread(target=work, args=(person,), daemon=True)
 
-    def checker(name: str, part: int) -> threading.Thread:
+    def at_work(desk: int) -> Iterator[threading.Thread]:
+        mine = drawn[desk::desks]
+        cut = round(len(mine) * filed.share)
+        files = in_files(mine[:cut], rows=filed.rows, prefix=at_desk("payments", desk))
+        if mine[cut:]:
+            yield maker(desk, partial(make, mine=mine[cut:]))
+        if files:
+            yield maker(desk, partial(bring, mine=files))
+
+    def checker(name: str, step: int, part: int) -> threading.Thread:
         person = Person(system, journal, name=name, until=until)
-        share = {"done": made, "part": part, "parts": hands}
+        share = {"done": made, "part": part, "parts": hands, "step": step}
         return threading.Thread(target=check, args=(person,), kwargs=share, daemon=True)
 
     return Load(
         journal=journal,
-        makers=[maker(drawn[part::makers]) for part in range(makers)],
+        makers=[thread for desk in range(desks) for thread in at_work(desk)],
         checkers=[
-            checker(name, part) for name in ("checker-one", "checker-two") for part in range(hands)
+            checker(name, step, part)
+            for name, step in (("checker-one", 1), ("checker-two", -1))
+            for part in range(hands)
         ],
         made=made,
     )

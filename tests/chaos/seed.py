@@ -20,6 +20,24 @@ FILES: Final = "files"
 IN_FILES: Final = MappingProxyType({"max_payments_per_file": 200, "gather_seconds": 3})
 OWNER: Final = "North Remit Limited"
 OPENING: Final = "50000000.00"
+# Payments of one maker, and those out of one account, are counted one after the other: each desk
+# has a maker and three accounts of its own. The first one's are those of `build_house`.
+DESKS: Final = 4
+_HOUSE: Final = {"home": "1000000001", "near": "1000000002", "far": "2000000009"}
+
+
+def at_desk(name: str, desk: int) -> str:
+    """Return what an account, or the maker, of a desk is called."""
+    return f"{name}-{desk + 1}" if desk else name
+
+
+NUMBERS: Final = MappingProxyType(
+    {
+        at_desk(name, desk): str(int(number) + 10 * desk)
+        for desk in range(DESKS)
+        for name, number in _HOUSE.items()
+    }
+)
 
 
 def bank_account(*, bic: str, number: str, ifsc: str, channel: str) -> dict[str, str]:
@@ -42,14 +60,13 @@ def accounts_at_the_bank() -> list[dict[str, str]]:
     first = {"bic": "SBNKINBBXXX", "ifsc": "SBNK0000001", "channel": "folder"}
     other = {"bic": "OTHRINBBXXX", "ifsc": "OTHR0000001", "channel": "http"}
     return [
-        bank_account(number="1000000001", **first),
-        bank_account(number="1000000002", **first),
-        bank_account(number="2000000009", **other),
+        bank_account(number=number, **(other if name.startswith("far") else first))
+        for name, number in NUMBERS.items()
     ]
 
 
 PEOPLE = (
-    ("maker", "treasury_maker"),
+    *((at_desk("maker", desk), "treasury_maker") for desk in range(DESKS)),
     ("checker-one", "treasury_checker"),
     ("checker-two", "treasury_checker"),
     ("manager", "treasury_manager"),
@@ -86,7 +103,7 @@ def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
         people = {name: _person(name, role) for name, role in PEOPLE}
         # The statements are of yesterday: an end-of-day statement of today would close the day.
         with clock.frozen(clock.now() - timedelta(days=1)):
-            house = build_house(bank_home)
+            accounts = _accounts(build_house(bank_home))
         rates.record_usd_rate(
             currency="INR", usd_per_unit=Decimal("0.0117"), as_of=clock.now(), source="test"
         )
@@ -126,8 +143,32 @@ def seed(*, bank_home: Path, bank_url: str, secret: str) -> dict[str, Any]:
         "tenant": str(tenant.id),
         "tokens": tokens,
         "cookie": cookie,
-        "accounts": {name: str(getattr(house, name).pk) for name in ("home", "near", "far")},
+        "accounts": accounts,
     }
+
+
+def _accounts(house: Any) -> dict[str, str]:
+    """Open the accounts of the other desks beside those of the house; return all by name."""
+    from tests.treasury.movement.conftest import put_balance
+    from treasury.services import static
+
+    found = {name: getattr(house, name) for name in _HOUSE}
+    for desk in range(1, DESKS):
+        for name in _HOUSE:
+            like, called = found[name], at_desk(name, desk)
+            found[called] = static.open_account(
+                account=static.AccountIn(
+                    entity=like.entity,
+                    bank=like.bank,
+                    label=f"{like.label} {desk + 1}",
+                    currency="INR",
+                    number=NUMBERS[called],
+                    clearing_code=like.clearing_code,
+                    timezone="Asia/Kolkata",
+                )
+            )
+            put_balance(found[called], OPENING)
+    return {name: str(account.pk) for name, account in found.items()}
 
 
 def session_of(person: Any) -> str:

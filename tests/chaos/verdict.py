@@ -97,7 +97,7 @@ def _balances(system: LiveSystem) -> list[tuple[str, Decimal, Decimal]]:
 def faults_of(system: LiveSystem, journal: Journal) -> tuple[list[str], Books]:
     """Return everything that is not as promised, in words, and the books themselves."""
     books = read_books(system)
-    faults = [*_lost(books, journal), *_doubled(books), *_against_the_bank(books)]
+    faults = [*in_books(books, journal), *standing(system)]
     faults += [
         f"{n}: bank {theirs}, we {ours}" for n, theirs, ours in books.balances if theirs != ours
     ]
@@ -107,8 +107,38 @@ def faults_of(system: LiveSystem, journal: Journal) -> tuple[list[str], Books]:
     return faults, books
 
 
+def in_books(books: Books, journal: Journal) -> list[str]:
+    """Return what was lost or doubled, and where we and the bank do not agree."""
+    return [*_lost(books, journal), *_doubled(books), *_against_the_bank(books)]
+
+
+_STANDING: Final = """
+SELECT p.reference, p.why, p.state, coalesce(r.state, 'no request'), coalesce(t.bank_status, '-'),
+       coalesce(string_agg(m.state || ' after ' || m.attempts || ' tries ' || m.reason, ', '), '-')
+  FROM treasury_proposal p
+  LEFT JOIN approvals_approvalrequest r ON r.subject_id = p.id AND r.subject_version = p.version
+  LEFT JOIN treasury_transfer t ON t.proposal_id = p.id
+  LEFT JOIN integrations_message m ON m.reference = p.reference AND m.direction = 'OUT'
+ WHERE p.state NOT IN ('CONFIRMED', 'SETTLED', 'FAILED', 'REJECTED', 'CANCELLED', 'EXPIRED')
+ GROUP BY p.reference, p.why, p.state, r.state, t.bank_status ORDER BY p.reference LIMIT 100
+"""
+
+
+def standing(system: LiveSystem) -> list[str]:
+    """Return the payments that have not come to an end: their names, and where they stand."""
+    return [
+        f"{reference} ({why}) is {state}: approval {request}, bank {bank}, order {order}"
+        for reference, why, state, request, bank, order in system.rows(_STANDING)
+    ]
+
+
 def _lost(books: Books, journal: Journal) -> list[str]:
-    faults = []
+    known = {why for _, _, why, _ in books.proposals.values()}
+    faults = [
+        f"{why}, submitted in {file}, is not in the database"
+        for why, file in journal.taken_in_files.items()
+        if why not in known
+    ]
     for key, proposal in journal.acknowledged.items():
         if proposal not in books.proposals:
             faults.append(f"acknowledged {proposal} is not in the database")

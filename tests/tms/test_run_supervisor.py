@@ -22,7 +22,7 @@ from tms.run import up
 from tms.run.config import RunConfig
 from tms.run.errors import ConfigError, ServerError
 from tms.run.guard import Guard, keep_guard
-from tms.run.parts import PROGRAM_NAMES, port_answers, web_answers
+from tms.run.parts import PROGRAM_NAMES, HealthProbe, port_answers
 from tms.run.process import Child, ChildSpec, tail
 from tms.run.supervisor import Announcer, Part, Supervisor, restart_delay, rotate
 from tms.run.up import Selection, run_up, selection
@@ -323,10 +323,14 @@ def test_somebody_must_speak_http_and_know_their_health() -> None:
         listener.accept()[0].close()  # the question of port_answers
         thread = threading.Thread(target=answer)
         thread.start()
-        assert web_answers("127.0.0.1", port)
-        assert not web_answers("127.0.0.1", port)
+        healthy = HealthProbe("127.0.0.1", port)
+        assert eventually(healthy)
+        assert not healthy()  # asks anew
         thread.join()
-    assert not web_answers("127.0.0.1", port)
+        assert not healthy()  # hears no JSON
+        assert not healthy()  # asks somebody who takes no more calls, and does not wait
+        healthy.close()
+    assert not healthy()
 
 
 def test_a_busy_port_is_refused_by_the_variable_that_changes_it(

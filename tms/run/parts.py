@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
@@ -17,8 +16,10 @@ from tms.run.places import make_private
 from tms.run.process import ChildSpec
 from tms.run.servers import servers_of
 from tms.run.supervisor import Part
+from tms.run.warm import Nursery
 
-ANSWER_SECONDS_MAX = 2.0
+CONNECT_SECONDS_MAX = 0.5
+HEALTH_SECONDS_MAX = 20.0  # a question is asked anew after
 HEALTH_BYTES_MAX = 65_536
 GRACEFUL_SECONDS = "3"
 START_SECONDS_MAX = 120.0
@@ -40,6 +41,11 @@ class Programs:
             Part(name=server.name, spec=server.spec, guarded=False)
             for server in servers_of(self.config, self.secrets)
         ]
+
+    def nursery(self) -> Nursery:
+        """What forks these programs; it knows no more than what all of them are told."""
+        log = make_private(self.config.home / "log") / "nursery.log"
+        return Nursery(log=log, environment=self._environment, folder=self.config.project)
 
     def part(self, name: str) -> Part:
         """One of the programs by its name."""
@@ -110,24 +116,31 @@ class Programs:
             name=name,
             argv=(sys.executable, *arguments),
             log=log,
-            env={
-                **os.environ,
-                "TMS_HOME": str(self.config.home),
-                "DJANGO_SETTINGS_MODULE": "tms.settings",
-                "PYTHONUNBUFFERED": "1",
-                "TMS_DB_ROLE": "app",
-                **(environment or {}),
-            },
+            env={**self._environment(), **(environment or {})},
             cwd=self.config.project,
             address=address,
             ready=self._readiness(name, log),
             ready_seconds_max=START_SECONDS_MAX,
         )
 
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "TMS_HOME": str(self.config.home),
+            "DJANGO_SETTINGS_MODULE": "tms.settings",
+            "PYTHONUNBUFFERED": "1",
+            "TMS_DB_ROLE": "app",
+        }
+
     def _readiness(self, name: str, log: Path) -> Readiness:
         seen = log.stat().st_size if log.exists() else 0
         return Readiness(
-            name=name, log=log, log_bytes_before=seen, config=self.config, made=time.monotonic()
+            name=name,
+            log=log,
+            log_bytes_before=seen,
+            config=self.config,
+            made=time.monotonic(),
+            health=HealthProbe(self.config.host, self.config.port),
         )
 
 
@@ -140,16 +153,19 @@ class Readiness:
     log_bytes_before: int
     config: RunConfig
     made: float
+    health: HealthProbe
 
     def __call__(self) -> bool:
         if self.name == "web":
-            return web_answers(self.config.host, self.config.port)
+            return self.health()
         if self.name == "bank":
             return port_answers("127.0.0.1", self.config.bank_port)
         if self.name == "worker":
             return self._said(b" ready.")
         if self.name == "beat":
             return self._said(b"beat: Starting")
+        if self.name in ("relay", "channels"):
+            return self._said(f"{self.name}: ready".encode())
         return time.monotonic() - self.made > SETTLED_SECONDS
 
     def _said(self, words: bytes) -> bool:
@@ -161,26 +177,71 @@ class Readiness:
             return words in file.read()
 
 
-def web_answers(host: str, port: int) -> bool:
-    """Whether /health answers with its report; the system may still call itself degraded."""
-    connection = http.client.HTTPConnection(_reachable(host), port, timeout=ANSWER_SECONDS_MAX)
-    try:
-        connection.request("GET", "/health", headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        if (answer.getheader("Location") or "").startswith("https://"):
+class HealthProbe:
+    """Whether /health answers with its report; the system may still call itself degraded.
+
+    A call sends the question or reads what came of the answer, and never waits for more: a web
+    that waits for its database must not keep the supervisor from starting the database again.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = _reachable(host), port
+        self._line: socket.socket | None = None
+        self._heard = b""
+        self._asked = 0.0
+
+    def __call__(self) -> bool:
+        try:
+            if self._line is None:
+                self._ask()
+            return self._has_ended() and self._is_report()
+        except OSError:
+            self.close()
+            return False
+
+    def close(self) -> None:
+        """Give this question up; the next call asks anew."""
+        if self._line is not None:
+            self._line.close()
+        self._line, self._heard = None, b""
+
+    def _ask(self) -> None:
+        self._line = socket.create_connection((self._host, self._port), CONNECT_SECONDS_MAX)
+        host = f"{self._host}:{self._port}"
+        question = f"GET /health HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\n\r\n"
+        self._line.sendall(question.encode())
+        self._line.settimeout(0)
+        self._asked = time.monotonic()
+
+    def _has_ended(self) -> bool:
+        while self._line is not None and len(self._heard) < HEALTH_BYTES_MAX:
+            try:
+                more = self._line.recv(HEALTH_BYTES_MAX)
+            except BlockingIOError:
+                if time.monotonic() - self._asked > HEALTH_SECONDS_MAX:
+                    self.close()
+                return False
+            if not more:
+                break
+            self._heard += more
+        return True
+
+    def _is_report(self) -> bool:
+        head, _, body = self._heard.partition(b"\r\n\r\n")
+        self.close()
+        if b"\r\nlocation: https://" in head.lower():
             return True  # behind a proxy that speaks TLS
-        report = json.loads(answer.read(HEALTH_BYTES_MAX))
-    except (OSError, http.client.HTTPException, ValueError):
-        return False
-    finally:
-        connection.close()
-    return isinstance(report, dict) and "status" in report
+        try:
+            report = json.loads(body)
+        except ValueError:
+            return False
+        return isinstance(report, dict) and "status" in report
 
 
 def port_answers(host: str, port: int) -> bool:
     """Whether somebody listens."""
     try:
-        with socket.create_connection((_reachable(host), port), timeout=ANSWER_SECONDS_MAX):
+        with socket.create_connection((_reachable(host), port), timeout=CONNECT_SECONDS_MAX):
             return True
     except OSError:
         return False

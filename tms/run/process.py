@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tms.run.adoption import Adopted, die_with_parent
 from tms.run.errors import ServerError
 from tms.run.places import Person
 
-PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.05
 TAIL_LINES = 15
 TAIL_BYTES = 8_192
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def _always() -> bool:
@@ -47,12 +44,18 @@ class ChildSpec:
 
 
 class Child:
-    """One running process made from a spec."""
+    """One running process made from a spec: started by us, or forked for us."""
 
-    def __init__(self, spec: ChildSpec, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        spec: ChildSpec,
+        process: subprocess.Popen[bytes] | Adopted,
+        *,
+        log_bytes_before: int = 0,
+    ) -> None:
         self.spec = spec
         self.process = process
-        self.log_bytes_before = 0
+        self.log_bytes_before = log_bytes_before
 
     @classmethod
     def spawn(cls, spec: ChildSpec) -> Child:
@@ -80,9 +83,7 @@ class Child:
         finally:
             for handed in (descriptor, *spec.handed_over):
                 os.close(handed)
-        child = cls(spec, process)
-        child.log_bytes_before = before
-        return child
+        return cls(spec, process, log_bytes_before=before)
 
     @property
     def pid(self) -> int:
@@ -141,9 +142,8 @@ def tail(log: Path, *, since_bytes: int = 0) -> str:
 
 def _dies_with(parent: int, number: signal.Signals) -> Callable[[], None]:
     def prepare() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(PR_SET_PDEATHSIG, int(number))
-            if os.getppid() != parent:  # the parent died between fork and prctl
-                os._exit(1)
+        die_with_parent(number)
+        if os.getppid() != parent:  # the parent died between fork and prctl
+            os._exit(1)
 
     return prepare

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from tms.run.adoption import bury_strangers
 from tms.run.errors import ServerError, StartError
 from tms.run.guard import Guard
 from tms.run.process import Child, ChildSpec, tail
+from tms.run.warm import Nursery
 
 TICK_SECONDS = 0.1
 RESTART_SECONDS_FIRST = 0.2
@@ -27,6 +29,7 @@ LOG_BYTES_MAX = 5_000_000
 LOG_GENERATIONS = 2
 LOG_CHECK_SECONDS = 5.0
 REGISTER = Path("run") / "processes.json"
+NURSERY = "nursery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +81,38 @@ class Announcer:
 class Supervisor:
     """Owns the members. Everything happens in one thread; signals only set a flag."""
 
-    def __init__(self, *, register: Path, guard: Guard, announcer: Announcer) -> None:
+    def __init__(
+        self,
+        *,
+        register: Path,
+        guard: Guard,
+        announcer: Announcer,
+        ours_before: frozenset[int] | None = None,
+    ) -> None:
+        """Adopt orphans if `ours_before` names the children of this process that others await."""
         self.members: list[Member] = []
         self._stopping = False
         self._register = register
         self._guard = guard
         self._announcer = announcer
         self._logs_checked = 0.0
+        self._nursery: Nursery | None = None
+        self._ours_before = ours_before
+
+    def use_nursery(self, nursery: Nursery) -> None:
+        """Have parts forked from now on."""
+        self._nursery = nursery
+        self.add(Part(name=NURSERY, spec=nursery.spec))
+
+    def await_nursery(self, *, seconds_max: float) -> None:
+        """Wait until parts can be forked. One that does not come, or not in time, is no trouble."""
+        deadline = time.monotonic() + seconds_max
+        members = [member for member in self.members if member.part.name == NURSERY]
+        while not self.asked_to_stop() and time.monotonic() < deadline:
+            if all(member.ready or member.failures for member in members):
+                return
+            self.tick()
+            time.sleep(TICK_SECONDS)
 
     @contextmanager
     def catching_signals(self) -> Iterator[None]:
@@ -159,6 +187,7 @@ class Supervisor:
                 self._bury(member)
             elif not member.ready and member.child.spec.ready():
                 self._mark_ready(member)
+        self._look_after_adopted()
         self._rotate_logs()
 
     def stop(self) -> None:
@@ -191,11 +220,23 @@ class Supervisor:
     def _spawn(self, member: Member) -> None:
         spec = member.part.spec()
         member.log, member.address = spec.log, spec.address
-        member.child = Child.spawn(spec)
+        forked = self._nursery.fork(spec) if self._nursery else None
+        member.child = forked or Child.spawn(spec)
         member.ready = False
         if member.part.guarded:
             self._guard.watch(member.child.pid)
         self._write_register()
+
+    def _look_after_adopted(self) -> None:
+        """Wait for orphans of our parts; end a nursery that was given up, to have another."""
+        if self._ours_before is not None:
+            pids = {member.child.pid for member in self.members if member.child}
+            bury_strangers(pids | self._ours_before)
+        if self._nursery is None or not self._nursery.is_given_up:
+            return
+        for member in self.members:
+            if member.part.name == NURSERY and member.child:
+                member.child.process.send_signal(signal.SIGKILL)
 
     def _revive(self, member: Member) -> None:
         """Start a member again; one that cannot even be prepared is tried again later."""

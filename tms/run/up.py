@@ -15,16 +15,18 @@ from dataclasses import dataclass
 
 import psycopg
 
+from tms.run import adoption
 from tms.run.config import RunConfig, Runtime, runtime
 from tms.run.errors import AlreadyRunningError, ConfigError, ServerError, StartError
 from tms.run.guard import Guard
 from tms.run.parts import PROGRAM_NAMES, SERVER_NAMES, Programs, port_answers
 from tms.run.places import make_home, walkable_mode
 from tms.run.roles import ensure_roles
-from tms.run.supervisor import REGISTER, Announcer, Supervisor
+from tms.run.supervisor import NURSERY, REGISTER, Announcer, Supervisor
 
 PORT_SECONDS_MAX = 4.0
 MIGRATE_SECONDS_MAX = 600.0
+WARM_SECONDS_MAX = 60.0
 STEPS = ("migrate", "demo")
 DEMO_COMMAND = ("manage.py", "seed_demo", "--tenants", "1", "--seed", "7", "--if-empty")
 
@@ -38,7 +40,7 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Refuse names that mean nothing."""
-        known = {*PROGRAM_NAMES, *SERVER_NAMES, *STEPS}
+        known = {*PROGRAM_NAMES, *SERVER_NAMES, *STEPS, NURSERY}
         unknown = (self.only | self.without) - known
         if unknown:
             raise ConfigError(
@@ -50,7 +52,8 @@ class Selection:
         """Servers and migrations run unless excluded; the rest also obeys `only`."""
         if name in self.without:
             return False
-        return not self.only or name in self.only or name in (*SERVER_NAMES, "migrate")
+        always = (*SERVER_NAMES, NURSERY, "migrate")
+        return not self.only or name in self.only or name in always
 
 
 EVERYTHING = Selection()
@@ -95,9 +98,11 @@ def run_up(config: RunConfig, json: bool = False, parts: Selection = EVERYTHING)
         StartError: something needed does not start; everything started is stopped again.
     """
     announcer = Announcer(as_json=json)
-    with single_instance(config), Guard.started() as guard:
+    with single_instance(config), Guard.started() as guard, adoption.adopting() as ours_before:
         register = config.home / REGISTER
-        supervisor = Supervisor(register=register, guard=guard, announcer=announcer)
+        supervisor = Supervisor(
+            register=register, guard=guard, announcer=announcer, ours_before=ours_before
+        )
         with supervisor.catching_signals():
             try:
                 _start_everything(config, supervisor, announcer, parts)
@@ -155,12 +160,15 @@ def _start_everything(
     names = [name for name in PROGRAM_NAMES if parts.wants(name) and _belongs(name, config, parts)]
     _refuse_busy_ports(config, names)
     announcer.say("starting", f"Starting from {config.home}", home=str(config.home))
+    if names and parts.wants(NURSERY) and adoption.is_possible():
+        supervisor.use_nursery(programs.nursery())  # it imports while the servers start
     supervisor.start(part for part in programs.servers() if parts.wants(part.name))
     if supervisor.asked_to_stop():
         return
     ensure_roles(known.admin.conninfo, known.secrets, database=known.app.name)
     if parts.wants("migrate"):
         _migrate(known, programs, supervisor, announcer)
+    supervisor.await_nursery(seconds_max=WARM_SECONDS_MAX)
     supervisor.start(programs.part(name) for name in names)
     if supervisor.asked_to_stop():
         return

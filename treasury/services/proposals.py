@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
+from simple_history.utils import bulk_create_with_history
 
 from approvals import selectors as approvals
 from approvals import services as approval_services
@@ -14,19 +15,19 @@ from core.identity.roles import DEALER, INTEGRATION, TREASURY_MAKER, TREASURY_MA
 from core.money import Money
 from treasury.constants import PROPOSAL_SUBJECT
 from treasury.errors import CutoffPassed, NotTheMaker
-from treasury.models import Proposal, ProposalState
+from treasury.models import Proposal, ProposalState, Purpose
 from treasury.selectors import controls as control_reads
 from treasury.selectors import movement as reads
 from treasury.selectors.accounts import usd_equivalent
 from treasury.services import controls
 from treasury.services.news import tell_status
 from treasury.services.preflighting import seal_for_approval
-from treasury.services.references import next_reference
-from treasury.services.terms import ProposalIn, require_payable, routed
+from treasury.services.references import next_reference, next_references
+from treasury.services.terms import ProposalIn, RoutedTerms, require_payable, routed
 
 __all__ = [
     "ACTION", "MAKERS", "SUBJECT", "ProposalIn", "amend_proposal", "close_proposal",
-    "create_proposal", "submit_proposal", "withdraw_proposal",
+    "create_proposal", "create_proposals", "submit_proposal", "withdraw_proposal",
 ]  # fmt: skip
 
 SUBJECT = PROPOSAL_SUBJECT
@@ -60,6 +61,32 @@ def create_proposal(
         created_at=clock.now(),
         **fields,
     )
+
+
+@transaction.atomic
+def create_proposals(*, terms: Sequence[RoutedTerms], maker: User) -> list[Proposal]:
+    """Create drafts of terms that `routed` found right in this very transaction, all of one maker.
+
+    Their numbers are taken last and together: until the transaction ends, nobody else gets one.
+
+    Raises:
+        Forbidden: this person may not make proposals.
+    """
+    _require_maker(maker)
+    references = next_references(kind="FMP", count=len(terms))
+    rows = [
+        Proposal(
+            reference=reference,
+            purpose=Purpose.MANUAL,
+            maker=maker,
+            maker_label=maker.display_name,
+            created_at=clock.now(),
+            **fields,
+        )
+        for reference, fields in zip(references, terms, strict=True)
+    ]
+    made: list[Proposal] = bulk_create_with_history(rows, Proposal)
+    return made
 
 
 @transaction.atomic

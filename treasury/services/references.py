@@ -22,9 +22,20 @@ def next_reference(*, kind: str) -> str:
     Raises:
         Invalid: an unknown kind.
     """
+    (reference,) = next_references(kind=kind, count=1)
+    return reference
+
+
+def next_references(*, kind: str, count: int) -> list[str]:
+    """Return the next `count` references of `kind`, in their order, for one wait at the counter.
+
+    Raises:
+        Invalid: an unknown kind.
+    """
     if kind not in _KINDS:
         raise Invalid(f"{kind} is not a kind of reference.", field="kind")
-    return f"{kind}-{_next(kind):06d}"
+    last = _next(kind, count=count)
+    return [f"{kind}-{number:06d}" for number in range(last - count + 1, last + 1)]
 
 
 def next_order_id(*, day: date) -> str:
@@ -32,9 +43,9 @@ def next_order_id(*, day: date) -> str:
     return order_id(day, _next(f"SWP-{day:%Y%m%d}"))
 
 
-def _next(kind: str) -> int:
+def _next(kind: str, *, count: int = 1) -> int:
     ReferenceCounter.objects.bulk_create([ReferenceCounter(kind=kind)], ignore_conflicts=True)
     counter = ReferenceCounter.objects.select_for_update().get(kind=kind)
-    counter.last += 1
+    counter.last += count
     counter.save(update_fields=["last"])
     return int(counter.last)

@@ -37,7 +37,10 @@ class ProposalIn:
     send_by: datetime | None = None
 
 
-def routed(draft: ProposalIn) -> dict[str, object]:
+RoutedTerms = dict[str, object]  # fields of a proposal, as `routed` found them
+
+
+def routed(draft: ProposalIn) -> RoutedTerms:
     """Check the terms, find rail, value date and cut-off; return the fields of a proposal.
 
     A typed-in account becomes a one-off beneficiary once everything else holds.

@@ -15,7 +15,7 @@ from treasury.engine.numbers import comparable
 from treasury.models import BankAccount, Beneficiary, Proposal, Purpose
 from treasury.selectors import accounts, beneficiaries, controls
 from treasury.services.preflighting import findings_of
-from treasury.services.terms import ProposalIn, routed
+from treasury.services.terms import ProposalIn, RoutedTerms, routed
 from treasury.uploads.records import CELL_CHARS_MAX, Row, RowFinding
 
 _SHOWN_DIGITS = 4
@@ -27,6 +27,7 @@ class CheckedRow:
 
     row: Row
     draft: ProposalIn
+    terms: RoutedTerms
     draft_currency: str
     account_label: str
 
@@ -88,7 +89,11 @@ def _checked(row: Row) -> CheckedRow:
         value_date=_day(row.value_date),
     )
     return CheckedRow(
-        row=row, draft=draft, draft_currency=debit.currency, account_label=debit.label
+        row=row,
+        draft=draft,
+        terms=routed(draft),
+        draft_currency=debit.currency,
+        account_label=debit.label,
     )
 
 
@@ -130,7 +135,7 @@ def _tried(checked: CheckedRow) -> tuple[str, ...]:
         reference=f"ROW-{checked.row.number}",
         purpose=Purpose.MANUAL,
         created_at=clock.now(),
-        **routed(checked.draft),
+        **checked.terms,
     )
     errors = [one for one in findings_of(proposal=trial) if one.severity is Severity.ERROR]
     if errors:

@@ -215,14 +215,15 @@ def _make_drafts(held: ProposalUpload, *, limit: int) -> None:
     rows = [row for row in _read(held, findings) if row.number not in known][:limit]
     if not held.maker.is_active:
         raise Forbidden("Its maker is no longer active.")
-    made = []
-    for checked in checked_rows(rows=rows, findings=findings):
-        with _named(checked.row):
-            proposal = proposals.create_proposal(draft=checked.draft, maker=held.maker)
-        made.append(UploadedProposal(upload=held, row_number=checked.row.number, proposal=proposal))
+    checked = list(checked_rows(rows=rows, findings=findings))
     wrong = [one for one in findings if one.is_error]
     if wrong:
         raise UploadRefused(f"Row {wrong[0].row}: {wrong[0].message}")
+    drafts = proposals.create_proposals(terms=[one.terms for one in checked], maker=held.maker)
+    made = [
+        UploadedProposal(upload=held, row_number=one.row.number, proposal=proposal)
+        for one, proposal in zip(checked, drafts, strict=True)
+    ]
     UploadedProposal.objects.bulk_create(made)
     held.made_count = len(known) + len(made)
     held.save(update_fields=["made_count"])

@@ -42,6 +42,7 @@ class Command(BaseCommand):
         stop = {"asked": False}
         signal.signal(signal.SIGTERM, lambda *_: stop.update(asked=True))
         listener: psycopg.Connection[Any] | None = None
+        self.stdout.write("relay: ready")
         while not stop["asked"]:
             try:
                 listener = listener or _listen()

@@ -49,6 +49,8 @@ class Command(BaseCommand):
         if not options["once"]:
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
             signal.signal(signal.SIGINT, lambda *_: stop.set())
+            if not options["json"]:
+                self.stdout.write("channels: ready")
         while not stop.is_set():
             try:
                 for tenant in tenant_ids():
