@@ -90,6 +90,25 @@ def rows(contestants: Sequence[Contestant], seconds: dict[str, list[float]]) -> 
     return tuple(found)
 
 
+def beside(
+    others: Sequence[Row], contestant: Contestant, seconds: Sequence[float]
+) -> tuple[Row, ...]:
+    """Return rows with those of a contestant that had its turns by itself, after the parts."""
+    base = next(one.seconds for one in others if one.role == "ours")
+    middle = statistics.median(seconds)
+    row = Row(
+        name=contestant.name,
+        role=contestant.role,
+        seconds=middle,
+        fastest=min(seconds),
+        slowest=max(seconds),
+        rates={unit: count / middle for unit, count in contestant.units.items()},
+        share=middle / base,
+    )
+    place = 1 + max(number for number, one in enumerate(others) if one.role in ("ours", "part"))
+    return *others[:place], row, *others[place:]
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the nearest-rank percentile."""
     ordered = sorted(values)
