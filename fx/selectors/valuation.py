@@ -52,7 +52,8 @@ OPEN_SQL: Final = (
     "(d.executed_at <= %(at)s::timestamptz AND (d.state IN ('EXECUTED', 'CONFIRMED', 'FAILED')"
     " OR d.state = 'SETTLED' AND d.closed_at > %(at)s::timestamptz))"
 )
-# Open deals `d` with the market `v` of their pair, kind and dates, given as arrays.
+# Open deals `d` with the market `v` of their pair, kind and dates, given as arrays. A deal is worth
+# what it is on the day its money moves: `settles_on`, later than agreed once it is instructed anew.
 MARKED_SQL: Final = """fx_deal d
   JOIN unnest(%(base)s::text[], %(quote)s::text[], %(kind)s::text[], %(value_date)s::date[],
               %(fixing_date)s::date[], %(spot)s::numeric[], %(forward)s::numeric[],
@@ -60,7 +61,7 @@ MARKED_SQL: Final = """fx_deal d
               %(sources)s::text[], %(is_stale)s::boolean[], %(gap)s::text[], %(digits)s::int[])
        AS v (base, quote, kind, value_date, fixing_date, spot, forward, discount, usd_rate,
              market_at, sources, is_stale, gap, digits)
-    ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.value_date = v.value_date
+    ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.settles_on = v.value_date
    AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date"""
 # Only an NDF has a fixing date, so that it tells the kind. Pairs are counted: numbers sort quickly.
 _NOW: Final = f"""
@@ -71,7 +72,7 @@ SELECT v.pair, count(*), count(*) FILTER (WHERE v.worth IS NULL),
               %(fixing_date)s::date[], %(forward)s::numeric[], %(worth)s::numeric[],
               %(by)s::numeric[])
        AS v (pair, base, quote, value_date, fixing_date, forward, worth, by)
-    ON d.base = v.base AND d.quote = v.quote AND d.value_date = v.value_date
+    ON d.base = v.base AND d.quote = v.quote AND d.settles_on = v.value_date
    AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date
  WHERE {OPEN_SQL} GROUP BY 1
 """  # noqa: S608 - our own texts
@@ -134,7 +135,7 @@ class Mark(NamedTuple):
 
 def marks(market: Market, day: date) -> list[Mark]:
     """Return the market for every way that open deals settle, once each."""
-    names = ("base", "quote", "kind", "value_date", "fixing_date")
+    names = ("base", "quote", "kind", "settles_on", "fixing_date")
     rows = open_deals(market.at).order_by(*names).values_list(*names).distinct()
     found: list[Mark] = []
     for (base, quote, kind), ways in groupby(rows, key=lambda row: row[:3]):
