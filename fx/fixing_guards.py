@@ -28,7 +28,7 @@ BEGIN
          WHERE x.tenant_id = NEW.tenant_id
            AND (x.base, x.quote, x.fixed_on) = (NEW.base, NEW.quote, NEW.fixed_on);
         IF NEW.version <> last + 1
-           OR NEW.state <> CASE last WHEN 0 THEN 'IN_FORCE' ELSE 'PROPOSED' END THEN
+           OR NEW.state <> (CASE last WHEN 0 THEN 'IN_FORCE' ELSE 'PROPOSED' END) THEN
             RAISE EXCEPTION 'a fixing that a day has is corrected by two people'
                 USING ERRCODE = 'check_violation';
         END IF;

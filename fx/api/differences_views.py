@@ -23,7 +23,7 @@ from fx.services import correcting, differing, fixing
 
 
 class FixingList(ListAPIView[DayFixing]):
-    """List fixings and their corrections, the newest day first; fix all deals of a day."""
+    """List fixings and their corrections; fix all deals of a pair and day at once."""
 
     serializer_class = wire.DayFixingOut
     permission_classes = (IsAuthenticated, HasRole)

