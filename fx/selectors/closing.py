@@ -82,6 +82,7 @@ def unfixed() -> list[Unfixed]:
             amount=row["amount"],
         )
         for row in rows
+        if row["fixing_date"] is not None  # the database asks one of every such deal
     ]
 
 

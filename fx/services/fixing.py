@@ -171,6 +171,8 @@ def _published(deal: Deal, code: str) -> Rate | None:
 
 def fixing_of_day(deal: Deal) -> DayFixing | None:
     """Return the fixing that holds for a deal's pair and fixing date; None while there is none."""
+    if deal.fixing_date is None:
+        return None
     return DayFixing.objects.filter(
         base=deal.base, quote=deal.quote, fixed_on=deal.fixing_date, state=FixingState.IN_FORCE
     ).first()

@@ -24,9 +24,9 @@ from integrations.models import Message
 from integrations.services import dispatching
 from tests.chaos.crashing import in_a_process, points
 from tests.conftest import TRAIL
-from tests.fx.settling import D, Settling, book, build_committed, leg, payment_of, price
+from tests.fx.settling import Settling, book, build_committed, leg, payment_of, price
 from treasury.selectors.invariants import invariants
-from treasury.services import proposals, rates, transfers
+from treasury.services import proposals, transfers
 from treasury.services.proposals import ProposalIn
 
 pytestmark = pytest.mark.chaos
@@ -74,9 +74,6 @@ class Stage:
         self.count += 1
         with clock.frozen(self.now), bound(self.tenant, actor="system:chaos"):
             price()
-            rates.record_usd_rate(
-                currency="INR", usd_per_unit=D("0.0118"), as_of=clock.now(), source="test"
-            )
             desk = self.settles.desk
             made = desk.approved(tenor="CASH", dealt=f"{10_000 + self.count}.00 USD")
             made = dealing.execute_deal(
