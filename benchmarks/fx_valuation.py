@@ -66,7 +66,7 @@ INSERT INTO fx_deal (id, tenant_id, reference, version, kind, base, quote, side,
     pay_account_id, receive_account_id, instruction_id, state, maker_id, why, content_hash,
     usd_equivalent,
     mid_source, created_at, expires_at, executed_at, executed_by_id, counterparty_reference,
-    closing_reason)
+    closing_reason, settles_on)
 SELECT gen_random_uuid(), %(tenant)s::uuid, 'B' || n, 1, 'DELIVERABLE', p.base, p.quote,
        CASE WHEN n %% 3 = 0 THEN 'SELL' ELSE 'BUY' END, p.base, a.amount,
        round(a.amount * r.rate, 2), r.rate, r.rate, %(trade)s::date,
@@ -74,7 +74,8 @@ SELECT gen_random_uuid(), %(tenant)s::uuid, 'B' || n, 1, 'DELIVERABLE', p.base, 
        %(party)s::uuid, %(account)s::uuid, %(account)s::uuid, gen_random_uuid(), 'CONFIRMED',
        %(maker)s::uuid, 'bench', '', CASE WHEN p.base = 'USD' THEN a.amount WHEN p.quote = 'USD'
                 THEN round(a.amount * r.rate, 2) ELSE 1 END, '', %(at)s, %(at)s, %(at)s,
-       %(maker)s::uuid, 'theirs', ''
+       %(maker)s::uuid, 'theirs', '',
+       (%(dates)s::date[])[1 + (n * 31) %% cardinality(%(dates)s::date[])]
   FROM generate_series(1, %(count)s) n
   JOIN unnest(%(base)s::text[], %(quote)s::text[], %(spot)s::numeric[])
        WITH ORDINALITY p (base, quote, spot, place) ON p.place = 1 + n %% 6,

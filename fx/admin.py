@@ -7,6 +7,7 @@ from core.admin import ReadOnlyAdmin
 from core.changes.admin import GovernedAdmin
 from fx.models import (
     Counterparty,
+    DayFixing,
     Deal,
     DealCancellation,
     DealConfirmation,
@@ -27,6 +28,7 @@ from fx.models import (
     RateAlarm,
     RateDelivery,
     RateSource,
+    ReceiptDifference,
     ReforecastTrigger,
     RevaluationRun,
     SettlementAlarm,
@@ -336,3 +338,25 @@ class NdfFixingAdmin(ReadOnlyAdmin):
 
     list_display = ("deal", "rate", "fixed_on", "said_by", "entered_by", "entered_at")
     list_select_related = ("deal", "entered_by")
+
+
+@admin.register(DayFixing)
+class DayFixingAdmin(ReadOnlyAdmin):
+    """At what pairs were fixed by day, and every correction."""
+
+    list_display = (
+        "fixed_on", "base", "quote", "version", "rate", "state", "said_by", "entered_by", "checker",
+    )  # fmt: skip
+    list_filter = ("state", "quote")
+    list_select_related = ("entered_by", "checker")
+    date_hierarchy = "fixed_on"
+
+
+@admin.register(ReceiptDifference)
+class ReceiptDifferenceAdmin(ReadOnlyAdmin):
+    """What came in place of what was agreed, and who took it as it came."""
+
+    list_display = ("leg", "kind", "came", "difference", "amount_usd", "state", "maker", "checker")
+    list_filter = ("state", "kind")
+    list_select_related = ("leg__deal", "maker", "checker")
+    search_fields = ("leg__deal__reference",)

@@ -82,8 +82,18 @@ CREATE OR REPLACE FUNCTION fx_guard_fixing() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
     d fx_deal;
+    holds numeric;
+    steps text[] := ARRAY['rate', 'said_by', 'from_rate_id', 'entered_by_id', 'entered_at'];
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a fixing is never deleted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     SELECT * INTO d FROM fx_deal WHERE id = NEW.deal_id FOR SHARE;
+    IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - steps <> to_jsonb(OLD) - steps OR EXISTS (
+        SELECT 1 FROM fx_dealleg l WHERE l.deal_id = NEW.deal_id AND l.state <> 'VOID')) THEN
+        RAISE EXCEPTION 'a fixing changes with its day alone, while nothing is to be paid by it'
+            USING ERRCODE = 'check_violation';
+    END IF;
     IF d.kind IS DISTINCT FROM 'NDF' OR d.base <> 'USD'
        OR d.state <> 'CONFIRMED' OR NEW.fixed_on IS DISTINCT FROM d.fixing_date
        OR (NEW.entered_at AT TIME ZONE 'Asia/Kolkata')::date < d.fixing_date THEN
@@ -99,26 +109,43 @@ BEGIN
         RAISE EXCEPTION 'the fixing is not the rate that it names'
             USING ERRCODE = 'check_violation';
     END IF;
-    IF EXISTS (SELECT 1 FROM fx_ndffixing f JOIN fx_deal o ON o.id = f.deal_id
-                WHERE f.tenant_id = NEW.tenant_id AND f.fixed_on = NEW.fixed_on
-                  AND (o.base, o.quote) = (d.base, d.quote) AND f.rate <> NEW.rate) THEN
-        RAISE EXCEPTION 'one fixing holds for all deals of a pair and day'
-            USING ERRCODE = 'check_violation';
-    END IF;
     IF NEW.from_rate_id IS NULL AND (
         NEW.entered_by_id IS NULL OR fx_same_person(NEW.entered_by_id, d.maker_id)
         OR fx_same_person(NEW.entered_by_id, d.executed_by_id)) THEN
         RAISE EXCEPTION 'somebody who did not deal it enters the fixing'
             USING ERRCODE = 'check_violation';
     END IF;
+    -- Two at the same instant: the unique key lets one of them in, and the other one is held to it.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (
+        SELECT 1 FROM fx_dayfixing x
+         WHERE x.tenant_id = NEW.tenant_id AND x.fixed_on = NEW.fixed_on
+           AND (x.base, x.quote, x.state) = (d.base, d.quote, 'IN_FORCE')) THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended(
+            'fx.fixing:' || NEW.tenant_id || d.base || d.quote || NEW.fixed_on, 0));
+        IF NOT EXISTS (
+            SELECT 1 FROM fx_dayfixing x
+             WHERE x.tenant_id = NEW.tenant_id AND x.fixed_on = NEW.fixed_on
+               AND (x.base, x.quote) = (d.base, d.quote)) THEN
+            INSERT INTO fx_dayfixing (id, tenant_id, base, quote, fixed_on, version, rate, said_by,
+                        from_rate_id, reason, state, entered_by_id, entered_at, note)
+            VALUES (gen_random_uuid(), NEW.tenant_id, d.base, d.quote, NEW.fixed_on, 1, NEW.rate,
+                    NEW.said_by, NEW.from_rate_id, '', 'IN_FORCE', NEW.entered_by_id,
+                    NEW.entered_at, '');
+        END IF;
+    END IF;
+    SELECT x.rate INTO holds FROM fx_dayfixing x
+     WHERE x.tenant_id = NEW.tenant_id AND x.fixed_on = NEW.fixed_on
+       AND (x.base, x.quote, x.state) = (d.base, d.quote, 'IN_FORCE') FOR SHARE;
+    IF holds IS DISTINCT FROM NEW.rate THEN
+        RAISE EXCEPTION 'one fixing holds for all deals of a pair and day'
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 
 DROP TRIGGER IF EXISTS guard ON fx_ndffixing;
-CREATE TRIGGER guard BEFORE INSERT ON fx_ndffixing
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON fx_ndffixing
     FOR EACH ROW EXECUTE FUNCTION fx_guard_fixing();
 """
 SQL = "SET LOCAL check_function_bodies = false;" + CLOSING
-TRIGGERS = frozenset(
-    {"fx_dealcancellation.guard", "fx_ndffixing.guard", "fx_ndffixing.append_only"}
-)
+TRIGGERS = frozenset({"fx_dealcancellation.guard", "fx_ndffixing.guard"})

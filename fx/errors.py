@@ -94,6 +94,18 @@ class LegAlreadySent(DomainError):
     code = "fx_leg_already_sent"
 
 
+class DifferenceRefused(DomainError):
+    """What came is no difference of the leg that may be taken as it came."""
+
+    code = "fx_difference_refused"
+
+
+class CorrectionRefused(DomainError):
+    """A fixing is not corrected as things stand."""
+
+    code = "fx_correction_refused"
+
+
 class NotNettable(DomainError):
     """Nothing was signed for that day, or there are no two legs that can be one payment."""
 

@@ -1,6 +1,13 @@
 """The rules of deals as the database holds them, for the app role's own SQL as well."""
 
-from fx import closing_guards, leg_guards, net_guards
+from fx import (
+    closing_guards,
+    difference_guards,
+    fixing_guards,
+    leg_guards,
+    moving_guards,
+    net_guards,
+)
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
 EDGES = (
@@ -92,7 +99,8 @@ DECLARE
     -- Columns that the steps of a deal write; everything else is what was agreed.
     steps text[] := ARRAY[
         'state', 'content_hash', 'usd_equivalent', 'mid_rate', 'mid_at', 'mid_source',
-        'submitted_at', 'closed_at', 'closing_reason', 'confirmed_at', 'confirmed_by_id'];
+        'submitted_at', 'closed_at', 'closing_reason', 'confirmed_at', 'confirmed_by_id',
+        'settles_on'];
     dealing text[] := ARRAY[
         'rate', 'base_amount', 'quote_amount', 'executed_at', 'executed_by_id',
         'counterparty_reference'];
@@ -221,6 +229,9 @@ TRIGGERS = frozenset(
         *leg_guards.TRIGGERS,
         *net_guards.TRIGGERS,
         *closing_guards.TRIGGERS,
+        *difference_guards.TRIGGERS,
+        *fixing_guards.TRIGGERS,
+        *moving_guards.TRIGGERS,
         "fx_deal.guard",
         "fx_dealconfirmation.append_only",
         "fx_exposurealarm.append_only",

@@ -32,6 +32,13 @@ FX_MOVE_PCT_MAX: Final = policies.define(
     maximum=Decimal(1),
     help="A rate that lies further than this share from the last one of its source is refused.",
 )
+FX_RECEIPT_DIFFERENCE_PCT_MAX: Final = policies.define(
+    "FX_RECEIPT_DIFFERENCE_PCT_MAX",
+    Decimal("0.01"),
+    minimum=Decimal(0),
+    maximum=Decimal("0.25"),
+    help="What a deal brings may be taken as it came if it differs by no more than this share.",
+)
 FX_DISAGREEMENT_PCT: Final = policies.define(
     "FX_DISAGREEMENT_PCT",
     Decimal("0.01"),

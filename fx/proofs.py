@@ -34,7 +34,9 @@ SELECT l.id, l.amount FROM fx_dealleg l
   LEFT JOIN fx_settlementnet n ON n.id = l.net_id
  WHERE l.state = 'SETTLED' AND CASE WHEN l.net_id IS NULL
             THEN e.id IS NULL OR e.account_id <> l.account_id
-                 OR abs(coalesce(p.amount, e.amount)) <> l.amount
+                 OR abs(coalesce(p.amount, e.amount)) <> l.amount + coalesce((
+                    SELECT r.difference FROM fx_receiptdifference r
+                     WHERE r.leg_id = l.id AND r.entry_id = e.id AND r.state = 'ACCEPTED'), 0)
             ELSE n.state <> 'SETTLED' END
 """
 # A leg or net that failed, or was replaced or undone, does not account for money that left.
@@ -52,11 +54,28 @@ _DEALS: Final = """
 SELECT d.id, d.base_amount FROM fx_deal d
  WHERE d.state = 'SETTLED' AND fx_deal_is_delivered(d) IS NOT TRUE
 """
+# What was accepted for other than agreed settles its leg, and is worth what its rate says.
+_DIFFERENCES: Final = """
+SELECT r.id, r.difference FROM fx_receiptdifference r JOIN fx_dealleg l ON l.id = r.leg_id
+ WHERE r.state = 'ACCEPTED'
+   AND (l.state <> 'SETTLED' OR l.entry_id <> r.entry_id OR l.amount + r.difference <> r.came
+        OR r.amount_usd <> round(r.difference * r.usd_rate, 2))
+"""
+# Every deal is fixed at what holds for its pair and day.
+_FIXINGS: Final = """
+SELECT f.id, f.rate FROM fx_ndffixing f JOIN fx_deal d ON d.id = f.deal_id
+ WHERE NOT EXISTS (
+       SELECT 1 FROM fx_dayfixing x
+        WHERE x.tenant_id = f.tenant_id AND x.fixed_on = f.fixed_on AND x.state = 'IN_FORCE'
+          AND (x.base, x.quote, x.rate) = (d.base, d.quote, f.rate))
+"""
 CHECKS: Final = (
     ("leg_is_not_its_flow", _FLOWS, "A leg of {} is expected otherwise than it moves."),
     ("net_is_not_its_flow", _NET_FLOWS, "A net of {} is expected otherwise than it moves."),
     ("net_is_not_its_legs", _NETS, "A net of {} is not the sum of its legs."),
     ("leg_without_its_entry", _ENTRIES, "A leg of {} is settled without its entry."),
     ("payment_without_its_leg", _PAYMENTS, "A payment of {} for a deal belongs to no leg."),
+    ("difference_without_its_leg", _DIFFERENCES, "A difference of {} settles no leg."),
+    ("fixing_is_not_its_days", _FIXINGS, "A deal is fixed at {}, its day otherwise."),
     ("deal_settled_with_open_leg", _DEALS, "A deal of {} is settled with a leg that is not."),
 )

@@ -5,6 +5,7 @@ from django.urls import path
 from fx.views import (
     deals,
     exposure,
+    fixings,
     papers,
     rates,
     reforecast,
@@ -52,4 +53,13 @@ urlpatterns = [
     path("fx/valuation/run", valuation.run_valuation, name="run-valuation"),
     path("fx/curves/upload", valuation.upload, name="upload-curves"),
     path("fx/deals/<uuid:deal_id>/close-out", settlement.close_out, name="close-out"),
+    path("fx/fixings", fixings.fixings, name="fixings"),
+    path("fx/fixings/record", fixings.record, name="record-fixing"),
+    path("fx/fixings/<uuid:fixing_id>/correct", fixings.correct, name="correct-fixing"),
+    path("fx/legs/<uuid:leg_id>/difference", fixings.propose_difference, name="propose-difference"),
+    path(
+        "fx/differences/<uuid:difference_id>",
+        fixings.decide_difference,
+        name="decide-difference",
+    ),
 ]

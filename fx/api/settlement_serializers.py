@@ -6,7 +6,15 @@ from rest_framework import serializers
 
 from core.api.fields import AmountField
 from fx.api.fields import RateField
-from fx.models import DealCancellation, DealLeg, NdfFixing, SettlementNet
+from fx.models import (
+    DayFixing,
+    DealCancellation,
+    DealLeg,
+    DifferenceKind,
+    NdfFixing,
+    ReceiptDifference,
+    SettlementNet,
+)
 
 
 class DealLegOut(serializers.ModelSerializer[DealLeg]):
@@ -98,4 +106,63 @@ class FixingOut(serializers.ModelSerializer[NdfFixing]):
         model = NdfFixing
         fields = [
             "id", "deal", "rate", "fixed_on", "said_by", "from_rate", "entered_by", "entered_at",
+        ]  # fmt: skip
+
+
+class DayFixingIn(FixingIn):
+    """The published rate of a pair and day, for all deals that wait for it."""
+
+    pair = serializers.CharField(max_length=7)
+    day = serializers.DateField()
+
+
+class CorrectionIn(FixingIn):
+    """Another rate for a day that was fixed, and why."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class RefusalIn(serializers.Serializer[Any]):
+    """Why not."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class DayFixingOut(serializers.ModelSerializer[DayFixing]):
+    """At what a pair was fixed on a day, and whether that holds."""
+
+    rate = RateField()
+    pair = serializers.CharField()
+
+    class Meta:
+        model = DayFixing
+        fields = [
+            "id", "pair", "fixed_on", "version", "rate", "said_by", "from_rate", "reason", "state",
+            "entered_by", "entered_at", "checker", "decided_at", "note",
+        ]  # fmt: skip
+
+
+class DifferenceIn(serializers.Serializer[Any]):
+    """Which entry came in place of what was agreed, what the difference is, and why it is taken."""
+
+    entry = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=DifferenceKind.choices)
+    reason = serializers.CharField(max_length=500)
+
+
+class DifferenceOut(serializers.ModelSerializer[ReceiptDifference]):
+    """What came for a leg in place of what was agreed."""
+
+    came = AmountField()
+    difference = AmountField()
+    amount_usd = AmountField(allow_null=True)
+    leg_reference = serializers.CharField(source="leg.reference")
+    currency = serializers.CharField(source="leg.currency")
+
+    class Meta:
+        model = ReceiptDifference
+        fields = [
+            "id", "leg", "leg_reference", "currency", "entry", "kind", "came", "difference",
+            "reason", "state", "maker", "created_at", "checker", "decided_at", "note",
+            "amount_usd", "reversed_at",
         ]  # fmt: skip

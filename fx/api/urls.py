@@ -4,6 +4,7 @@ from django.urls import path
 
 from fx.api import (
     deals_views,
+    differences_views,
     exposure_views,
     papers_views,
     rates_views,
@@ -76,4 +77,36 @@ urlpatterns = [
         name="fx-bilateral-cancel",
     ),
     path("fx/deals/<uuid:deal_id>/fix", settlement_views.DealFix.as_view(), name="fx-fix"),
+    path("fx/fixings", differences_views.FixingList.as_view(), name="fx-fixings"),
+    path(
+        "fx/fixings/<uuid:fixing_id>/correct",
+        differences_views.FixingCorrect.as_view(),
+        name="fx-fixing-correct",
+    ),
+    path(
+        "fx/fixings/<uuid:fixing_id>/accept",
+        differences_views.FixingAccept.as_view(),
+        name="fx-fixing-accept",
+    ),
+    path(
+        "fx/fixings/<uuid:fixing_id>/refuse",
+        differences_views.FixingRefuse.as_view(),
+        name="fx-fixing-refuse",
+    ),
+    path("fx/differences", differences_views.DifferenceList.as_view(), name="fx-differences"),
+    path(
+        "fx/legs/<uuid:leg_id>/difference",
+        differences_views.DifferencePropose.as_view(),
+        name="fx-difference-propose",
+    ),
+    path(
+        "fx/differences/<uuid:difference_id>/accept",
+        differences_views.DifferenceAccept.as_view(),
+        name="fx-difference-accept",
+    ),
+    path(
+        "fx/differences/<uuid:difference_id>/refuse",
+        differences_views.DifferenceRefuse.as_view(),
+        name="fx-difference-refuse",
+    ),
 ]

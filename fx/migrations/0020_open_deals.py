@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0004_quicker_trail_and_queue'),
-        ('fx', '0015_parts_of_batches'),
+        ('fx', '0019_day_money_moves'),
         ('treasury', '0011_accounts_indexed_once'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='deal',
-            index=models.Index(condition=models.Q(('state__in', ('EXECUTED', 'CONFIRMED', 'FAILED'))), fields=['tenant', 'base', 'quote', 'value_date', 'fixing_date'], include=('side', 'base_amount', 'rate', 'executed_at'), name='deal_open'),
+            index=models.Index(condition=models.Q(('state__in', ('EXECUTED', 'CONFIRMED', 'FAILED'))), fields=['tenant', 'base', 'quote', 'settles_on', 'fixing_date'], include=('side', 'base_amount', 'rate', 'executed_at'), name='deal_open'),
         ),
         migrations.AddIndex(
             model_name='deal',

@@ -1,6 +1,12 @@
 """Models of the fx room, one noun per file."""
 
-from fx.models.closing import CancellationState, DealCancellation, NdfFixing
+from fx.models.closing import (
+    CancellationState,
+    DayFixing,
+    DealCancellation,
+    FixingState,
+    NdfFixing,
+)
 from fx.models.deals import (
     DEALT,
     Counterparty,
@@ -12,6 +18,7 @@ from fx.models.deals import (
     DealState,
     SettlementInstruction,
 )
+from fx.models.differences import DifferenceKind, DifferenceState, ReceiptDifference
 from fx.models.exposure import ExposureAlarm, ExposureAlarmKind
 from fx.models.files import DealFile, DealFileRow
 from fx.models.netting import NetDirection, NetState, NettingAgreement, SettlementNet
@@ -37,12 +44,13 @@ from fx.models.valuation import (
 )
 
 __all__ = [
-    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "CancellationState", "Counterparty", "Deal",
-    "DealCancellation", "DealConfirmation", "DealFile", "DealFileRow", "DealKind", "DealLeg",
-    "DealPeriod", "DealSide", "DealState", "DealSuggestion", "DealValuation", "ExposureAlarm",
-    "ExposureAlarmKind", "ForecastBasis", "ForwardPoint", "HedgeNeed", "InterestRate",
-    "LegDirection", "LegState", "NdfFixing", "NeedCause", "NetDirection", "NetState",
-    "NettingAgreement", "PnlEntry", "PnlKind", "Rate", "RateAlarm", "RateDelivery", "RateSource",
+    "DEALT", "STANDING", "UNSETTLED", "AlarmKind", "CancellationState", "Counterparty",
+    "DayFixing", "Deal", "DealCancellation", "DealConfirmation", "DealFile", "DealFileRow",
+    "DealKind", "DealLeg", "DealPeriod", "DealSide", "DealState", "DealSuggestion",
+    "DealValuation", "DifferenceKind", "DifferenceState", "ExposureAlarm", "ExposureAlarmKind",
+    "FixingState", "ForecastBasis", "ForwardPoint", "HedgeNeed", "InterestRate", "LegDirection",
+    "LegState", "NdfFixing", "NeedCause", "NetDirection", "NetState", "NettingAgreement",
+    "PnlEntry", "PnlKind", "Rate", "RateAlarm", "RateDelivery", "RateSource", "ReceiptDifference",
     "ReforecastReason", "ReforecastTrigger", "RevaluationRun", "SettlementAlarm",
     "SettlementAlarmKind", "SettlementInstruction", "SettlementNet", "SourceKind",
     "SuggestionState",

@@ -143,6 +143,11 @@ class Deal(FSMModelMixin, TenantModel):
     rate = rate_column(null=True)
     trade_date = models.DateField()
     value_date = models.DateField()
+    settles_on = models.DateField(
+        null=True,
+        editable=False,
+        help_text="The last day on which its money moves; the database keeps it by its legs.",
+    )
     period = models.CharField(max_length=7, choices=DealPeriod)
     fixing_date = models.DateField(null=True)
     counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="deals")
@@ -180,7 +185,7 @@ class Deal(FSMModelMixin, TenantModel):
     )
     closed_at = models.DateTimeField(null=True)
     closing_reason = models.TextField(blank=True)
-    history = HistoricalRecords(bases=[FSMModelMixin, models.Model])
+    history = HistoricalRecords(bases=[FSMModelMixin, models.Model], excluded_fields=["settles_on"])
 
     class Meta:
         ordering = ["-id"]
@@ -247,7 +252,7 @@ class Deal(FSMModelMixin, TenantModel):
             models.Index(fields=["tenant", "counterparty", "trade_date"], name="deal_by_party"),
             # Everything that the worth of open deals asks for, in the order in which they settle.
             models.Index(
-                fields=["tenant", "base", "quote", "value_date", "fixing_date"],
+                fields=["tenant", "base", "quote", "settles_on", "fixing_date"],
                 include=["side", "base_amount", "rate", "executed_at"],
                 condition=Q(state__in=(_S.EXECUTED, _S.CONFIRMED, _S.FAILED)),
                 name="deal_open",

@@ -1,13 +1,17 @@
 """Reads of how deals end otherwise: what checkers approve of a cancellation, and fixings."""
 
 import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, QuerySet, Sum
 
 from core.errors import NotFound
-from fx.models import DealCancellation, DealState
+from fx.models import DayFixing, Deal, DealCancellation, DealKind, DealState, FixingState
 
 # A deal in one of these closes nothing out.
 GIVEN_UP: Final = (
@@ -43,3 +47,51 @@ def cancellation(cancellation_id: UUID) -> DealCancellation:
     if found is None:
         raise NotFound("There is no such cancellation.", field="cancellation")
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfixed:
+    """Deals of one pair that wait for the fixing of a day; `amount` is in the base currency."""
+
+    base: str
+    quote: str
+    day: date
+    count: int
+    amount: Decimal
+
+    @property
+    def pair(self) -> str:
+        """Return the pair as the market writes it."""
+        return f"{self.base}/{self.quote}"
+
+
+def unfixed() -> list[Unfixed]:
+    """Return what waits for a fixing, the first day first."""
+    rows = (
+        Deal.objects.filter(kind=DealKind.NDF, state=DealState.CONFIRMED, fixing=None)
+        .values("base", "quote", "fixing_date")
+        .annotate(count=Count("id"), amount=Sum("base_amount"))
+        .order_by("fixing_date", "base", "quote")
+    )
+    return [
+        Unfixed(
+            base=row["base"],
+            quote=row["quote"],
+            day=row["fixing_date"],
+            count=row["count"],
+            amount=row["amount"],
+        )
+        for row in rows
+        if row["fixing_date"] is not None  # the database asks one of every such deal
+    ]
+
+
+def fixings() -> QuerySet[DayFixing]:
+    """Return every fixing of a day and its corrections, the newest day first."""
+    rows = DayFixing.objects.select_related("entered_by", "checker", "from_rate")
+    return rows.order_by("-fixed_on", "base", "quote", "-version")
+
+
+def proposed_fixings() -> QuerySet[DayFixing]:
+    """Return the corrections that await another person."""
+    return fixings().filter(state=FixingState.PROPOSED)

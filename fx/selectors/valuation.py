@@ -52,7 +52,8 @@ OPEN_SQL: Final = (
     "(d.executed_at <= %(at)s::timestamptz AND (d.state IN ('EXECUTED', 'CONFIRMED', 'FAILED')"
     " OR d.state = 'SETTLED' AND d.closed_at > %(at)s::timestamptz))"
 )
-# Open deals `d` with the market `v` of their pair, kind and dates, given as arrays.
+# Open deals `d` with the market `v` of their pair, kind and dates, given as arrays. A deal is worth
+# what it is on the day its money moves: `settles_on`, later than agreed once it is instructed anew.
 MARKED_SQL: Final = """fx_deal d
   JOIN unnest(%(base)s::text[], %(quote)s::text[], %(kind)s::text[], %(value_date)s::date[],
               %(fixing_date)s::date[], %(spot)s::numeric[], %(forward)s::numeric[],
@@ -60,7 +61,7 @@ MARKED_SQL: Final = """fx_deal d
               %(sources)s::text[], %(is_stale)s::boolean[], %(gap)s::text[], %(digits)s::int[])
        AS v (base, quote, kind, value_date, fixing_date, spot, forward, discount, usd_rate,
              market_at, sources, is_stale, gap, digits)
-    ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.value_date = v.value_date
+    ON d.base = v.base AND d.quote = v.quote AND d.kind = v.kind AND d.settles_on = v.value_date
    AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date"""
 _SOURCES_CHARS_MAX: Final = 80
 BY_INTEREST: Final = "interest"
@@ -121,7 +122,7 @@ class Mark(NamedTuple):
 
 def marks(market: Market, day: date, *, of: QuerySet[Deal] | None = None) -> list[Mark]:
     """Return the market for every way that open deals (or those given) settle, once each."""
-    names = ("base", "quote", "kind", "value_date", "fixing_date")
+    names = ("base", "quote", "kind", "settles_on", "fixing_date")
     deals = open_deals(market.at) if of is None else of
     rows = deals.order_by(*names).values_list(*names).distinct()
     found: list[Mark] = []

@@ -75,7 +75,7 @@ DISCOUNT: Final = (
 # The ways to settle come in the order of the index, and meet their deals in it.
 _WORTH: Final = f"""
 WITH ways AS MATERIALIZED (
-    SELECT DISTINCT d.base, d.quote, d.value_date, d.fixing_date FROM fx_deal d
+    SELECT DISTINCT d.base, d.quote, d.settles_on AS value_date, d.fixing_date FROM fx_deal d
      WHERE {{these}} ORDER BY 1, 2, 3, 4
 ), marked AS MATERIALIZED (
     SELECT w.*, {FORWARD} AS forward, s.usd * {DISCOUNT} AS worth,
@@ -90,7 +90,7 @@ WITH ways AS MATERIALIZED (
 SELECT v.base, v.quote, count(*), count(*) - count(v.worth),
        coalesce(sum({formula.WORTH_USD}), 0)
   FROM marked v JOIN fx_deal d
-    ON d.base = v.base AND d.quote = v.quote AND d.value_date = v.value_date
+    ON d.base = v.base AND d.quote = v.quote AND d.settles_on = v.value_date
    AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date
  WHERE {{these}} GROUP BY 1, 2
 """  # noqa: S608 - our own texts

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from core import clock, policies
 from core.errors import DomainError, Forbidden, Invalid
@@ -22,13 +23,15 @@ from fx.constants import RATE_BOUND
 from fx.engine import quotes
 from fx.engine.exposure import ZONE_DEFAULT, ZONES
 from fx.engine.pairs import USD, Pair
-from fx.models import Deal, DealKind, DealState, NdfFixing, Rate
-from fx.services.deals import locked, require_state, tell
+from fx.models import DayFixing, Deal, DealKind, DealState, FixingState, NdfFixing, Rate
+from fx.services.deals import hold_party, locked, require_state, tell
 from fx.services.legs import make_difference
+from treasury.services import tasks
 
 logger = structlog.get_logger(__name__)
 FIXERS: Final = (BACK_OFFICE,)
 SAID_BY_CHARS_MAX: Final = 80
+NOT_FIXED: Final = "fx_deal_not_fixed"
 
 
 @transaction.atomic
@@ -40,17 +43,72 @@ def fix_deal(*, deal_id: UUID, rate: Decimal, said_by: str, actor: User) -> NdfF
         DealStateRefused: it is not confirmed.
         Invalid: not a non-deliverable deal, before its fixing date, fixed before, or no rate.
     """
+    require_fixer(actor, rate=rate, said_by=said_by)
+    deal = locked(deal_id)
+    require_not_dealt(deal, actor)
+    return _fixed(deal, rate=rate, said_by=said_by.strip(), actor=actor, row=None)
+
+
+@transaction.atomic
+def record_fixing(
+    *, pair: Pair, day: date, rate: Decimal, said_by: str, actor: User
+) -> list[NdfFixing]:
+    """Enter the published rate of a pair and day: all of its confirmed deals are fixed, or none.
+
+    Raises:
+        Forbidden: this person is not of the back office, or dealt one of them.
+        Invalid: none waits for it, before its day, another one holds already, or no rate.
+    """
+    require_fixer(actor, rate=rate, said_by=said_by)
+    waiting = Deal.objects.filter(
+        kind=DealKind.NDF,
+        state=DealState.CONFIRMED,
+        fixing=None,
+        base=pair.base,
+        quote=pair.quote,
+        fixing_date=day,
+    )
+    held = held_in_order(waiting)
+    for deal in held:
+        require_not_dealt(deal, actor)
+    if not held:
+        raise Invalid(f"No deal of {pair} waits for the fixing of {day}.", field="day")
+    return [
+        _fixed(deal, rate=rate, said_by=said_by.strip(), actor=actor, row=None) for deal in held
+    ]
+
+
+def held_in_order(found: QuerySet[Deal]) -> list[Deal]:
+    """Hold deals of several counterparties: those first by their ids, then the deals by theirs."""
+    for party in sorted(set(found.values_list("counterparty_id", flat=True))):
+        hold_party(party)
+    return [locked(pk) for pk in sorted(found.values_list("pk", flat=True))]
+
+
+def require_fixer(actor: User, *, rate: Decimal, said_by: str) -> None:
+    """Refuse who may not say a fixing, and what is none.
+
+    Raises:
+        Forbidden: this person is not of the back office.
+        Invalid: no rate, or nobody published it.
+    """
     if not actor.has_role(*FIXERS):
         raise Forbidden("Fixing takes the role back_office.")
-    deal = locked(deal_id)
-    dealt = {one.person_number for one in (deal.maker, deal.executed_by) if one is not None}
-    if actor.person_number in dealt:
-        raise Forbidden("Somebody who did not deal it enters the fixing.")
     if not 0 < len(said_by.strip()) <= SAID_BY_CHARS_MAX:
         raise Invalid("Say who published the rate.", field="said_by")
     if not rate.is_finite() or not 0 < rate < RATE_BOUND:
         raise Invalid("A rate is a positive number.", field="rate")
-    return _fixed(deal, rate=rate, said_by=said_by.strip(), actor=actor, row=None)
+
+
+def require_not_dealt(deal: Deal, actor: User) -> None:
+    """Refuse who dealt it.
+
+    Raises:
+        Forbidden: this person did.
+    """
+    dealt = {one.person_number for one in (deal.maker, deal.executed_by) if one is not None}
+    if actor.person_number in dealt:
+        raise Forbidden(f"Somebody who did not deal {deal.reference} enters the fixing.")
 
 
 def fix_from_sources(*, now: datetime) -> list[UUID]:
@@ -76,7 +134,20 @@ def fix_from_sources(*, now: datetime) -> list[UUID]:
             fixed.append(deal.pk)
         except (DomainError, IntegrityError) as refusal:  # one deal stops no other one
             logger.warning("fx_not_fixed", deal=str(deal.pk), error=str(refusal))
+            _ask_why_not(deal, refusal)
     return fixed
+
+
+def _ask_why_not(deal: Deal, refusal: Exception) -> None:
+    words = refusal.message if isinstance(refusal, DomainError) else "The database refuses it."
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind=NOT_FIXED,
+            key=deal.reference,
+            title=f"{deal.reference} could not be fixed",
+            detail=f"{words} Its fixing date is {deal.fixing_date}.",
+        )
+    )
 
 
 def _published(deal: Deal, code: str) -> Rate | None:
@@ -98,21 +169,21 @@ def _published(deal: Deal, code: str) -> Rate | None:
     )
 
 
-def _require_plausible(deal: Deal, rate: Decimal, *, day: date) -> None:
-    """Refuse a fixing unlike that of the same pair and day, or far from what the market said last.
+def fixing_of_day(deal: Deal) -> DayFixing | None:
+    """Return the fixing that holds for a deal's pair and fixing date; None while there is none."""
+    if deal.fixing_date is None:
+        return None
+    return DayFixing.objects.filter(
+        base=deal.base, quote=deal.quote, fixed_on=deal.fixing_date, state=FixingState.IN_FORCE
+    ).first()
+
+
+def require_plausible(deal: Deal, rate: Decimal) -> None:
+    """Refuse a fixing that lies far from what the market said last.
 
     Raises:
-        Invalid: it is another one, or further off than FX_MOVE_PCT_MAX.
+        Invalid: it is further off than FX_MOVE_PCT_MAX.
     """
-    same = NdfFixing.objects.filter(
-        fixed_on=day, deal__base=deal.base, deal__quote=deal.quote
-    ).exclude(rate=rate)
-    if (other := same.values_list("rate", flat=True).first()) is not None:
-        raise Invalid(
-            f"{deal.pair} of {day} was fixed at {other.normalize():f} before: one"
-            " rate holds for all deals of a day.",
-            field="rate",
-        )
     market = Rate.objects.filter(base=deal.base, quote=deal.quote).order_by("-as_of").first()
     if market is None:
         return
@@ -137,7 +208,14 @@ def _fixed(
     today = clock.now().astimezone(zone).date()
     if today < deal.fixing_date:
         raise Invalid(f"It is fixed on {deal.fixing_date}.", field="fixing_date")
-    _require_plausible(deal, rate, day=deal.fixing_date)
+    same = fixing_of_day(deal)
+    if same is not None and same.rate != rate:
+        raise Invalid(
+            f"{deal.pair} of {deal.fixing_date} was fixed at {same.rate.normalize():f} before: one"
+            " rate holds for all deals of a day. A wrong one is corrected by two people.",
+            field="rate",
+        )
+    require_plausible(deal, rate)
     made = NdfFixing.objects.create(
         deal=deal,
         rate=rate,
@@ -147,9 +225,19 @@ def _fixed(
         entered_by=actor,
         entered_at=clock.now(),
     )
+    conclude_fixing(deal)
+    tasks.answer_task(kind=NOT_FIXED, key=deal.reference, note="It was fixed.")
+    return made
+
+
+def conclude_fixing(deal: Deal) -> None:
+    """Make the leg of what a fixing leaves, in the caller's transaction; nothing left settles it.
+
+    Raises:
+        Invalid: nobody wrote down where the counterparty is paid.
+    """
     before = deal.state
     if not make_difference(deal):
         deal.settle(at=clock.now())
         deal.save()
     tell(deal, before=before)
-    return made

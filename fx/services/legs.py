@@ -230,9 +230,13 @@ def paid_before(deal: Deal) -> DealLeg | None:
     return replaced.order_by("leg_no", "version").first()
 
 
+def _paid_by(leg: DealLeg) -> list[DealLeg | SettlementNet]:
+    return [leg] if leg.net is None else [leg, leg.net]
+
+
 def why_paid(leg: DealLeg) -> str:
     """Say of a replaced leg that may have been paid what is known of that."""
-    for thing in filter(None, (leg, leg.net)):
+    for thing in _paid_by(leg):
         if thing.proposal is not None and thing.proposal.state in MAY_HAVE_LEFT:
             return f"{leg.reference} was replaced, and paid after all."
     return f"{leg.reference} was replaced, and its bank contradicts itself: it may have been paid."
@@ -244,7 +248,7 @@ def require_undisputed(leg: DealLeg) -> None:
     Raises:
         LegAlreadySent: its bank contradicts itself about the payment.
     """
-    for paid_by in filter(None, (leg, leg.net)):
+    for paid_by in _paid_by(leg):
         held = getattr(paid_by.proposal, "transfer", None) if paid_by.proposal else None
         if held is not None and held.disputed_since is not None:
             raise LegAlreadySent(

@@ -22,6 +22,7 @@ from fx.models import (
     Deal,
     DealLeg,
     DealState,
+    DifferenceState,
     LegDirection,
     LegState,
     NetState,
@@ -29,12 +30,12 @@ from fx.models import (
     SettlementAlarmKind,
     SettlementNet,
 )
-from fx.selectors import settlement
+from fx.selectors import differences, settlement
 from fx.services import chasing, legs, netting
 from fx.services.chasing import MISSING
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
-from fx.services.rejoining import PAID_TWICE, ask_about_twice, take_back
+from fx.services.rejoining import ask_about_twice, take_back
 from treasury.selectors import flows as flow_reads
 from treasury.selectors import statements
 from treasury.services import flows as flow_writes
@@ -304,7 +305,9 @@ def _follow_receipt(leg: DealLeg) -> str:
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[leg.reference]).get(leg.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
     part = _part_of(entry, leg)
-    if entry is not None and _booked(entry, part) != leg.amount:
+    accepted = differences.accepted_for(leg) if entry is not None or leg.entry_id else None
+    is_taken = accepted is not None and entry is not None and accepted.entry_id == entry.pk
+    if entry is not None and _booked(entry, part) != leg.amount and not is_taken:
         _ask_about(leg, Money(entry.amount, leg.currency))
         flow_writes.release_flows(entry_ids=[entry.pk])  # the right amount may still come
         entry = None
@@ -317,6 +320,9 @@ def _follow_receipt(leg: DealLeg) -> str:
     elif entry is None and leg.state == LegState.SETTLED:
         leg.expect_again()
         leg.save()
+        if accepted is not None:
+            accepted.state, accepted.reversed_at = DifferenceState.REVERSED, clock.now()
+            accepted.save(update_fields=["state", "reversed_at"])
     return ""
 
 
@@ -342,8 +348,9 @@ def _ask_about(leg: DealLeg, came: Money) -> None:
             kind=DIFFERS,
             key=leg.reference,
             title=f"{leg.deal.counterparty.name} paid {came} for {leg.reference}",
-            detail=f"{Money(leg.amount, leg.currency)} were agreed. Claim the rest, or have the"
-            " payment corrected: the leg stays open until the whole amount came.",
+            detail=f"{Money(leg.amount, leg.currency)} were agreed. Claim the rest, have the"
+            " payment corrected, or propose on the deal's page to take it as it came: until then"
+            " the leg stays open.",
         )
     )
 

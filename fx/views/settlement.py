@@ -19,10 +19,19 @@ from core.browsing import FilterForm, Listing, day_field, listed
 from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from core.money import parse_amount
-from fx.models import UNSETTLED, Deal, DealKind, DealLeg, DealState, LegDirection, LegState
+from fx.models import (
+    UNSETTLED,
+    Deal,
+    DealKind,
+    DealLeg,
+    DealState,
+    DifferenceKind,
+    LegDirection,
+    LegState,
+)
 from fx.selectors import deals as reads
-from fx.selectors import settlement
-from fx.services import closing, fixing, instructing, netting
+from fx.selectors import differences, settlement
+from fx.services import closing, differing, fixing, instructing, netting
 from fx.services.deals import MAKERS, require_dealer
 from fx.services.uploading import read_number
 from treasury.selectors import accounts
@@ -30,6 +39,7 @@ from treasury.selectors import accounts
 TEXT_CHARS_MAX: Final = 40
 NETS_SHOWN: Final = 10
 PANEL_DAYS: Final = 3
+CAME_SHOWN: Final = 10
 _DEALT: Final = (DealState.EXECUTED, DealState.CONFIRMED)
 
 
@@ -106,6 +116,7 @@ def board(request: HttpRequest) -> HttpResponse:
         days=settlement.days_ahead(),
         nets=settlement.nets()[:NETS_SHOWN],
         nettable=settlement.to_be_netted(),
+        differences=differences.open_differences(),
         may_net=actor(request).has_role(*netting.NETTERS),
     )
 
@@ -239,6 +250,11 @@ def context_of(found: Deal, person: User) -> dict[str, Any]:
         and closing.open_amount(found) > 0,
         "may_ask_to_cancel": person.has_role(*closing.ASKERS)
         and found.state in (*_DEALT, DealState.FAILED),
+        "differences": differences.differences_of(found.pk),
+        "open_receipt": _open_receipt(found) if may else None,
+        "difference_kinds": DifferenceKind.choices,
+        "may_decide_difference": person.has_role(*differing.ACCEPTERS)
+        and person.pk not in (found.maker_id, found.executed_by_id),
         "our_accounts": {
             "pay": accounts.accounts(found.sold) if may else (),
             "receive": accounts.accounts(found.bought) if may else (),
@@ -247,3 +263,16 @@ def context_of(found: Deal, person: User) -> dict[str, Any]:
         "close_outs": found.close_outs.order_by("id"),
         "cancellation": found.cancellations.first(),
     }
+
+
+def _open_receipt(found: Deal) -> dict[str, Any] | None:
+    """Return what a deal waits to receive, and what came of another amount; None if nothing did."""
+    leg = (
+        settlement.legs_of(found.pk)
+        .filter(direction=LegDirection.RECEIVE, state=LegState.EXPECTED, net=None)
+        .first()
+    )
+    if leg is None or found.state not in _DEALT:
+        return None
+    came = list(differences.came_instead(leg)[:CAME_SHOWN])
+    return {"leg": leg, "came": came} if came else None

@@ -19,6 +19,7 @@ from core.audit.refusals import tell
 from core.browsing import FilterForm, Listing, day_asked, day_field, listed
 from core.errors import DomainError, Invalid
 from fx.models import DealValuation, RevaluationRun
+from fx.selectors import differences
 from fx.selectors import valuation as reads
 from fx.selectors.valuation import DayResult, Explained
 from fx.services.curves import upload_curves
@@ -107,7 +108,12 @@ def valuation(request: HttpRequest) -> HttpResponse:
         day = None
     run = reads.newest_run(until=day)
     return listed(
-        request, VALUATION, run=run, may_value=actor(request).has_role(*VALUERS), **_beside(run)
+        request,
+        VALUATION,
+        run=run,
+        may_value=actor(request).has_role(*VALUERS),
+        taken=differences.totals(),
+        **_beside(run),
     )
 
 

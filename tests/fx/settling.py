@@ -5,15 +5,18 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from calendars import services as calendars
 from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant
+from fx.engine.pairs import parse_pair
 from fx.models import Deal, DealLeg
 from fx.selectors import deals as reads
 from fx.services import dealing, instructing, settling
+from fx.services.rates import Origin, RateIn, record_rates
+from fx.services.sources import FEED, install_usual_sources
 from integrations import services as lines
 from integrations.models import Message
 from integrations.services import dispatching
@@ -96,6 +99,23 @@ def build_settling(tenant: Tenant, line: lines.ConnectionIn) -> Settling:
         )
     age()
     return Settling(desk=desk)
+
+
+def build_committed(tenant: UUID, folder: Path) -> Settling:
+    """Build the desk, with calendars and fresh prices, in a bound tenant that stands committed."""
+    calendars.install_reference_calendars(years=(clock.now().year, clock.now().year + 1))
+    install_usual_sources()
+    price()
+    return build_settling(Tenant.objects.get(pk=tenant), line_to(folder))
+
+
+def price() -> None:
+    """Let a fresh price of dollars in rupees come in."""
+    rate = RateIn(
+        row=1, pair=parse_pair("USD/INR"), bid=D("84.9950"), ask=D("85.0050"), as_of=clock.now()
+    )
+    at = clock.now().isoformat().encode()
+    record_rates(origin=Origin(source=FEED, name="w", data=at, received_from="test"), rates=[rate])
 
 
 def fresh(deal: Deal) -> Deal:

@@ -5,7 +5,7 @@ that undo their net is thrown out as a deadlock.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,34 +14,22 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from calendars import services as calendars
 from core import clock, policies
-from core.tenancy import Tenant, bound
-from fx.engine.pairs import parse_pair
+from core.tenancy import bound
 from fx.models import Deal, SettlementNet
 from fx.policies import FX_NETTING_LEAD_MINUTES
 from fx.services import dealing, failing, instructing, netting
-from fx.services.rates import Origin, RateIn, record_rates
-from fx.services.sources import FEED, install_usual_sources
-from tests.fx.settling import D, Settling, build_settling, line_to
+from tests.fx.settling import Settling, build_committed
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 RACES = 3
 
 
 @pytest.fixture
-def pair(committed_tenant: UUID, tmp_path: Path) -> Iterator[tuple[Settling, list[UUID]]]:
+def pair(committed_tenant: UUID, tmp_path: Path) -> tuple[Settling, list[UUID]]:
     """A desk, and two deals that two nets tie together."""
     with clock.frozen(NOW), bound(committed_tenant, actor="system:test"):
-        calendars.install_reference_calendars(years=(2026, 2027))
-        install_usual_sources()
-        rate = RateIn(
-            row=1, pair=parse_pair("USD/INR"), bid=D("84.9950"), ask=D("85.0050"), as_of=NOW
-        )
-        record_rates(
-            origin=Origin(source=FEED, name="w", data=b"w", received_from="test"), rates=[rate]
-        )
-        settles = build_settling(Tenant.objects.get(pk=committed_tenant), line_to(tmp_path))
+        settles = build_committed(committed_tenant, tmp_path)
         policies.write_version(
             policy=FX_NETTING_LEAD_MINUTES, value="1440", actor=None, reason="a test"
         )
@@ -56,7 +44,7 @@ def pair(committed_tenant: UUID, tmp_path: Path) -> Iterator[tuple[Settling, lis
         two = [settles.confirmed().pk, settles.confirmed(side="BUY", dealt="400000.00 USD").pk]
         instructing.instruct_nets(now=clock.now())
         assert SettlementNet.objects.count() == 2
-    yield settles, two
+    return settles, two
 
 
 def race(tenant: UUID, deals: list[UUID], run: Callable[[UUID, threading.Barrier], None]) -> int:

@@ -6,7 +6,7 @@ from django.db import DatabaseError
 from core import clock
 from fx.errors import LegAlreadySent
 from fx.models import Deal, SettlementNet
-from fx.services import closing, instructing, settling
+from fx.services import closing, instructing, rejoining, settling
 from tests.fx.settling import (
     D,
     Settling,
@@ -100,7 +100,7 @@ def test_a_net_taken_apart_and_paid_after_all_has_its_legs_again(
     assert (second.state, second.proposal.state) == ("VOID", "CANCELLED")
     assert flow_of(second).state == "CANCELLED"
     assert ExpectedFlow.objects.get(source="DEAL", source_ref=net.reference).state == "MATCHED"
-    assert not Task.objects.open().filter(kind=settling.PAID_TWICE).exists()
+    assert not Task.objects.open().filter(kind=rejoining.PAID_TWICE).exists()
     assert "payment_without_its_leg" not in wrong()
 
 
@@ -124,7 +124,7 @@ def test_what_left_beside_a_net_that_was_paid_after_all_goes_to_a_person(
     settling.follow_open()
     assert (net_of("USD").state, fresh(sold).state) == ("SETTLED", "FAILED")
     assert (leg(sold, 1).version, leg(sold, 1).state) == (2, "SENT")
-    assert Task.objects.open().filter(kind=settling.PAID_TWICE, key=net.reference).exists()
+    assert Task.objects.open().filter(kind=rejoining.PAID_TWICE, key=net.reference).exists()
 
 
 def test_a_replaced_leg_joins_its_net_only_once_that_is_paid_and_nothing_stands_beside_it(
@@ -162,7 +162,7 @@ def test_a_replaced_payment_made_after_all_stops_the_one_in_its_place(settles: S
     book(first)
     settling.follow_proposal(proposal_id=paid_first.pk)
     assert (fresh(deal).state, payment_of(deal).state) == ("FAILED", "CANCELLED")
-    assert Task.objects.open().filter(kind=settling.PAID_TWICE, key=first.reference).exists()
+    assert Task.objects.open().filter(kind=rejoining.PAID_TWICE, key=first.reference).exists()
     with pytest.raises(LegAlreadySent):
         instructing.reinstruct_deal(deal_id=deal.pk, actor=settles.desk.back_office, reason=WHY)
 
@@ -295,4 +295,4 @@ def test_a_replaced_payment_that_comes_into_dispute_stops_the_one_in_its_place(
         settles.approve(deal)
     settling.follow_open()
     assert (fresh(deal).state, payment_of(deal).state) == ("FAILED", "CANCELLED")
-    assert Task.objects.open().filter(kind=settling.PAID_TWICE).exists()
+    assert Task.objects.open().filter(kind=rejoining.PAID_TWICE).exists()

@@ -1,6 +1,6 @@
 """Results that come late: of deals that ended otherwise, and of those that nobody realised."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,11 +8,13 @@ import pytest
 from core import clock
 from fx.models import Deal, PnlEntry, RevaluationRun
 from fx.selectors import valuation as reads
+from fx.selectors.curves import Market
 from fx.services import closing, fixing, instructing, valuing
 from tests.conftest import MakeUser
 from tests.fx.conftest import NOW, Quoted
-from tests.fx.settling import D, Settling, book, follow, fresh, leg
+from tests.fx.settling import D, Settling, book, follow, fresh, leg, say
 from tests.fx.test_closing import approve_cancel, ndf, on_its_fixing_day
+from tests.fx.test_deals_guards import sql
 
 ONE_DAY = timedelta(days=1)
 
@@ -91,3 +93,27 @@ def test_what_settles_after_the_instant_is_open_at_it_and_not_realised(settles: 
     before = valuing.revalue(at=NOW - timedelta(seconds=1))
     assert (before.is_new, realised()) == (True, [])
     assert RevaluationRun.objects.count() == 1
+
+
+def test_a_deal_that_is_instructed_anew_is_worth_what_it_is_on_the_day_its_money_moves(
+    settles: Settling,
+) -> None:
+    """Agreed for today, paid on Monday: the forward of Monday values it, not today's spot."""
+    deal = settles.sent()
+    say(deal, "RJCT", "AC04")
+    follow(deal)
+    with clock.frozen(datetime(2026, 11, 20, 22, 0, tzinfo=UTC)):
+        instructing.reinstruct_deal(
+            deal_id=deal.pk, actor=settles.desk.back_office, reason="It is open again."
+        )
+    deal = fresh(deal)
+    monday = date(2026, 11, 23)
+    assert (deal.value_date, deal.settles_on) == (NOW.date(), monday)
+    [mark] = reads.marks(Market(at=NOW), NOW.date())
+    assert mark.settles.value_date == monday
+    deal.save()  # what an object remembers of it does not count
+    assert fresh(deal).settles_on == monday
+    sql("UPDATE fx_deal SET settles_on = value_date WHERE id = %s", deal.pk)
+    assert fresh(deal).settles_on == monday
+    sql("UPDATE fx_dealleg SET state = 'VOID', reason = 'x' WHERE version > 1")
+    assert fresh(deal).settles_on == deal.value_date

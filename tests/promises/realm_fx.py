@@ -11,6 +11,7 @@ from core.money import Money
 from core.tenancy import bound
 from fx.engine.pairs import parse_pair
 from fx.engine.quotes import Side
+from fx.models import DayFixing
 from fx.services import (
     counterparties,
     deal_files,
@@ -69,7 +70,17 @@ def make_deals(
             maker=people["dealer"],
         )
         suggested = _suggested(mark, people["dealer"], accounts)
-    return {"deal": str(made.pk), "suggestion": suggested}
+        fixing = DayFixing.objects.create(
+            base="USD",
+            quote="INR",
+            fixed_on=clock.now().date(),
+            rate=Decimal(85),
+            said_by=mark,
+            state="IN_FORCE",
+            entered_by=back_office,
+            entered_at=clock.now(),
+        )
+    return {"deal": str(made.pk), "suggestion": suggested, "fixing": str(fixing.pk)}
 
 
 def _suggested(mark: str, dealer: User, accounts: dict[str, BankAccount]) -> str:

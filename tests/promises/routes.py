@@ -43,6 +43,10 @@ OBJECTS: dict[str, dict[str, str]] = {
         "borrower_id": "borrower",
         "deal_id": "deal",
         "suggestion_id": "suggestion",
+        "fixing_id": "fixing",
+        # A realm dealt nothing yet: no id of theirs is a leg, or a difference.
+        "leg_id": "deal",
+        "difference_id": "deal",
     },
     "pools/<uuid:pool_id>/notional": {"pool_id": "notional_pool"},
     "api/v1/pools/<uuid:pool_id>/notional": {"pool_id": "notional_pool"},

@@ -36,6 +36,7 @@ EMPTY = {
     "fx_nettingagreement": "signed by two people; tests/fx/test_netting.py",
     "fx_settlementnet": "born on the day of its legs; tests/fx/test_netting.py",
     "fx_dealcancellation": "asked for by two sides; tests/fx/test_closing.py",
+    "fx_receiptdifference": "takes a receipt of a deal; tests/fx/test_differences.py",
     "fx_ndffixing": "born on a fixing date; tests/fx/test_closing.py",
     "fx_dealconfirmation": "born with a counterparty's word; tests/fx/test_deals.py",
     "risk_backtest": "takes a hundred business days; tests/risk/test_measuring.py",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from core.errors import NotFound
@@ -16,6 +16,8 @@ from treasury.models import (
     EntryObservation,
     EntryPart,
     EntryState,
+    ExpectedFlow,
+    FlowState,
     Statement,
     StatementBalance,
     StatementState,
@@ -100,6 +102,16 @@ def counted_entries(
     if start is not None:
         found = found.filter(value_date__gte=start)
     return found if end is None else found.filter(value_date__lte=end)
+
+
+def unclaimed_credits(account_id: UUID, *, start: date, end: date) -> QuerySet[BankEntry]:
+    """Return the credits of a span that nothing expected was matched to, nor a transfer of ours."""
+    claimed = ExpectedFlow.objects.filter(
+        account_id=account_id, state=FlowState.MATCHED, matched_entry=OuterRef("pk")
+    )
+    ours = Transfer.objects.filter(Q(credit_entry=OuterRef("pk")) | Q(return_entry=OuterRef("pk")))
+    found = counted_entries(account_id, start=start, end=end).filter(amount__gt=0)
+    return found.filter(~Exists(claimed), ~Exists(ours))
 
 
 def entries_since(account_id: UUID, base: Base) -> QuerySet[BankEntry]:

@@ -177,12 +177,20 @@ def match_entries(*, entries: Sequence[BankEntry]) -> int:
 
 
 @transaction.atomic
-def fulfil(*, entry: BankEntry, end_to_end_id: str, amount: Decimal | None = None) -> bool:
+def fulfil(
+    *,
+    entry: BankEntry,
+    end_to_end_id: str,
+    amount: Decimal | None = None,
+    source_ref: str = "",
+) -> bool:
     """Match a booked entry that names its payment otherwise, as by UETR; say whether one waited.
 
     Only to the very amount: no reference that a bank repeats to the letter vouches for less.
-    `amount` is that of one part where the entry books several payments.
+    `amount` is that of one part where the entry books several payments; `source_ref` names the very
+    flow where several may expect it.
     """
+    named = {"source_ref": source_ref} if source_ref else {}
     flow = (
         ExpectedFlow.objects.select_for_update()
         .filter(
@@ -190,6 +198,7 @@ def fulfil(*, entry: BankEntry, end_to_end_id: str, amount: Decimal | None = Non
             end_to_end_id=end_to_end_id,
             amount=entry.amount if amount is None else amount,
             state__in=(FlowState.EXPECTED, FlowState.STALE),
+            **named,
         )
         .order_by("value_date", "id")
         .first()

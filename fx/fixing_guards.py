@@ -1,0 +1,58 @@
+"""The fixing of a day as the database holds it: one in force, corrected by two people."""
+
+_PATH = "SET search_path = pg_catalog, public, pg_temp"
+
+FIXINGS = f"""
+-- Whether a person dealt one of the deals that are fixed by a day's fixing.
+CREATE OR REPLACE FUNCTION fx_dealt_on(person uuid, x fx_dayfixing) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_deal d
+         WHERE d.kind = 'NDF' AND (d.base, d.quote, d.fixing_date) = (x.base, x.quote, x.fixed_on)
+           AND d.state IN ('EXECUTED', 'CONFIRMED', 'SETTLED', 'FAILED')
+           AND (fx_same_person(person, d.maker_id) OR fx_same_person(person, d.executed_by_id)))
+$$;
+
+-- The first fixing of a day is its first deal's; a correction takes two people who did not deal.
+CREATE OR REPLACE FUNCTION fx_guard_day_fixing() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    steps text[] := ARRAY['state', 'checker_id', 'decided_at', 'note'];
+    last integer;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a fixing is never deleted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        SELECT coalesce(max(x.version), 0) INTO last FROM fx_dayfixing x
+         WHERE x.tenant_id = NEW.tenant_id
+           AND (x.base, x.quote, x.fixed_on) = (NEW.base, NEW.quote, NEW.fixed_on);
+        IF NEW.version <> last + 1
+           OR NEW.state <> (CASE last WHEN 0 THEN 'IN_FORCE' ELSE 'PROPOSED' END) THEN
+            RAISE EXCEPTION 'a fixing that a day has is corrected by two people'
+                USING ERRCODE = 'check_violation';
+        END IF;
+    ELSIF to_jsonb(NEW) - steps <> to_jsonb(OLD) - steps
+       OR (OLD.state, NEW.state) NOT IN (VALUES ('PROPOSED', 'IN_FORCE'),
+              ('PROPOSED', 'REFUSED'), ('IN_FORCE', 'REPLACED'))
+       OR NEW.state = 'REPLACED' AND NOT EXISTS (
+              SELECT 1 FROM fx_dayfixing x
+               WHERE x.tenant_id = NEW.tenant_id AND x.state = 'PROPOSED'
+                 AND (x.base, x.quote, x.fixed_on) = (NEW.base, NEW.quote, NEW.fixed_on)) THEN
+        RAISE EXCEPTION 'a fixing does not change' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.version > 1 AND NEW.state <> 'REPLACED' AND (
+        fx_dealt_on(NEW.entered_by_id, NEW) OR fx_dealt_on(NEW.checker_id, NEW)
+        OR fx_same_person(NEW.entered_by_id, NEW.checker_id)) THEN
+        RAISE EXCEPTION 'two people who did not deal correct a fixing'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON fx_dayfixing;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON fx_dayfixing
+    FOR EACH ROW EXECUTE FUNCTION fx_guard_day_fixing();
+"""
+SQL = "SET LOCAL check_function_bodies = false;" + FIXINGS
+TRIGGERS = frozenset({"fx_dayfixing.guard"})

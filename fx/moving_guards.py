@@ -1,0 +1,37 @@
+"""On which day the money of a deal moves, as the database keeps it: agreed, or instructed anew."""
+
+_PATH = "SET search_path = pg_catalog, public, pg_temp"
+
+MOVING = f"""
+-- The last day on which money of a deal moves: that of the legs that stand in place of others, as
+-- both are instructed anew for one day; otherwise the day that was agreed.
+CREATE OR REPLACE FUNCTION fx_deal_moves() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    NEW.settles_on := coalesce((
+        SELECT max(l.value_date) FROM fx_dealleg l
+         WHERE l.deal_id = NEW.id AND l.version > 1 AND l.state <> 'VOID'), NEW.value_date);
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS moves ON fx_deal;
+CREATE TRIGGER moves BEFORE INSERT OR UPDATE ON fx_deal
+    FOR EACH ROW EXECUTE FUNCTION fx_deal_moves();
+
+CREATE OR REPLACE FUNCTION fx_leg_moves() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    UPDATE fx_deal SET settles_on = NULL WHERE id = NEW.deal_id;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS moves_in ON fx_dealleg;
+CREATE TRIGGER moves_in AFTER INSERT ON fx_dealleg
+    FOR EACH ROW WHEN (NEW.version > 1) EXECUTE FUNCTION fx_leg_moves();
+DROP TRIGGER IF EXISTS moves_out ON fx_dealleg;
+CREATE TRIGGER moves_out AFTER UPDATE ON fx_dealleg
+    FOR EACH ROW WHEN (NEW.version > 1 AND (OLD.state = 'VOID') <> (NEW.state = 'VOID'))
+    EXECUTE FUNCTION fx_leg_moves();
+"""
+SQL = "SET LOCAL check_function_bodies = false;" + MOVING
+TRIGGERS = frozenset({"fx_deal.moves", "fx_dealleg.moves_in", "fx_dealleg.moves_out"})

@@ -1,0 +1,233 @@
+"""Another amount than agreed: taken by two people as what it is, or not at all; never hidden."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import DatabaseError
+from django.urls import reverse
+
+from core.errors import DomainError, Forbidden, Invalid, NotFound
+from core.identity.models import User
+from fx.errors import DifferenceRefused
+from fx.models import Deal, ReceiptDifference
+from fx.proofs import CHECKS
+from fx.selectors import differences
+from fx.services import differing, settling
+from tests.conftest import make_user
+from tests.fx.settling import D, Settling, book, flow_of, follow, fresh, leg
+from tests.fx.test_deals_delivery import machine
+from tests.fx.test_deals_guards import sql
+from tests.tms.desk.conftest import client_of
+from tests.treasury.movement.conftest import guard_replaced
+from treasury.models import BankEntry, Task
+from treasury.selectors.invariants import invariants
+from treasury.services import flows
+
+SHORT = "84999990.00"
+
+
+def short(settles: Settling, amount: str = SHORT) -> tuple[Deal, BankEntry]:
+    """Return a deal of which another amount came, and its entry."""
+    deal = settles.confirmed()
+    came = book(leg(deal, 2), amount, end_to_end_id=deal.counterparty_reference)
+    return follow(deal), came
+
+
+def propose(deal: Deal, entry: BankEntry, actor: User, **more: Any) -> ReceiptDifference:
+    """Propose to take what came as charges of a bank, unless told else."""
+    facts = {"entry": entry.pk, "kind": "FEE", "reason": "Their correspondent kept it.", **more}
+    return differing.propose_difference(
+        leg_id=leg(deal, 2).pk, wish=differing.Wish(**facts), actor=actor
+    )
+
+
+def wrong() -> set[str]:
+    """Return which proofs of this room do not hold."""
+    return {one.code for one in invariants()} & {code for code, _, _ in CHECKS}
+
+
+def test_two_people_take_what_came_and_it_is_booked_as_what_it_is(settles: Settling) -> None:
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    assert leg(deal, 2).state == "EXPECTED"
+    differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    owed = leg(deal, 2)
+    assert (owed.state, owed.entry, owed.amount) == ("SETTLED", came, D("85000000"))
+    assert (flow_of(owed).state, flow_of(owed).matched_entry) == ("MATCHED", came)
+    made.refresh_from_db()
+    # Ten rupees at 0.0118 dollars each.
+    assert (made.state, made.difference, made.amount_usd) == ("ACCEPTED", D(-10), D("-0.12"))
+    [total] = differences.totals()
+    assert (total.label, total.count, total.usd) == (
+        "charges that a bank kept back", 1, D("-0.12"),
+    )  # fmt: skip
+    assert not Task.objects.open().filter(kind=settling.DIFFERS).exists()
+    assert not wrong()
+
+
+def test_a_difference_that_is_accepted_twice_or_by_its_proposer_is_refused(
+    settles: Settling,
+) -> None:
+    deal, came = short(settles)
+    desk = settles.desk
+    made = propose(deal, came, desk.back_office)
+    for who in (desk.back_office, desk.dealer):
+        with pytest.raises(Forbidden):
+            differing.accept_difference(difference_id=made.pk, actor=who)
+    differing.accept_difference(difference_id=made.pk, actor=desk.checker)
+    for again in (differing.accept_difference,):
+        with pytest.raises(DifferenceRefused, match="decided"):
+            again(difference_id=made.pk, actor=desk.checker)
+    with pytest.raises(NotFound):
+        differing.accept_difference(difference_id=uuid4(), actor=desk.checker)
+
+
+def test_refused_it_stays_open_and_may_be_proposed_again(settles: Settling) -> None:
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    with pytest.raises(DifferenceRefused, match="awaits another person"):
+        propose(deal, came, settles.desk.back_office)
+    with pytest.raises(Invalid, match="Say why not"):
+        differing.refuse_difference(difference_id=made.pk, reason=" ", actor=settles.desk.checker)
+    differing.refuse_difference(
+        difference_id=made.pk, reason="They send the rest.", actor=settles.desk.checker
+    )
+    assert leg(deal, 2).state == "EXPECTED"
+    assert propose(deal, came, settles.desk.back_office, kind="SHORT").state == "PROPOSED"
+
+
+@pytest.mark.parametrize(
+    ("amount", "more", "refusal"),
+    [
+        (SHORT, {"kind": "OVER"}, Invalid),
+        (SHORT, {"reason": ""}, Invalid),
+        ("85000001.00", {"kind": "FEE"}, Invalid),
+        ("84000000.00", {}, DifferenceRefused),  # more than one percent
+    ],
+)
+def test_what_is_no_small_difference_of_its_kind_is_refused(
+    settles: Settling, amount: str, more: dict[str, str], refusal: type[DomainError]
+) -> None:
+    deal, came = short(settles, amount)
+    with pytest.raises(refusal):
+        propose(deal, came, settles.desk.back_office, **more)
+
+
+def test_money_that_proves_something_else_is_no_difference(settles: Settling) -> None:
+    deal = settles.confirmed()
+    other = settles.confirmed(dealt="999999.90 USD")
+    theirs = book(leg(other, 2))
+    follow(other)
+    assert leg(other, 2).entry == theirs
+    with pytest.raises(DifferenceRefused, match="nothing that came for"):
+        propose(deal, theirs, settles.desk.back_office)
+
+
+def test_an_entry_that_is_gone_takes_the_difference_back(settles: Settling) -> None:
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    came.state = "WITHDRAWN"
+    came.save()
+    flows.release_flows(entry_ids=[came.pk])
+    follow(deal)
+    made.refresh_from_db()
+    assert (leg(deal, 2).state, made.state) == ("EXPECTED", "REVERSED")
+    assert differences.totals() == []
+    whole = book(leg(deal, 2), end_to_end_id=deal.counterparty_reference)
+    follow(deal)
+    assert leg(deal, 2).entry == whole
+    assert not wrong()
+
+
+INSERT = (
+    "INSERT INTO fx_receiptdifference (id, tenant_id, leg_id, entry_id, kind, came, difference,"
+    " reason, state, maker_id, created_at, note) SELECT gen_random_uuid(), tenant_id, id, %s,"
+    " 'FEE', %s::numeric, %s::numeric, 'x', %s, %s, now(), '' FROM fx_dealleg WHERE id = %s"
+)
+ACCEPT = (
+    "UPDATE fx_receiptdifference SET state = 'ACCEPTED', checker_id = %s, decided_at = now(),"
+    " usd_rate = 0.0118, amount_usd = %s WHERE id = %s"
+)
+SETTLE = "UPDATE fx_dealleg SET state = 'SETTLED', settled_at = now(), entry_id = %s WHERE id = %s"
+
+
+def test_the_database_takes_no_other_difference(settles: Settling) -> None:
+    deal, came = short(settles)
+    desk, owed = settles.desk, leg(deal, 2).pk
+    for amount, difference, state, who in (
+        (SHORT, "-9", "PROPOSED", desk.back_office),
+        ("84999991", "-9", "PROPOSED", desk.back_office),
+        (SHORT, "-10", "ACCEPTED", desk.back_office),
+        (SHORT, "-10", "PROPOSED", desk.dealer),
+    ):
+        with pytest.raises(DatabaseError):
+            sql(INSERT, came.pk, amount, difference, state, who.pk, owed)
+    with pytest.raises(DatabaseError, match="no entry of its bank settles"):
+        sql(SETTLE, came.pk, owed)
+    made = propose(deal, came, desk.back_office)
+    with pytest.raises(DatabaseError, match="no entry of its bank settles"):
+        sql(SETTLE, came.pk, owed)
+    for who, worth in ((desk.back_office, "-0.12"), (desk.dealer, "-0.12"), (desk.checker, "0")):
+        with pytest.raises(DatabaseError):
+            sql(ACCEPT, who.pk, worth, made.pk)
+    for change in ("difference = -9", "came = 1", "reason = 'y'", "kind = 'SHORT'"):
+        with pytest.raises(DatabaseError):
+            sql(f"UPDATE fx_receiptdifference SET {change} WHERE id = %s", made.pk)
+    with pytest.raises(DatabaseError):
+        sql("DELETE FROM fx_receiptdifference WHERE id = %s", made.pk)
+    sql(ACCEPT, desk.checker.pk, "-0.12", made.pk)
+    assert "difference_without_its_leg" in wrong()  # accepted, and settles nothing: it is found
+    sql(SETTLE, came.pk, owed)
+    assert "difference_without_its_leg" not in wrong()
+    with pytest.raises(DatabaseError, match="stands while its entry"):
+        sql(
+            "UPDATE fx_receiptdifference SET state = 'REVERSED', reversed_at = now() WHERE id = %s",
+            made.pk,
+        )
+
+
+def test_the_books_find_a_leg_settled_by_another_amount(settles: Settling) -> None:
+    deal, came = short(settles)
+    with guard_replaced("fx_dealleg", "guard"):
+        sql(SETTLE, came.pk, leg(deal, 2).pk)
+    assert "leg_without_its_entry" in wrong()
+
+
+def test_what_came_is_taken_on_the_desk_and_over_the_api(settles: Settling) -> None:
+    deal, came = short(settles)
+    desk = settles.desk
+    client = client_of(desk.back_office)
+    page = client.get(reverse("fx:deal", args=[deal.pk])).content.decode()
+    assert f'<option value="{came.pk}">' in page
+    wish = {"entry": str(came.pk), "kind": "FEE", "reason": "Kept by their bank"}
+    at = reverse("fx:propose-difference", args=[leg(deal, 2).pk])
+    assert client_of(desk.dealer).post(at, wish).status_code == 403
+    assert client.post(at, wish).status_code == 302
+    made = ReceiptDifference.objects.get()
+    board = client_of(desk.checker).get(reverse("fx:settlements")).content.decode()
+    assert "await another person" in board
+    over = machine(make_user("back-two", "back_office"))
+    listed = over.get(reverse("fx-differences"), {"state": "PROPOSED"}).json()
+    assert [one["id"] for one in listed["results"]] == [str(made.pk)]
+    refused = over.post(
+        reverse("fx-difference-refuse", args=[made.pk]),
+        {"reason": "Ask them first"},
+        format="json",
+        headers={"Idempotency-Key": "k-r"},
+    )
+    assert (refused.status_code, refused.json()["state"]) == (200, "REFUSED")
+    again = over.post(
+        reverse("fx-difference-propose", args=[leg(deal, 2).pk]),
+        wish,
+        format="json",
+        headers={"Idempotency-Key": "k-p"},
+    )
+    assert (again.status_code, again.json()["difference"]) == (201, "-10.0000")
+    client.post(reverse("fx:decide-difference", args=[again.json()["id"]]), {"step": "accept"})
+    assert fresh(deal).legs.get(leg_no=2).state == "SETTLED"
+    page = client.get(reverse("fx:deal", args=[deal.pk])).content.decode()
+    assert "Charges that a bank kept back" in page
+    valued = client.get(reverse("fx:valuation")).content.decode()
+    assert "Charges that a bank kept back" in valued

@@ -1,0 +1,256 @@
+"""One fixing for all deals of a day; a wrong one is corrected by two people, and none differ."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import DatabaseError
+from django.urls import reverse
+
+from core import clock
+from core.errors import Forbidden, Invalid
+from core.identity.models import User
+from fx.engine.pairs import Pair
+from fx.errors import CorrectionRefused, LegAlreadySent
+from fx.models import DayFixing, Deal, DealLeg, NdfFixing, SettlementInstruction
+from fx.services import correcting, fixing
+from tests.conftest import make_user
+from tests.fx.settling import D, Settling, book, follow, fresh
+from tests.fx.test_closing import ndf, on_its_fixing_day
+from tests.fx.test_deals_delivery import machine
+from tests.fx.test_deals_guards import sql
+from tests.tms.desk.conftest import client_of
+from tests.treasury.movement.conftest import guard_replaced
+from treasury.models import Task
+from treasury.selectors.invariants import invariants
+
+USDINR = Pair("USD", "INR")
+WHY = "A digit was mistyped."
+
+
+@pytest.fixture
+def two(settles: Settling) -> Iterator[tuple[Deal, Deal]]:
+    """A bought and a sold non-deliverable deal of one day, on their fixing day."""
+    pair = ndf(settles), ndf(settles, side="SELL")
+    with clock.frozen(on_its_fixing_day(pair[0])):
+        yield pair
+
+
+@pytest.fixture
+def second(settles: Settling) -> User:
+    """Another person of the back office."""
+    return make_user("back-two", "back_office")
+
+
+def fixed(settles: Settling, two: tuple[Deal, Deal], rate: str = "86") -> DayFixing:
+    """Fix all deals of the day; return the fixing that holds."""
+    day = two[0].fixing_date
+    assert day is not None
+    made = fixing.record_fixing(
+        pair=USDINR, day=day, rate=D(rate), said_by="FBIL", actor=settles.desk.back_office
+    )
+    assert {one.deal_id for one in made} == {one.pk for one in two}
+    return DayFixing.objects.get(state="IN_FORCE")
+
+
+def amounts(two: tuple[Deal, Deal]) -> dict[str, str]:
+    """Return what stands to be paid, by direction."""
+    standing = DealLeg.objects.filter(deal__in=two).exclude(state="VOID")
+    return {one.direction: f"{one.amount:.2f}" for one in standing}
+
+
+def correction(settles: Settling, held: DayFixing, rate: str = "86.1") -> DayFixing:
+    return correcting.propose_correction(
+        fixing_id=held.pk,
+        rate=D(rate),
+        said_by="FBIL",
+        reason=WHY,
+        actor=settles.desk.back_office,
+    )
+
+
+def test_one_fixing_is_that_of_all_deals_of_its_day(
+    settles: Settling, two: tuple[Deal, Deal]
+) -> None:
+    held = fixed(settles, two)
+    assert (held.version, held.rate, held.pair) == (1, D(86), "USD/INR")
+    # A million at 85 fixed at 86: 1,000,000 x (86 - 85) / 86.
+    assert amounts(two) == {"RECEIVE": "11627.91", "PAY": "11627.91"}
+    with pytest.raises(Invalid, match="No deal of USD/INR waits"):
+        fixed(settles, two)
+    assert not invariants()
+
+
+def test_who_dealt_or_is_not_of_the_back_office_fixes_no_day(
+    settles: Settling, two: tuple[Deal, Deal]
+) -> None:
+    day = two[0].fixing_date
+    assert day is not None
+    for who in (settles.desk.dealer, settles.desk.checker):
+        with pytest.raises(Forbidden):
+            fixing.record_fixing(pair=USDINR, day=day, rate=D(86), said_by="FBIL", actor=who)
+    assert not NdfFixing.objects.exists()
+
+
+def test_a_wrong_fixing_is_corrected_by_two_people_and_its_deals_pay_by_the_right_one(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    wrong = fixed(settles, two, "84")
+    assert amounts(two) == {"RECEIVE": "11904.76", "PAY": "11904.76"}
+    made = correction(settles, wrong, "86")
+    with pytest.raises(Forbidden, match="Another person"):
+        correcting.accept_correction(fixing_id=made.pk, actor=settles.desk.back_office)
+    correcting.accept_correction(fixing_id=made.pk, actor=second)
+    # Whoever was to pay by the wrong rate receives by the right one.
+    assert amounts(two) == {"RECEIVE": "11627.91", "PAY": "11627.91"}
+    assert {one.direction for one in DealLeg.objects.filter(deal=two[0], state="VOID")} == {"PAY"}
+    assert {one.rate for one in NdfFixing.objects.all()} == {D(86)}
+    history = [(one.version, one.state, one.reason) for one in DayFixing.objects.all()]
+    assert history == [(2, "IN_FORCE", WHY), (1, "REPLACED", "")]
+    assert not invariants()
+    with pytest.raises(CorrectionRefused, match="decided"):
+        correcting.accept_correction(fixing_id=made.pk, actor=second)
+
+
+def test_a_correction_opens_what_nothing_was_left_of_and_closes_what_nothing_is_left_of(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two, "85")
+    assert {fresh(one).state for one in two} == {"SETTLED"}
+    correcting.accept_correction(fixing_id=correction(settles, held, "86").pk, actor=second)
+    assert {fresh(one).state for one in two} == {"CONFIRMED"}
+    held = DayFixing.objects.get(state="IN_FORCE")
+    correcting.accept_correction(fixing_id=correction(settles, held, "85").pk, actor=second)
+    assert {fresh(one).state for one in two} == {"SETTLED"}
+
+
+def test_a_refused_correction_leaves_the_fixing(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two)
+    made = correction(settles, held)
+    with pytest.raises(CorrectionRefused, match="awaits another person"):
+        correction(settles, held, "86.2")
+    correcting.refuse_correction(fixing_id=made.pk, reason="86 was published.", actor=second)
+    assert amounts(two)["RECEIVE"] == "11627.91"
+    with pytest.raises(CorrectionRefused):
+        correction(settles, made)
+    with pytest.raises(Invalid, match="fixed at that rate"):
+        correction(settles, held, "86")
+    with pytest.raises(Invalid, match="too far from"):
+        correction(settles, held, "8.6")
+
+
+def test_what_was_paid_by_a_fixing_is_not_corrected(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two)
+    book(DealLeg.objects.get(deal=two[0]), value_date=two[0].value_date)
+    follow(two[0])
+    made = correction(settles, held)
+    with pytest.raises(LegAlreadySent, match="was paid by the fixing before"):
+        correcting.accept_correction(fixing_id=made.pk, actor=second)
+    assert amounts(two) == {"RECEIVE": "11627.91", "PAY": "11627.91"}
+
+
+def test_the_database_lets_no_fixing_differ_from_its_day(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two)
+    with pytest.raises(DatabaseError, match="changes with its day alone"):
+        sql("UPDATE fx_ndffixing SET rate = 86.1 WHERE deal_id = %s", two[0].pk)
+    for change in ("rate = 86.1", "state = 'REPLACED'", "said_by = 'me'", "version = 2"):
+        with pytest.raises(DatabaseError):
+            sql(f"UPDATE fx_dayfixing SET {change} WHERE id = %s", held.pk)
+    for statement in ("DELETE FROM fx_dayfixing", "DELETE FROM fx_ndffixing"):
+        with pytest.raises(DatabaseError):
+            sql(statement)
+    another = (
+        "INSERT INTO fx_dayfixing (id, tenant_id, base, quote, fixed_on, version, rate, said_by,"
+        " reason, state, entered_by_id, entered_at, note) SELECT gen_random_uuid(), tenant_id,"
+        " base, quote, fixed_on, 2, 86.1, 'x', 'x', %s, %s, now(), '' FROM fx_dayfixing"
+    )
+    with pytest.raises(DatabaseError, match="corrected by two people"):
+        sql(another, "IN_FORCE", second.pk)
+    with pytest.raises(DatabaseError, match="did not deal"):
+        sql(another, "PROPOSED", settles.desk.dealer.pk)
+    sql(another, "PROPOSED", second.pk)
+    sql("UPDATE fx_dayfixing SET state = 'REPLACED' WHERE version = 1")
+    decide = (
+        "UPDATE fx_dayfixing SET state = 'IN_FORCE', checker_id = %s, decided_at = now()"
+        " WHERE version = 2"
+    )
+    for who in (second, settles.desk.dealer):
+        with pytest.raises(DatabaseError):
+            sql(decide, who.pk)
+    sql(decide, settles.desk.back_office.pk)
+    assert "fixing_is_not_its_days" in {one.code for one in invariants()}
+
+
+def test_without_the_guard_two_fixings_of_a_day_differ_and_the_books_find_them(
+    settles: Settling, two: tuple[Deal, Deal]
+) -> None:
+    one, other = two
+    by = settles.desk.back_office
+    fixing.fix_deal(deal_id=one.pk, rate=D(86), said_by="FBIL", actor=by)
+    insert = (
+        "INSERT INTO fx_ndffixing (id, tenant_id, deal_id, rate, fixed_on, said_by, entered_by_id,"
+        " entered_at) SELECT gen_random_uuid(), tenant_id, id, 86.01, fixing_date, 'x', %s,"
+        " fixing_date + interval '12 hours' FROM fx_deal WHERE id = %s"
+    )
+    with pytest.raises(DatabaseError, match="one fixing holds"):
+        sql(insert, by.pk, other.pk)
+    with guard_replaced("fx_ndffixing", "guard"):
+        sql(insert, by.pk, other.pk)
+    assert "fixing_is_not_its_days" in {found.code for found in invariants()}
+
+
+def test_a_source_that_cannot_fix_a_deal_asks_a_person(
+    settles: Settling, two: tuple[Deal, Deal]
+) -> None:
+    SettlementInstruction.objects.filter(currency="USD").update(is_active=False)
+    fixing._ask_why_not(two[0], Invalid("Nobody wrote down where it receives USD.", field="x"))
+    [task] = Task.objects.open().filter(kind=fixing.NOT_FIXED)
+    assert "receives USD" in task.detail
+
+
+def test_a_day_is_fixed_and_corrected_on_the_desk_and_over_the_api(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    client, day = client_of(settles.desk.back_office), str(two[0].fixing_date)
+    page = client.get(reverse("fx:fixings")).content.decode()
+    assert "Fix 2" in page
+    assert "Nothing was fixed yet" in page
+    wish = {"pair": "USD/INR", "day": day, "rate": "84.6", "said_by": "FBIL"}
+    assert client_of(settles.desk.dealer).post(reverse("fx:record-fixing"), wish).status_code == 403
+    told = client.post(reverse("fx:record-fixing"), wish, follow=True).content.decode()
+    assert "2 deals are fixed" in told
+    held = DayFixing.objects.get()
+    at = reverse("fx:correct-fixing", args=[held.pk])
+    client.post(at, {"step": "propose", "rate": "86", "said_by": "FBIL", "reason": WHY})
+    made = DayFixing.objects.get(state="PROPOSED")
+    over = machine(second)
+    kept = over.post(
+        reverse("fx-fixing-accept", args=[made.pk]),
+        {},
+        format="json",
+        headers={"Idempotency-Key": "k-a"},
+    )
+    assert (kept.status_code, kept.json()["state"]) == (200, "IN_FORCE")
+    listed = over.get(reverse("fx-fixings")).json()["results"]
+    assert {(one["version"], one["state"]) for one in listed} == {(2, "IN_FORCE"), (1, "REPLACED")}
+    again = over.post(
+        reverse("fx-fixings"), wish, format="json", headers={"Idempotency-Key": "k-f"}
+    )
+    assert again.status_code == 422
+    proposed = over.post(
+        reverse("fx-fixing-correct", args=[made.pk]),
+        {"rate": "86.2", "said_by": "FBIL", "reason": WHY},
+        format="json",
+        headers={"Idempotency-Key": "k-c"},
+    )
+    refused = client.post(
+        reverse("fx:correct-fixing", args=[proposed.json()["id"]]),
+        {"step": "refuse", "reason": "86 was right"},
+    )
+    assert refused.status_code == 302
+    assert amounts(two)["RECEIVE"] == "11627.91"
