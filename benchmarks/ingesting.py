@@ -216,6 +216,7 @@ def _plain_import(tenant: UUID, files: Sequence[bytes], account: UUID) -> float:
             assert isinstance(read, ParsedMessage)
             entries = read.statements[0].entries
             with bound(tenant, actor=house.ACTOR):
+                _take_time()
                 mine = BankEntry.objects.filter(account_id=account)
                 known = set(mine.values_list("bank_reference", flat=True))
                 fresh = [
@@ -266,15 +267,23 @@ def _read_by_package(files: Sequence[bytes], folder: Path) -> float | None:
         peers.close()
 
 
+def _take_time() -> None:
+    """Let a peer's transaction pause while it makes its objects, as ours may while it reads."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '300s', true)")
+
+
 def _bulk_create(tenant: UUID, account: UUID) -> float:
     """Insert finished objects for another account; only the inserting counts."""
     with bound(tenant, actor=house.ACTOR):
+        _take_time()
         found = list(BankEntry.objects.filter(account__number_hint=ACCOUNT[-4:]).order_by("id"))
         for entry in found:
             entry.pk, entry.account_id = uuid7(), account
 
     def insert() -> None:
         with bound(tenant, actor=house.ACTOR):
+            _take_time()
             BankEntry.objects.bulk_create(found, batch_size=_BATCH_ROWS, ignore_conflicts=True)
 
     return timed(insert, clock=database.busy_clock())

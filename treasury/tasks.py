@@ -101,6 +101,7 @@ def follow_sweeps() -> None:
     for tenant in tenant_ids():
         with bound(tenant, actor="system:treasury.sweeps"):
             sweeps.follow_money(now=clock.now())
+            sweeps.tell_unexplained(now=clock.now())
 
 
 @shared_task(name="treasury.pools.run", ignore_result=True)

@@ -157,9 +157,11 @@ class _Begun:
 
 def _begin(tenant: UUID, many: Many) -> _Begun | None:
     """Count, in a commit of its own, that a batch is begun; None where nothing has arrived."""
-    facts = [many.consumer, MANY_MAX, clock.now(), many.several, ALONE_FROM_ATTEMPTS]
     with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
-        cursor.execute(_BEGIN, facts)
+        cursor.execute(
+            _BEGIN,
+            [many.consumer, MANY_MAX, clock.now(), many.several, ALONE_FROM_ATTEMPTS],
+        )
         found = cursor.fetchone()
     if found is not None and found[0] < MANY_MAX:
         logger.warning("batch_taken_up_again", consumer=many.consumer, takes=found[0] or 1)

@@ -18,7 +18,7 @@ _OWN: Final = re.compile(
 # An intraday report that says the same later is news: the balance still stands.
 _STATEMENT: Final = b"<BkToCstmrStmt"
 # Where a balance has no date, that of the message is taken.
-_BALANCE_END: Final = b"</Bal>"
+_BALANCE: Final = b"Bal"
 _BLANKS_MAX: Final = 64
 
 
@@ -39,11 +39,18 @@ def body_digest(data: bytes, *, dialect: Dialect) -> str:
 
 
 def _balances_are_dated(data: bytes) -> bool:
-    if b":Bal" in data or data.count(b"</Bal") != data.count(_BALANCE_END):
-        return False  # written in another way
-    place = data.find(_BALANCE_END)
+    """Say whether every balance ends with its date, and is written without a prefix.
+
+    One search for the letters that all of these have in common: the file is large.
+    """
+    place = data.find(_BALANCE)
     while place >= 0:
-        if not data[max(0, place - _BLANKS_MAX) : place].rstrip().endswith(b"</Dt>"):
-            return False
-        place = data.find(_BALANCE_END, place + 1)
+        end = place + len(_BALANCE)
+        if data[place - 1 : place] == b":":
+            return False  # written in another way
+        if data[place - 2 : place] == b"</":
+            before = data[max(0, place - 2 - _BLANKS_MAX) : place - 2]
+            if data[end : end + 1] != b">" or not before.rstrip().endswith(b"</Dt>"):
+                return False
+        place = data.find(_BALANCE, end)
     return True

@@ -25,6 +25,7 @@ from integrations.sandbox_bank.statements import closing_time, render_statement
 DAYS_MAX = 3_660
 SMALLEST_PAYOUT_SHARE = 100
 TOP_UP_MINUTE = 9 * 60 + 5
+SWEEP_MINUTE = 20 * 60
 WEEKEND_STARTS = 5
 
 
@@ -103,6 +104,9 @@ def live_through(lives: Sequence[Life], span: Span) -> Iterator[Statement]:
         for life in open_lives:
             topped = life.balance + sum(line.amount for line in life.lines)
             life.lines += plan_day(life.account, day, seed=span.seed, balance=topped)
+        for life in open_lives:
+            _sweep(life, open_lives, day)
+        for life in open_lives:
             yield _evening(life, day, span)
 
 
@@ -128,6 +132,31 @@ def _top_up(life: Life, open_lives: Sequence[Life], day: date, span: Span) -> No
                 kind="own_out" if sign < 0 else "own_in",
                 name=other.account.owner_name, text="Prefunding of payout account",
                 end_to_end_id=reference(life.account, day, "F", 1), uetr=uetr, value_date=day,
+            )
+        )  # fmt: skip
+
+
+def _sweep(life: Life, open_lives: Sequence[Life], day: date) -> None:
+    """Bring an account to its target in the evening, from and to its header, as far as it pays."""
+    rule = life.account.profile.get("sweep")
+    header = next((one for one in open_lives if rule and one.account.name == rule["header"]), None)
+    if not rule or header is None:
+        return
+    currency = life.account.currency
+    step, least = (to_minor(str(rule[name]), currency) for name in ("round_to", "minimum"))
+    above = life.balance + sum(line.amount for line in life.lines)
+    above -= daily_minor(life.account, "target_balance")
+    amount = abs(above) // step * step
+    payer, payee = (life, header) if above > 0 else (header, life)
+    held = payer.balance + sum(line.amount for line in payer.lines)
+    if amount < max(step, least) or amount > held:
+        return
+    for side, sign, other in ((payer, -1, payee), (payee, 1, payer)):
+        side.lines.append(
+            Planned(
+                minute=SWEEP_MINUTE, amount=sign * amount, kind="swept" if above > 0 else "topped",
+                name=other.account.owner_name, text="Cash concentration",
+                end_to_end_id=reference(life.account, day, "Z", 1), value_date=day,
             )
         )  # fmt: skip
 

@@ -22,6 +22,8 @@ CODES = {
     "return": ("PMNT", "RCDT", "RRTN"),
     "own_out": ("PMNT", "ICDT", "BOOK"),
     "own_in": ("PMNT", "RCDT", "BOOK"),
+    "swept": ("CAMT", "ACCB", "SWEP"),
+    "topped": ("CAMT", "ACCB", "TOPG"),
 }
 BACK_VALUED_SHARE = 0.02
 FEE_REVERSED_SHARE = 0.25

@@ -32,7 +32,7 @@ def main(wish: dict[str, Any]) -> int:
     drain.MANY_MAX = wish["most"]  # type: ignore[misc]
     if not wish["counted"]:
         begun = drain._Begun(takes=wish["most"], counted=())
-        drain._begin = lambda _tenant, _many: begun
+        drain._begin = lambda tenant, many: begun  # noqa: ARG005
 
     def handler(envelopes: Sequence[Envelope]) -> None:
         if wish["poison"] in [one.payload["number"] for one in envelopes]:

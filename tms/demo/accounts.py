@@ -16,6 +16,8 @@ FOLDER_LINE: Final = "bank-folder"
 HTTP_LINE: Final = "bank-http"
 # The second bank of each country is reached over HTTP, the first one by files.
 HTTP_BANKS: Final = "SBKT"
+PARENT: Final = "Demo Remit Limited"
+GULF: Final = "Demo Remit Gulf FZE"
 OPERATING: Final = "DDA"
 NOSTRO: Final = "NOSTRO"
 RUPEE_DRAWING: Final = "VOSTRO_RDA"
@@ -31,6 +33,7 @@ class Role:
     kind: str
     floor: Decimal
     hours: int = WEEKDAYS_HOURS
+    company: str = PARENT
 
 
 # By the number that the first demo tenant has for it.
@@ -44,7 +47,9 @@ ROLES: Final[Mapping[str, Role]] = {
     "AE639900000012345678901": Role(
         label="AED Operating", kind=OPERATING, floor=Decimal(2_000_000)
     ),
-    "AE869900000098765432102": Role(label="AED Payouts", kind=NOSTRO, floor=Decimal(500_000)),
+    "AE869900000098765432102": Role(
+        label="AED Payouts", kind=NOSTRO, floor=Decimal(500_000), company=GULF
+    ),
     "50100011122233": Role(
         label="INR Collection", kind=OPERATING, floor=Decimal(250_000_000), hours=DAILY_HOURS
     ),
@@ -128,4 +133,7 @@ def _for_tenant(item: dict[str, Any], *, tenant_number: int) -> DemoAccount:
     if source := item["profile"].get("top_up"):
         shifted = shifted_number(source["source"], tenant_number=tenant_number)
         facts["profile"]["top_up"] = {**source, "source": shifted}
+    if rule := item["profile"].get("sweep"):
+        shifted = shifted_iban(rule["header"], tenant_number=tenant_number)
+        facts["profile"]["sweep"] = {**rule, "header": shifted}
     return DemoAccount(facts=facts, role=ROLES[item["iban"] or item["number"]])

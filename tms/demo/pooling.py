@@ -1,4 +1,4 @@
-"""The demo's pools: pounds that keep a target, and euros that are summed for interest."""
+"""The demo's pools: pounds that keep a target, euros summed for interest, dirhams by the bank."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,10 +13,14 @@ POUNDS_TARGET: Final = Decimal(2_500_000)
 POUNDS_MINIMUM: Final = Decimal(50_000)
 POUNDS_MULTIPLE: Final = Decimal(10_000)
 POUNDS_LEAD_MINUTES: Final = 15
+# What the bank concentrates in the evening (`profile.sweep` of the account it keeps).
+DIRHAMS_TARGET: Final = Decimal(7_500_000)
+DIRHAMS_MINIMUM: Final = Decimal(300_000)
+DIRHAMS_MULTIPLE: Final = Decimal(50_000)
 
 
 def make_pools(*, accounts: Sequence[DemoAccount], ids: Mapping[str, UUID]) -> tuple[str, ...]:
-    """Make both pools; return their codes. Rates are there to practise with."""
+    """Make the pools; return their codes. Rates are there to practise with."""
     by_label = {one.role.label: ids[one.number] for one in accounts}
     pools.add_pool(
         pool=pools.PoolIn(
@@ -58,4 +62,30 @@ def make_pools(*, accounts: Sequence[DemoAccount], ids: Mapping[str, UUID]) -> t
                 debit_rate=Decimal("0.0850"),
             )
         )
-    return ("GBP-TARGET", "EUR-SUM")
+    _make_pool_between_companies(by_label)
+    return ("GBP-TARGET", "EUR-SUM", "AED-BANK")
+
+
+def _make_pool_between_companies(by_label: Mapping[str, UUID]) -> None:
+    """Let the bank keep the subsidiary's account at its target: what it moves is lent."""
+    pools.add_pool(
+        pool=pools.PoolIn(
+            code="AED-BANK",
+            name="Dirhams with the Gulf company",
+            kind="TARGET_BALANCE",
+            currency="AED",
+            header=by_label["AED Operating"],
+            header_floor=Decimal(2_000_000),
+            is_bank_run=True,
+            intercompany_rate=Decimal("0.0485"),
+        )
+    )
+    pools.add_member(
+        member=pools.MemberIn(
+            pool="AED-BANK",
+            account=by_label["AED Payouts"],
+            target=DIRHAMS_TARGET,
+            minimum=DIRHAMS_MINIMUM,
+            multiple=DIRHAMS_MULTIPLE,
+        )
+    )

@@ -44,6 +44,7 @@ from tms.demo.places import (
 from tms.demo.roll import as_roll, private_file
 from tms.ops.tenants import all_tenants
 from treasury.selectors import accounts as treasury_accounts
+from treasury.services import pools
 
 QUICK_DAYS: Final = 35
 DAYS_DEFAULT: Final = 365
@@ -221,6 +222,7 @@ def _take_in_the_past(
     if past.older:
         say(f"{row.slug}: {forecast(tenant=tenant, now=clock.now())}")
     say(f"{row.slug}: {measure(tenant=tenant, now=clock.now())}")
+    say(f"{row.slug}: {pools.pair_all(tenant=tenant)} sweeps of the bank are lent money")
     history.seal_all(tenant=tenant)
     row.stage = COMPLETE
     store()

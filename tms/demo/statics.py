@@ -10,13 +10,14 @@ from core import clock
 from core.identity.services import create_tenant
 from fx.services.sources import install_usual_sources
 from integrations import services as lines
-from tms.demo.accounts import FOLDER_LINE, HTTP_LINE, DemoAccount
+from tms.demo.accounts import FOLDER_LINE, GULF, HTTP_LINE, PARENT, DemoAccount
 from tms.demo.numbers import lei_with_check
 from tms.demo.places import BankPlace
+from treasury.models import LegalEntity
 from treasury.services import static
 
-COMPANY: Final = "Demo Remit Limited"
 LEI_PREFIX: Final = "9999DEMO{number:02d}00REMIT0"
+GULF_LEI_PREFIX: Final = "9999DEMO{number:02d}000GULF0"
 CALENDAR_YEARS_AROUND: Final = 2
 
 
@@ -61,18 +62,30 @@ def _make_lines(place: BankPlace, secret: str) -> None:
     )
 
 
-def _open_accounts(accounts: Sequence[DemoAccount], tenant_number: int) -> dict[str, UUID]:
-    entity = static.create_entity(
-        entity=static.EntityIn(
-            name=COMPANY,
-            lei=lei_with_check(LEI_PREFIX.format(number=tenant_number)),
-            street="Example Street",
-            building_number="10",
-            post_code="EC1A 1AA",
-            town="London",
-            country="GB",
-        )
+def _make_companies(tenant_number: int) -> dict[str, LegalEntity]:
+    """Make the company and its subsidiary in the Gulf; return them by name."""
+    parent = static.EntityIn(
+        name=PARENT,
+        lei=lei_with_check(LEI_PREFIX.format(number=tenant_number)),
+        street="Example Street",
+        building_number="10",
+        post_code="EC1A 1AA",
+        town="London",
+        country="GB",
     )
+    gulf = static.EntityIn(
+        name=GULF,
+        lei=lei_with_check(GULF_LEI_PREFIX.format(number=tenant_number)),
+        street="Example Road",
+        building_number="4",
+        town="Dubai",
+        country="AE",
+    )
+    return {one.name: static.create_entity(entity=one) for one in (parent, gulf)}
+
+
+def _open_accounts(accounts: Sequence[DemoAccount], tenant_number: int) -> dict[str, UUID]:
+    companies = _make_companies(tenant_number)
     banks = {
         one.bic: static.create_bank(
             bic=one.bic, name=str(one.facts["bank_name"]), connection=one.line
@@ -83,7 +96,7 @@ def _open_accounts(accounts: Sequence[DemoAccount], tenant_number: int) -> dict[
     for one in accounts:
         row = static.open_account(
             account=static.AccountIn(
-                entity=entity,
+                entity=companies[one.role.company],
                 bank=banks[one.bic],
                 label=one.role.label,
                 currency=one.currency,

@@ -22,7 +22,7 @@ from integrations.sandbox_bank.office import Office
 from integrations.sandbox_bank.records import Account, BankError
 
 USD_OPERATING, USD_FUNDING = "4010007781", "4020009945"
-EUR_WITH_CREDIT_LINE, AED_MT940 = "DE42990000010532013000", "AE869900000098765432102"
+EUR_WITH_CREDIT_LINE, EUR_MT940 = "DE42990000010532013000", "DE41990000020648489890"
 GBP_OLD_VERSION = "GB33SBKT99000255667788"
 INR_PAYOUT = "50100044455566"
 
@@ -206,7 +206,7 @@ def test_each_account_gets_its_own_format(customer: Any) -> None:
         "camt.053.001.02",
     }
     found = [m for m in customer.bank.messages(after=0, channel="all") if m["kind"] == "MT940"]
-    assert [m["account"] for m in found] == [AED_MT940]
+    assert [m["account"] for m in found] == [EUR_MT940]
 
 
 def test_a_forced_close_happens_once_a_day(customer: Any) -> None:
@@ -275,6 +275,10 @@ def test_the_past_holds_what_a_treasurer_meets(past: tuple[Path, list[Account]])
     for mark, least in ((b"<RvslInd>true", 5), (b"<RtrInf>", 50), (b"<Btch>", 1_000)):
         assert text.count(mark) >= least, mark
     assert text.count(b"<SubFmlyCd>INTR") > 20
+    # What the bank concentrates leaves one account and arrives in the other.
+    swept = [text.count(b"<SubFmlyCd>" + code) for code in (b"SWEP", b"TOPG")]
+    assert min(swept) > 0
+    assert all(count % 2 == 0 for count in swept)
     entries = re.findall(rb"<BookgDt><Dt>([\d-]+).*?<ValDt><Dt>([\d-]+)", text)
     assert sum(value < booked for booked, value in entries) > 50
 

@@ -20,8 +20,8 @@ from tms.demo.accounts import demo_accounts
 from tms.demo.numbers import lei_with_check
 from tms.demo.places import PEOPLE_FACTS, PEOPLE_TEXT, TENANTS_MAX
 from tms.ops.tenants import all_tenants, chosen_tenants
-from treasury.models import BankAccount, BankEntry, PrefundingRequest, UsdRate
-from treasury.selectors import pool_page, positions, sweeps
+from treasury.models import BankAccount, BankEntry, PoolPair, PrefundingRequest, UsdRate
+from treasury.selectors import lending, pool_page, positions, sweeps
 from treasury.selectors.invariants import invariants
 from treasury.selectors.readiness import CHECK, FIX, READY, readiness
 
@@ -69,7 +69,16 @@ def test_a_demo_can_be_worked_with_at_once(committed_db: None, demo_home: Path) 
         assert sweeps.present_inputs(account=swept).money.available == shown[swept.number_hint]
         assert {one.code for one in sweeps.products()} == {"FED_RRP", "TBILL_4W", "CARBON_NOTE"}
         views = {one.pool.code: one for one in pool_page.views(now=clock.now())}
-        assert views.keys() == {"GBP-TARGET", "EUR-SUM"}
+        assert views.keys() == {"GBP-TARGET", "EUR-SUM", "AED-BANK"}
+        assert {one.entity.name for one in BankAccount.objects.filter(currency="AED")} == {
+            "Demo Remit Limited",
+            "Demo Remit Gulf FZE",
+        }
+        # What the bank moved between the two companies, if it did on these days, is lent money.
+        concentrated = BankEntry.objects.filter(transaction_code__startswith="CAMT/ACCB/")
+        assert concentrated.count() == 2 * PoolPair.objects.count()
+        lent = lending.balances(until=_today())
+        assert sum(one.entries_count for one in lent) == PoolPair.objects.count()
         assert views["EUR-SUM"].benefit is not None
         assert views["EUR-SUM"].benefit.advantage > 0
     assert shown == _balances_at_the_bank(demo_home / "bank")

@@ -26,6 +26,7 @@ from treasury.services.sweeps.static import (
     save_mandate,
     save_product,
 )
+from treasury.services.sweeps.unexplained import tell_unexplained
 
 __all__ = [
     "BATCH_MAX",
@@ -63,4 +64,5 @@ __all__ = [
     "save_mandate",
     "save_product",
     "sign_due",
+    "tell_unexplained",
 ]
