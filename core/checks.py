@@ -1,9 +1,12 @@
 """Start-up self-check: refuse to serve when a wall is down."""
 
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+import psycopg
 import structlog
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -14,6 +17,10 @@ from core.errors import DomainError
 logger = structlog.get_logger(__name__)
 
 SECRET_BYTES_MIN: Final = 32
+DATABASE_SECONDS_MAX: Final = 60.0
+DATABASE_PAUSE_SECONDS: Final = 0.1
+# What a server says that will serve soon; any other word of its own is final.
+_SOON: Final = ("starting up", "shutting down", "not yet accepting", "recovery mode")
 
 # Tables without a tenant, each with the reason why nothing of a tenant can be read there.
 SHARED_TABLES: Final = {
@@ -127,12 +134,35 @@ def valkey_faults() -> list[str]:
     return [] if policy == "noeviction" else [f"Valkey may evict keys ({policy})"]
 
 
+def await_database(*, seconds_max: float = DATABASE_SECONDS_MAX) -> None:
+    """Wait until the database takes connections: who starts while it restarts need not die of it.
+
+    Asks with connections of its own, for a pool waits twice as long after each failure.
+
+    Raises:
+        psycopg.OperationalError: it is still away, or it refuses us for good.
+    """
+    deadline = time.monotonic() + seconds_max
+    while True:
+        try:
+            psycopg.connect(**connection.get_connection_params()).close()
+        except psycopg.OperationalError as error:
+            words = str(error)
+            is_final = "FATAL" in words and not any(word in words for word in _SOON)
+            if is_final or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        threading.Event().wait(DATABASE_PAUSE_SECONDS)
+
+
 def refuse_unless_safe() -> None:
-    """Stop the process with the reasons when a wall is down.
+    """Stop the process with the reasons when a wall is down; wait for a database that is away.
 
     Raises:
         NotSafeToServe: at least one fault; the message lists them all.
     """
+    await_database()
     faults = settings_faults() + database_faults() + valkey_faults()
     if faults:
         for fault in faults:

@@ -1,9 +1,10 @@
 """The rows of an uploaded file against our accounts, rails and rules; every problem by row."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from uuid import UUID
 
 from core import clock
@@ -19,6 +20,7 @@ from treasury.services.terms import ProposalIn, RoutedTerms, routed
 from treasury.uploads.records import CELL_CHARS_MAX, Row, RowFinding
 
 _SHOWN_DIGITS = 4
+Numbered = Callable[[str], list[BankAccount]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +43,10 @@ class _Problem(Exception):
 def checked_rows(*, rows: Sequence[Row], findings: list[RowFinding]) -> Iterator[CheckedRow]:
     """Yield the rows that would be accepted; add a finding for each that would not, and twins."""
     alike: dict[tuple[UUID, UUID, object], list[int]] = defaultdict(list)
+    numbered = cache(_numbered)  # a file names the same few accounts of ours again and again
     for row in rows:
         try:
-            checked = _checked(row)
+            checked = _checked(row, numbered)
             twins = _tried(checked)
         except _Problem as problem:
             findings.append(_finding(row, problem.field, str(problem)))
@@ -69,17 +72,21 @@ def _finding(row: Row, field: str, message: str, *, is_error: bool = True) -> Ro
     return RowFinding(row=row.number, field=field, message=message, is_error=is_error)
 
 
-def _checked(row: Row) -> CheckedRow:
+def _numbered(number: str) -> list[BankAccount]:
+    return accounts.accounts_numbered(AccountRef(iban=number))
+
+
+def _checked(row: Row, numbered: Numbered) -> CheckedRow:
     for field in ("from_account", "to_account", "amount", "currency", "why"):
         if not getattr(row, field):
             raise _Problem(field, "It is empty.")
     if len(row.why) > CELL_CHARS_MAX:
         raise _Problem("why", f"It has more than {CELL_CHARS_MAX} characters.")
-    debit = _own(row.from_account, row.currency)
+    debit = _own(numbered(row.from_account), row.currency)
     if debit is None:
         shown = row.from_account[-_SHOWN_DIGITS:]
         raise _Problem("from_account", f"We have no {row.currency[:3]} account …{shown}.")
-    credit, somebody = _payee(row)
+    credit, somebody = _payee(row, numbered)
     draft = ProposalIn(
         debit_account=debit.pk,
         credit_account=credit.pk if credit else None,
@@ -97,14 +104,13 @@ def _checked(row: Row) -> CheckedRow:
     )
 
 
-def _own(number: str, currency: str) -> BankAccount | None:
-    found = accounts.accounts_numbered(AccountRef(iban=number))
+def _own(found: Sequence[BankAccount], currency: str) -> BankAccount | None:
     return next((one for one in found if one.is_active and one.currency == currency), None)
 
 
-def _payee(row: Row) -> tuple[BankAccount | None, Beneficiary | None]:
+def _payee(row: Row, numbered: Numbered) -> tuple[BankAccount | None, Beneficiary | None]:
     """Return the account of ours or the listed beneficiary that a number means."""
-    own = _own(row.to_account, row.currency)
+    own = _own(numbered(row.to_account), row.currency)
     if own is not None:
         return own, None
     index = blind_index(comparable(row.to_account))
