@@ -2,7 +2,8 @@
 
 Argument: a JSON object with `tenant`, `rate` (events a second), `seconds`, `sweeping` and `quiet`
 (how many accounts of each kind; one more warms the connection) and `offset` (clock file). It says
-`ready`, and begins when a line comes in.
+`ready`, and begins when a line comes in. It hands over what is due once a tick, as a feed does that
+has a commit to pay for; where a commit took longer than that, whatever has come due meanwhile.
 The balance's own instant is when it was due, so that whoever decides on it can tell how long that
 took, waiting included: an open loop.
 """
@@ -19,6 +20,7 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 BATCH_MAX = 500
+TICK_SECONDS = 0.005
 SWEEPING_EACH = 10
 WARMING = 8
 
@@ -56,14 +58,15 @@ def main(wish: dict[str, Any]) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     start = clock.now() + timedelta(seconds=0.1)
-    total, sent = int(wish["rate"] * wish["seconds"]), 0
+    total, sent, tick = int(wish["rate"] * wish["seconds"]), 0, 0.0
     while sent < total:
+        passed = (clock.now() - start).total_seconds()
         # Rounded down, also before the start: what is not due is ahead of the clock.
-        due = math.floor((clock.now() - start).total_seconds() * wish["rate"]) + 1
-        until = min(due, total, sent + BATCH_MAX)
-        if until <= sent:
-            time.sleep(max(0.0, sent / wish["rate"] - (clock.now() - start).total_seconds()))
+        until = min(math.floor(passed * wish["rate"]) + 1, total, sent + BATCH_MAX)
+        if passed < tick or until <= sent:
+            time.sleep(max(0.0, max(tick, sent / wish["rate"]) - passed))
             continue
+        tick = passed + TICK_SECONDS
         reports = []
         for number in range(sent, until):
             turn, place = divmod(number, SWEEPING_EACH)

@@ -8,6 +8,7 @@ decide they name, and the services decide it. No guard is passed by: the rows me
 the statement that uses it proves that its ground has not changed since.
 """
 
+from treasury.guards.reported_batches import KEYS_NOW
 from treasury.guards.sweep_gathering import GATHER
 
 _PATH = "SET search_path = pg_catalog, public, pg_temp"
@@ -16,6 +17,10 @@ _PATH = "SET search_path = pg_catalog, public, pg_temp"
 _PLANNED = (
     f"{_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
     " SET enable_hashjoin = off SET enable_mergejoin = off"
+)
+
+_KEYS_OF_ORDERS = KEYS_NOW.format(
+    "treasury_sweeporder_decision_id_same_tenant, core_delivery_event_id_same_tenant"
 )
 
 # Which versions of policies, products and calendar days a plan was made from. A row that is written
@@ -59,6 +64,74 @@ BEGIN
 END $$;
 """
 
+_TEXT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+# What a plan says: the variable, its name in the plan, its type. Read in one go: an expression for
+# each would be made ready anew in every transaction.
+_OF_PLAN = (
+    ("cutoff", "cutoff", "timestamptz"),
+    ("on_day", "day", "date"),
+    ("until_day", "until", "date"),
+    ("last_day", "last_day", "date"),
+    ("keeps_term", "keeps_term_liquidity", "boolean"),
+    ("headline", "headline", "text[]"),
+    ("booked", "booked", "text[]"),
+    ("available_codes", "available", "text[]"),
+    ("agreed", "agreed", "text[]"),
+    ("forecast", "forecast", "text[]"),
+    ("patience", "patience", "integer"),
+    ("farthest", "var_as_of_days_max", "integer"),
+    ("buffer_share", "buffer_share", "numeric"),
+    ("var_limit", "var_limit_bps", "numeric"),
+    ("minimum_sweep", "minimum_sweep", "numeric"),
+    ("observations_min", "observations_min", "integer"),
+    ("prefers_green", "prefers_green", "boolean"),
+    ("keeps_buffer", "fallback_keeps_buffer", "boolean"),
+    ("is_incremental", "allow_incremental", "boolean"),
+    ("large", "amount_max", "numeric"),
+    ("bill_rate", "bill_rate", "numeric"),
+    ("text_window", "text_window", "text"),
+    ("text_policy", "text_policy", "text"),
+    ("text_calendars", "text_calendars", "text"),
+    ("p_id", "p_id", "uuid[]"),
+    ("p_code", "p_code", "text[]"),
+    ("p_kind", "p_kind", "text[]"),
+    ("p_green", "p_green", "boolean[]"),
+    ("p_active", "p_active", "boolean[]"),
+    ("p_all", "p_all", "boolean[]"),
+    ("p_named", "p_named", "text[]"),
+    ("p_increment", "p_increment", "numeric[]"),
+    ("p_minimum", "p_minimum", "numeric[]"),
+    ("p_cap", "p_cap", "numeric[]"),
+    ("p_rate", "p_rate", "numeric[]"),
+    ("p_one", "p_one", "text[]"),
+    ("p_two", "p_two", "text[]"),
+    ("p_three", "p_three", "text[]"),
+    ("p_settles", "p_settles", "date[]"),
+    ("p_matures", "p_matures", "date[]"),
+    ("p_rungs", "p_rungs", "text[]"),
+    ("bills", "bills", "uuid[]"),
+)
+# What follows from it: the variable, the expression, its type.
+_FROM_PLAN = (
+    ("closure", "x.closure <> ''", "boolean"),
+    ("oldest", "make_interval(mins => x.balance_age_minutes_max)", "interval"),
+    ("freshest", "make_interval(hours => x.var_reading_hours_max)", "interval"),
+    ("today", "(at AT TIME ZONE x.zone)::date", "date"),
+    ("text_at", _TEXT.format("at"), "text"),
+    ("text_cutoff", _TEXT.format("x.cutoff"), "text"),
+    ("products", "cardinality(x.p_id)", "integer"),
+)
+_ONLY_IN_PLAN = (
+    "closure text, balance_age_minutes_max integer, var_reading_hours_max integer, zone text"
+)
+_READS = (*((name, f"x.{key}", kind) for name, key, kind in _OF_PLAN), *_FROM_PLAN)
+_DECLARED = " ".join(f"{name} {kind};" for name, _, kind in _READS)
+_READ = (
+    f"SELECT {', '.join(read for _, read, _ in _READS)}"
+    f" INTO {', '.join(name for name, _, _ in _READS)} FROM jsonb_to_record(plan)"
+    f" AS x({', '.join(f'{key} {kind}' for _, key, kind in _OF_PLAN)}, {_ONLY_IN_PLAN});"
+)
+
 DECIDING = f"""
 DROP FUNCTION IF EXISTS treasury_decide_sweeps(jsonb, uuid[], timestamptz, uuid[]);
 -- `causes`: by account, in their order, the event that asked for the decision.
@@ -71,47 +144,8 @@ LANGUAGE plpgsql {_PLANNED} AS $$
 #variable_conflict use_variable
 DECLARE
     wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
-    cutoff timestamptz := plan ->> 'cutoff';
-    on_day date := plan ->> 'day';
-    until_day date := plan ->> 'until';
-    last_day date := plan ->> 'last_day';
-    closure boolean := plan ->> 'closure' <> '';
-    keeps_term boolean := plan ->> 'keeps_term_liquidity';
-    headline text[] := plan ->> 'headline';
-    booked text[] := plan ->> 'booked';
-    available_codes text[] := plan ->> 'available';
-    agreed text[] := plan ->> 'agreed';
-    forecast text[] := plan ->> 'forecast';
-    patience integer := plan ->> 'patience';
-    oldest interval := make_interval(mins => (plan ->> 'balance_age_minutes_max')::integer);
-    freshest interval := make_interval(hours => (plan ->> 'var_reading_hours_max')::integer);
-    farthest integer := plan ->> 'var_as_of_days_max';
-    today date := (at AT TIME ZONE (plan ->> 'zone'))::date;
-    buffer_share numeric := plan ->> 'buffer_share';
-    var_limit numeric := plan ->> 'var_limit_bps';
-    minimum_sweep numeric := plan ->> 'minimum_sweep';
-    observations_min integer := plan ->> 'observations_min';
-    prefers_green boolean := plan ->> 'prefers_green';
-    keeps_buffer boolean := plan ->> 'fallback_keeps_buffer';
-    is_incremental boolean := plan ->> 'allow_incremental';
-    large numeric := plan ->> 'amount_max';
-    bill_rate numeric := plan ->> 'bill_rate';
-    text_window text := plan ->> 'text_window';
-    text_policy text := plan ->> 'text_policy';
-    text_calendars text := plan ->> 'text_calendars';
-    text_at text := to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
-    text_cutoff text := to_char(cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
-    p_id uuid[] := plan ->> 'p_id'; p_code text[] := plan ->> 'p_code';
-    p_kind text[] := plan ->> 'p_kind'; p_green boolean[] := plan ->> 'p_green';
-    p_active boolean[] := plan ->> 'p_active'; p_all boolean[] := plan ->> 'p_all';
-    p_named text[] := plan ->> 'p_named'; p_increment numeric[] := plan ->> 'p_increment';
-    p_minimum numeric[] := plan ->> 'p_minimum'; p_cap numeric[] := plan ->> 'p_cap';
-    p_rate numeric[] := plan ->> 'p_rate'; p_one text[] := plan ->> 'p_one';
-    p_two text[] := plan ->> 'p_two'; p_three text[] := plan ->> 'p_three';
-    p_settles date[] := plan ->> 'p_settles'; p_matures date[] := plan ->> 'p_matures';
-    p_rungs text[] := plan ->> 'p_rungs'; p_held numeric[]; p_open boolean[];
-    products integer := cardinality(p_id);
-    bills uuid[] := plan ->> 'bills';
+    {_DECLARED}
+    p_held numeric[]; p_open boolean[];
     g record;
     seen_entity uuid;
     is_stale boolean; risk_state text; risk_var numeric; risk_count integer; fallback text;
@@ -131,6 +165,7 @@ DECLARE
     order_prefix text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '-';
     payload_from text; payload_until text; text_instant text;
 BEGIN
+    {_READ}
     IF treasury_sweep_ground(
             (plan ->> 'keys')::text[], (plan ->> 'codes')::text[],
             (plan ->> 'ground_from')::date, (plan ->> 'ground_until')::date)
@@ -504,6 +539,7 @@ BEGIN
              last_error)
         SELECT gen_random_uuid(), wall, t.id, c.consumer, t.aggregate, 'WAITING', 0, 0, at, ''
           FROM told t CROSS JOIN unnest((plan ->> 'consumers')::text[]) c(consumer);
+        {_KEYS_OF_ORDERS}
         PERFORM pg_notify('tms_outbox', wall::text);
     END IF;
     IF cardinality(quiet) > 0 THEN

@@ -27,7 +27,8 @@ def decide_on_balances(envelopes: Sequence[Envelope]) -> None:
             with_it = newest[UUID(one.payload["account_id"])].event_id
             if with_it != one.event_id:
                 logger.info("balance_decided_with", older=str(one.event_id), newest=str(with_it))
-    sweeps.decide_arrived(accounts=list(newest), causes=newest)
+    # Several that the database refuses are delivered again, each by itself.
+    sweeps.decide_arrived(accounts=list(newest), causes=newest, is_repeated=len(envelopes) > 1)
 
 
 def _approved(outcome: approvals.SubjectOutcome) -> None:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from core import clock
 from core.events.drain import drain
-from core.events.models import OutboxEvent
+from core.events.models import Delivery, OutboxEvent
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
     QUARTER_PAST,
@@ -363,6 +363,51 @@ def test_several_balances_of_an_account_are_decided_once_on_the_newest(
     assert [one.amount for one in SweepDecision.objects.all()] == [D(660_000)]
     told = [one for one in lines if one["event"] == "balance_decided_with"]
     assert len(told) == len(names) - 1
+
+
+def test_several_that_the_database_refuses_together_are_decided_each_alone(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrived together pays for no savepoint: refused, each is delivered again by itself."""
+    for number, amount in enumerate(("800000.00", "900000.00")):
+        at = clock.now() - timedelta(milliseconds=10 - number)
+        reported.record_balances(balances=[report(sweeping, amount, amount, as_of=at)])
+    monkeypatch.setattr(batching, "_DECIDE", "SELECT 1 / 0, %s, %s, %s, %s, %s")
+    with capture_logs() as lines:
+        drain(tenant=sweeping.tenant.id)
+    events = [line["event"] for line in lines]
+    assert events.index("batch_failed") < events.index("sweep_batch_refused")
+    assert SweepOrder.objects.get().amount == D(660_000)
+    swept = Delivery.objects.filter(consumer="treasury.sweeps")
+    assert set(swept.values_list("state", flat=True)) == {"DONE"}
+
+
+def test_keys_of_a_set_are_asked_for_by_index_and_still_wait_for_the_commit(
+    sweeping: Sweeping,
+) -> None:
+    """However small a table was when the connection first asked: nothing is read end to end."""
+    reported.record_balances(balances=[report(sweeping, "ev-1", "900000.00")])
+    sweeps.decide_arrived(accounts=[sweeping.account.pk])
+    assert SweepOrder.objects.exists()
+    orphan = (
+        "INSERT INTO core_delivery (id, tenant_id, event_id, consumer, aggregate, state, attempts,"
+        " fence, due_at, last_error) VALUES (gen_random_uuid(), %s, gen_random_uuid(), 'nobody',"
+        " '', 'WAITING', 0, 0, now(), '')"
+    )
+    settled = "SET CONSTRAINTS {0} IMMEDIATE; SET CONSTRAINTS {0} DEFERRED"
+    asked = "SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'core_outboxevent'"
+    with connection.cursor() as cursor:
+        cursor.execute(asked)
+        before = cursor.fetchone()
+        # Nothing of theirs waits any more.
+        cursor.execute(settled.format("core_delivery_event_id_same_tenant"))
+        cursor.execute(asked)
+        assert cursor.fetchone() == before
+        # A key that leads nowhere waits, and is refused in the end.
+        cursor.execute(orphan, [sweeping.tenant.id])
+        with pytest.raises(DatabaseError, match="same_tenant"), transaction.atomic():
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("DELETE FROM core_delivery WHERE consumer = 'nobody'")
 
 
 def test_far_from_its_window_a_balance_is_recorded_only(sweeping: Sweeping) -> None:

@@ -58,16 +58,22 @@ def decide_window(*, tenant: UUID, one_by_one: bool = False) -> list[Decided]:
     return found
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def decide_arrived(
-    *, accounts: Sequence[UUID], causes: Mapping[UUID, Envelope] | None = None
+    *,
+    accounts: Sequence[UUID],
+    causes: Mapping[UUID, Envelope] | None = None,
+    is_repeated: bool = False,
 ) -> Batch | None:
     """Decide accounts whose balance just arrived, where their window is near; all in one commit.
 
     `causes` are the events that told of them, by account: what comes of it names its cause. What is
-    handed over, or refused by the database as a whole, the services decide one by one.
+    handed over, or refused by the database as a whole, the services decide one by one. With
+    `is_repeated` no savepoint is paid for: a refusal ends the caller's transaction, and the caller
+    comes again with one account at a time.
 
     Raises:
+        DatabaseError: the batch was refused, and is repeated by the caller.
         CalendarUnknown: the calendar of dollars is not installed.
         CalendarCoverageError: it does not reach the window's day.
     """
@@ -77,9 +83,11 @@ def decide_arrived(
     now, told = clock.now(), causes or {}
     named = {account: one.event_id for account, one in told.items()}
     try:
-        with transaction.atomic():
+        with nullcontext() if is_repeated else transaction.atomic():
             batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE, causes=named)
     except DatabaseError as refusal:
+        if is_repeated:
+            raise
         batch = _refused(listed, refusal)
         if batch.window.cutoff - now > DECIDE_BEFORE:
             return None
