@@ -198,6 +198,28 @@ class JointCalendar:
         return min(closes, default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """A calendar that asks another one about each day once: the dates of a curve lie together."""
+
+    asked: BusinessCalendar
+    _answers: dict[date, str | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def closure(self, day: date) -> str | None:
+        """Name the reason why `day` is closed, or None when it is open."""
+        if day not in self._answers:
+            self._answers[day] = self.asked.closure(day)
+        return self._answers[day]
+
+    def is_open(self, day: date) -> bool:
+        """Tell whether `day` is a business day."""
+        return self.closure(day) is None
+
+    def early_close(self, day: date) -> datetime | None:
+        """Return the aware local instant at which a half day ends, or None."""
+        return self.asked.early_close(day)
+
+
 EVERY_DAY = JointCalendar()
 
 

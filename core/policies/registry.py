@@ -4,11 +4,14 @@ A policy is read from the database where it is used, in the reader's own transac
 in force for every process with the next transaction, without restart.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from django.db import connection
 
 from core import clock
 from core.changes.models import ChangeRequest
@@ -137,8 +140,11 @@ def get(policy: Policy[Value]) -> Value:
 
 def _values() -> dict[str, Any]:
     """Return the newest value of every policy that the tenant ever changed."""
-    newest = PolicyVersion.objects.order_by("key", "-version").distinct("key")
-    return dict(newest.values_list("key", "value"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (key) key, value FROM core_policyversion ORDER BY key, version DESC"
+        )
+        return {key: json.loads(value) for key, value in cursor.fetchall()}
 
 
 def forget_values(**_facts: Any) -> None:

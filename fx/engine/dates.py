@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from calendars.engine.days import (
     BusinessCalendar,
     JointCalendar,
+    Remembering,
     Roll,
     add_business_days,
     adjust,
@@ -64,19 +66,19 @@ class Short(StrEnum):
     SPOT = "SPOT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Centres:
     """A pair together with the calendars of its currencies and of New York."""
 
     pair: Pair
     calendars: Mapping[str, BusinessCalendar]
 
-    @property
+    @cached_property
     def own(self) -> BusinessCalendar:
         """Return the days that are good for both currencies."""
         return self._joint(*self.pair.currencies)
 
-    @property
+    @cached_property
     def between(self) -> BusinessCalendar:
         """Return the days that count between trade and spot."""
         foreign = [one for one in self.pair.currencies if one != USD]
@@ -84,7 +86,7 @@ class Centres:
             foreign.append(USD)
         return self._joint(*foreign)
 
-    @property
+    @cached_property
     def settlement(self) -> BusinessCalendar:
         """Return the days on which the pair can settle: good everywhere and in New York."""
         if not self.pair.waits_for_new_york:
@@ -92,7 +94,7 @@ class Centres:
         return self._joint(*dict.fromkeys((*self.pair.currencies, USD)))
 
     def _joint(self, *currencies: str) -> BusinessCalendar:
-        return JointCalendar(tuple(self.calendars[one] for one in currencies))
+        return Remembering(JointCalendar(tuple(self.calendars[one] for one in currencies)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

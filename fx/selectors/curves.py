@@ -206,6 +206,7 @@ class Market:
     _spots: dict[Pair, Quote | None] = field(default_factory=dict)
     _curves: dict[Pair, Curve] = field(default_factory=dict)
     _interests: dict[tuple[Pair, str], Interest] = field(default_factory=dict)
+    _centres: dict[Pair, Centres] = field(default_factory=dict)
     _spot_dates: dict[Pair, date] = field(default_factory=dict)
     _old: dict[datetime, bool] = field(default_factory=dict)
     _dollars: dict[str, Decimal] = field(default_factory=dict)
@@ -294,11 +295,14 @@ class Market:
         Raises:
             CalendarUnknown: a currency has none.
         """
-        wanted = dict.fromkeys((*pair.currencies, USD))
-        for one in wanted:
-            if one not in self._calendars:
-                raise CalendarUnknown(f"No calendar settles {one}.", currency=one)
-        return Centres(pair=pair, calendars={one: self._calendars[one] for one in wanted})
+        if pair not in self._centres:
+            wanted = dict.fromkeys((*pair.currencies, USD))
+            for one in wanted:
+                if one not in self._calendars:
+                    raise CalendarUnknown(f"No calendar settles {one}.", currency=one)
+            known = {one: self._calendars[one] for one in wanted}
+            self._centres[pair] = Centres(pair=pair, calendars=known)
+        return self._centres[pair]
 
     def curve(self, pair: Pair) -> Curve:
         """Return the points of a pair by date.
