@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from core.money_columns import finite
+from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
 from fx.models.settlement import ENTRY, DealLeg
 
@@ -58,7 +58,8 @@ class ReceiptDifference(TenantModel):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            finite("receipt_difference_is_finite", "came", "difference", "amount_usd", "usd_rate"),
+            finite("receipt_difference_is_finite", "came", "difference", "amount_usd"),
+            not_negative("receipt_difference_rate", "usd_rate"),
             models.CheckConstraint(
                 name="receipt_difference_is_what_it_says",
                 condition=Q(came__gt=0)

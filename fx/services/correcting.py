@@ -53,8 +53,8 @@ def propose_correction(
     if same_day.filter(state=FixingState.PROPOSED).exists():
         raise CorrectionRefused("A correction of that day awaits another person already.")
     for deal in _deals_of(wrong):
-        require_not_dealt(deal, actor)
-        require_plausible(deal, rate)
+        require_not_dealt(deal, actor=actor)
+        require_plausible(deal, rate=rate)
     last: int = same_day.aggregate(last=Max("version"))["last"]
     return DayFixing.objects.create(
         base=wrong.base,
@@ -83,7 +83,7 @@ def accept_correction(*, fixing_id: UUID, actor: User) -> DayFixing:
     made = _proposed(fixing_id, actor)
     deals = held_in_order(_deals_of(made))
     for deal in deals:
-        require_not_dealt(deal, actor)
+        require_not_dealt(deal, actor=actor)
         _take_back(deal, reason=f"Its fixing is corrected: {made.reason}")
     before = DayFixing.objects.select_for_update().get(
         base=made.base, quote=made.quote, fixed_on=made.fixed_on, state=FixingState.IN_FORCE

@@ -45,7 +45,7 @@ def fix_deal(*, deal_id: UUID, rate: Decimal, said_by: str, actor: User) -> NdfF
     """
     require_fixer(actor, rate=rate, said_by=said_by)
     deal = locked(deal_id)
-    require_not_dealt(deal, actor)
+    require_not_dealt(deal, actor=actor)
     return _fixed(deal, rate=rate, said_by=said_by.strip(), actor=actor, row=None)
 
 
@@ -70,7 +70,7 @@ def record_fixing(
     )
     held = held_in_order(waiting)
     for deal in held:
-        require_not_dealt(deal, actor)
+        require_not_dealt(deal, actor=actor)
     if not held:
         raise Invalid(f"No deal of {pair} waits for the fixing of {day}.", field="day")
     return [
@@ -100,7 +100,7 @@ def require_fixer(actor: User, *, rate: Decimal, said_by: str) -> None:
         raise Invalid("A rate is a positive number.", field="rate")
 
 
-def require_not_dealt(deal: Deal, actor: User) -> None:
+def require_not_dealt(deal: Deal, *, actor: User) -> None:
     """Refuse who dealt it.
 
     Raises:
@@ -178,7 +178,7 @@ def fixing_of_day(deal: Deal) -> DayFixing | None:
     ).first()
 
 
-def require_plausible(deal: Deal, rate: Decimal) -> None:
+def require_plausible(deal: Deal, *, rate: Decimal) -> None:
     """Refuse a fixing that lies far from what the market said last.
 
     Raises:
@@ -215,7 +215,7 @@ def _fixed(
             " rate holds for all deals of a day. A wrong one is corrected by two people.",
             field="rate",
         )
-    require_plausible(deal, rate)
+    require_plausible(deal, rate=rate)
     made = NdfFixing.objects.create(
         deal=deal,
         rate=rate,

@@ -20,14 +20,14 @@ WHY: Final = "Its net was paid after all."
 _STANDS: Final = (DealState.EXECUTED, DealState.CONFIRMED, DealState.FAILED)
 
 
-def take_back(deal: Deal, net: SettlementNet) -> None:
+def take_back(deal: Deal, *, net: SettlementNet) -> None:
     """Put the legs of a locked deal that its net pays after all in place of what replaced them."""
     replaced = DealLeg.objects.select_for_update(of=("self",)).filter(
         deal=deal, net=net, state=LegState.VOID
     )
     for first in replaced.order_by("leg_no"):
         if not _given_up(deal, first):
-            ask_about_twice(net.reference, Money(net.amount, net.currency))
+            ask_about_twice(net.reference, amount=Money(net.amount, net.currency))
             continue
         first.rejoin()
         first.save()
@@ -56,7 +56,7 @@ def _given_up(deal: Deal, first: DealLeg) -> bool:
     return True
 
 
-def ask_about_twice(name: str, amount: Money) -> None:
+def ask_about_twice(name: str, *, amount: Money) -> None:
     """Ask a person about money that left for what was replaced before."""
     tasks.open_task(
         task=tasks.TaskIn(

@@ -117,7 +117,7 @@ def follow_net(*, net_id: UUID) -> None:
         return
     for deal in held:
         if net.state in (NetState.SENT, NetState.SETTLED):
-            take_back(deal, net)
+            take_back(deal, net=net)
         reason = _follow_its_net(deal, net)
         if reason and deal.state != DealState.FAILED:
             fall(deal, reason=reason)
@@ -204,7 +204,7 @@ def follow_proposal(*, proposal_id: UUID) -> None:
         follow_deal(deal_id=leg.deal_id)
         payment = settlement.payment_of(leg)
         if leg.state == LegState.VOID and payment and payment.state in MAY_HAVE_LEFT:
-            ask_about_twice(leg.reference, Money(leg.amount, leg.currency))
+            ask_about_twice(leg.reference, amount=Money(leg.amount, leg.currency))
         return
     net = SettlementNet.objects.filter(proposal=proposal_id).values_list("pk", flat=True).first()
     if net is not None:
@@ -284,7 +284,7 @@ def _paid_by_another(deal: Deal) -> str:
     before = legs.paid_before(deal)
     if before is None or deal.state not in (DealState.EXECUTED, DealState.CONFIRMED):
         return ""
-    ask_about_twice(before.reference, Money(before.amount, before.currency))
+    ask_about_twice(before.reference, amount=Money(before.amount, before.currency))
     return legs.why_paid(before)
 
 

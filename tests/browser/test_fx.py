@@ -29,6 +29,7 @@ PAGES = (
     "/fx/suggestions/past",
     "/fx/reforecast",
     "/fx/ladder",
+    "/fx/fixings",
     "/fx/deals/file",
 )
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from core import clock, policies
 from core.tenancy import bound
-from fx.models import Deal, SettlementNet
+from fx.models import DayFixing, Deal, NdfFixing, SettlementNet
 from fx.policies import FX_NETTING_LEAD_MINUTES
 from fx.services import dealing, failing, instructing, netting
 from tests.fx.settling import Settling, build_committed
+from tests.fx.test_closing import ndf
+from tests.fx.test_deals_guards import sql
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 RACES = 3
@@ -83,3 +85,38 @@ def test_two_deals_of_a_net_fall_one_after_the_other(
 
     assert race(tenant, two, as_it_was) == 1
     assert [race(tenant, two, as_it_is) for _ in range(RACES)] == [0] * RACES
+
+
+FIX = (
+    "INSERT INTO fx_ndffixing (id, tenant_id, deal_id, rate, fixed_on, said_by, entered_by_id,"
+    " entered_at) SELECT gen_random_uuid(), tenant_id, id, %s, fixing_date, 'x', %s,"
+    " fixing_date + interval '12 hours' FROM fx_deal WHERE id = %s"
+)
+
+
+def test_two_fixings_of_a_day_at_one_instant_do_not_differ(
+    pair: tuple[Settling, list[UUID]],
+) -> None:
+    """Below every service; that they would differ without the guard is shown in test_fixings."""
+    settles, _ = pair
+    tenant, person = settles.desk.tenant.id, settles.desk.back_office.pk
+    with clock.frozen(NOW), bound(tenant, actor="system:test"):
+        deals = [ndf(settles).pk, ndf(settles, side="SELL").pk]
+    start = threading.Barrier(len(deals))
+
+    def fix(number: int) -> str:
+        try:
+            with bound(tenant, actor="system:test"):
+                start.wait(timeout=20)
+                sql(FIX, 86 + number / 100, person, deals[number])
+        except DatabaseError as refusal:
+            return str(refusal).splitlines()[0]
+        finally:
+            connection.close()
+        return "fixed"
+
+    with ThreadPoolExecutor(len(deals)) as workers:
+        found = sorted(workers.map(fix, range(len(deals))))
+    assert found == ["fixed", "one fixing holds for all deals of a pair and day"]
+    with bound(tenant, actor="system:test"):
+        assert NdfFixing.objects.count() == DayFixing.objects.count() == 1

@@ -311,7 +311,6 @@ SIGNED: Final = {
     "fx_revaluationrun.unrealised_usd": "profit or loss",
     "fx_pnlentry.amount_usd": "profit or loss",
     "fx_receiptdifference.difference": "less may have come than was agreed",
-    "fx_receiptdifference.amount_usd": "profit or loss",
     "fx_hedgeneed.prefunded": "accounts may be overdrawn",
     "fx_hedgeneed.hedged": "more may have been sold than bought",
     "fx_forecastbasis.prefunded": "accounts may be overdrawn",
