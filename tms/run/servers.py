@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -56,6 +57,10 @@ SETTINGS = {
     "jit": "off",
     "max_parallel_workers_per_gather": "0",  # containers give /dev/shm only 64 MB
 }
+if sys.platform == "linux":
+    # After a crash PostgreSQL first makes sure that all it wrote is on the disk: thousands of files
+    # opened and synced one after the other, or one call for their file system.
+    SETTINGS["recovery_init_sync_method"] = "syncfs"
 # For tests: as safe against killed processes as ever, but not against a power cut. With fsync
 # off a commit costs one write, so synchronous_commit stays on: without it a kill loses commits.
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
