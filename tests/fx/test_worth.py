@@ -182,6 +182,8 @@ def drawn(random: Random) -> dict[str, Any]:
             "rate": str(rate) if was_dealt else None,
             "trade_date": "2026-11-10",
             "value_date": value_date.isoformat(),
+            # Some were instructed anew for a later day.
+            "settles_on": (value_date + random.choice([0, 0, 0, 7]) * ONE_DAY).isoformat(),
             "kind": "NDF" if is_ndf else "DELIVERABLE",
             "fixing_date": str(value_date - random.choice([2, 2, 3]) * ONE_DAY) if is_ndf else None,
             "state": state,
@@ -212,8 +214,9 @@ def test_a_generated_book_is_worth_what_the_reference_says(
     expected: dict[str, tuple[int, int, Decimal]] = {}
     marked = {one.settles: one for one in reads.marks(Market(at=NOW), TODAY)}
     for deal in reads.open_deals(NOW):
-        pair = Pair(deal.base, deal.quote)
-        mark = marked[reads.Settles(pair, deal.kind, deal.value_date, deal.fixing_date)]
+        pair, moves = Pair(deal.base, deal.quote), deal.settles_on
+        assert moves is not None
+        mark = marked[reads.Settles(pair, deal.kind, moves, deal.fixing_date)]
         usd = worth_of(valuing.terms_of(deal), mark.priced).usd if mark.priced else D(0)
         deals, missing, total = expected.get(deal.pair, (0, 0, D(0)))
         expected[deal.pair] = (deals + 1, missing + (mark.priced is None), total + usd)
