@@ -13,7 +13,6 @@ from integrations import services as lines
 from tms.demo.accounts import FOLDER_LINE, GULF, HTTP_LINE, PARENT, DemoAccount
 from tms.demo.numbers import lei_with_check
 from tms.demo.places import BankPlace
-from treasury.models import LegalEntity
 from treasury.services import static
 
 LEI_PREFIX: Final = "9999DEMO{number:02d}00REMIT0"
@@ -62,8 +61,8 @@ def _make_lines(place: BankPlace, secret: str) -> None:
     )
 
 
-def _make_companies(tenant_number: int) -> dict[str, LegalEntity]:
-    """Make the company and its subsidiary in the Gulf; return them by name."""
+def _companies(tenant_number: int) -> tuple[static.EntityIn, ...]:
+    """Return the company and its subsidiary in the Gulf."""
     parent = static.EntityIn(
         name=PARENT,
         lei=lei_with_check(LEI_PREFIX.format(number=tenant_number)),
@@ -81,11 +80,11 @@ def _make_companies(tenant_number: int) -> dict[str, LegalEntity]:
         town="Dubai",
         country="AE",
     )
-    return {one.name: static.create_entity(entity=one) for one in (parent, gulf)}
+    return (parent, gulf)
 
 
 def _open_accounts(accounts: Sequence[DemoAccount], tenant_number: int) -> dict[str, UUID]:
-    companies = _make_companies(tenant_number)
+    companies = {one.name: static.create_entity(entity=one) for one in _companies(tenant_number)}
     banks = {
         one.bic: static.create_bank(
             bic=one.bic, name=str(one.facts["bank_name"]), connection=one.line
