@@ -27,8 +27,9 @@ from tms.run.config import runtime
 PROJECT: Final = Path(__file__).parents[2]
 START_SECONDS_MAX: Final = 240.0
 STOP_SECONDS_MAX: Final = 25.0
-# Rupee cut-offs of the day lie between these instants (UTC); the clock is moved past them.
-CUTOFFS_BEGIN: Final = timedelta(hours=16, minutes=40)
+# Rupee cut-offs of the day lie between 16:40 and the end of these (UTC); the clock of a run that
+# could still be going then is moved past them.
+CUTOFFS_BEGIN: Final = timedelta(hours=14, minutes=40)
 CUTOFFS_END: Final = timedelta(hours=18, minutes=40)
 
 
