@@ -21,7 +21,9 @@ from core.errors import DomainError, Invalid
 from fx.models import DealValuation, RevaluationRun
 from fx.selectors import differences
 from fx.selectors import valuation as reads
+from fx.selectors.curves import Market
 from fx.selectors.valuation import DayResult, Explained
+from fx.selectors.worth import values_now
 from fx.services.curves import upload_curves
 from fx.services.rates import KEEPERS, require_keeper
 from fx.services.valuing import VALUERS, require_valuer, revalue
@@ -113,8 +115,20 @@ def valuation(request: HttpRequest) -> HttpResponse:
         run=run,
         may_value=actor(request).has_role(*VALUERS),
         taken=differences.totals(),
+        now=None if day else _now(),
         **_beside(run),
     )
+
+
+def _now() -> dict[str, Any]:
+    """Return what open deals are worth at this instant: by pair, and together."""
+    pairs = values_now(Market(at=clock.now()))
+    return {
+        "pairs": pairs,
+        "deals": sum(one.deals for one in pairs),
+        "missing": sum(one.missing for one in pairs),
+        "pnl_usd": sum((one.pnl_usd for one in pairs), start=Decimal(0)),
+    }
 
 
 def _beside(run: RevaluationRun | None) -> dict[str, Any]:

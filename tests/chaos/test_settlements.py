@@ -22,8 +22,8 @@ from fx.proofs import CHECKS
 from fx.services import dealing, instructing, settling
 from integrations.models import Message
 from integrations.services import dispatching
+from tests import emptying
 from tests.chaos.crashing import in_a_process, points
-from tests.conftest import TRAIL
 from tests.fx.settling import Settling, book, build_committed, leg, payment_of, price
 from treasury.selectors.invariants import invariants
 from treasury.services import proposals, transfers
@@ -134,8 +134,7 @@ def stage(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iter
             yield Stage(tenant, settles, MORNING)
         finally:
             connections.close_all()
-            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as owner:
-                owner.execute(f"TRUNCATE core_tenant, {TRAIL}, django_session CASCADE")
+            emptying.empty()
 
 
 # What is killed, in order: instructed, queued at its bank, with its bank, settled.

@@ -122,12 +122,15 @@ def test_the_page_the_deal_and_the_api_show_the_same(market: Desk, user_with: An
     deal = market.executed(side="BUY", value_date=THREE_MONTHS, rate="85.0000")
     officer = user_with("risk_officer", name="officer")
     pages = client_of(officer)
-    assert "Nothing is open" in pages.get(reverse("fx:valuation")).content.decode()
+    before = pages.get(reverse("fx:valuation")).content.decode()
+    assert "Nothing is open" in before
     assert pages.post(reverse("fx:run-valuation")).status_code == 302
     run = RevaluationRun.objects.get()
     page = pages.get(reverse("fx:valuation")).content.decode()
     assert deal.reference in page
     assert f"{run.unrealised_usd:,.2f}" in page
+    now = before[before.index("Unrealised at this moment") :]
+    assert f"{run.unrealised_usd:,.2f}" in now[: now.index("tile-note")]
     assert "What it is worth" in pages.get(reverse("fx:deal", args=[deal.pk])).content.decode()
     csv = pages.get(reverse("fx:valuation"), {"as": "csv"}).content.decode()
     assert f"{run.unrealised_usd:f}" in csv
