@@ -19,6 +19,7 @@ logger = structlog.get_logger(__name__)
 SECRET_BYTES_MIN: Final = 32
 DATABASE_SECONDS_MAX: Final = 60.0
 DATABASE_PAUSE_SECONDS: Final = 0.1
+DATABASE_SAID_SECONDS: Final = 10.0
 # What a server says that will serve soon; any other word of its own is final.
 _SOON: Final = ("starting up", "shutting down", "not yet accepting", "recovery mode")
 
@@ -143,14 +144,19 @@ def await_database(*, seconds_max: float = DATABASE_SECONDS_MAX) -> None:
         psycopg.OperationalError: it is still away, or it refuses us for good.
     """
     deadline = time.monotonic() + seconds_max
+    told = 0.0
     while True:
         try:
             psycopg.connect(**connection.get_connection_params()).close()
         except psycopg.OperationalError as error:
             words = str(error)
             is_final = "FATAL" in words and not any(word in words for word in _SOON)
-            if is_final or time.monotonic() > deadline:
+            now = time.monotonic()
+            if is_final or now > deadline:
                 raise
+            if not told or now - told > DATABASE_SAID_SECONDS:
+                told = now
+                logger.warning("database_awaited", why=words.partition("\n")[0])
         else:
             return
         threading.Event().wait(DATABASE_PAUSE_SECONDS)

@@ -10,6 +10,19 @@ _lock = threading.Lock()
 _last = {"milliseconds": 0, "random": 0}
 
 
+def _begin_anew() -> None:
+    """In a forked child: draw numbers of its own, and wait for no thread of its parent.
+
+    Where the clock is behind the parent's last number, all its children would count on from it.
+    """
+    global _lock  # noqa: PLW0603 - a lock that another thread held is never opened in a child
+    _lock = threading.Lock()
+    _last.update(milliseconds=0, random=0)
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 def uuid7() -> uuid.UUID:
     """Return a UUID version 7 (RFC 9562), strictly increasing within this process.
 

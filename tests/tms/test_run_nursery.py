@@ -89,6 +89,7 @@ def test_a_forked_part_is_the_runners_child_and_looks_like_a_spawned_one(
     assert one["folder"] == str(home)
     assert one["name"] == "one"
     assert one["main"] == "__main__"
+    assert one["zone"] == "UTC"  # as the settings say to whoever imports them
 
 
 def test_a_forked_part_shares_no_connection_no_thread_no_signal_and_no_chance(

@@ -24,7 +24,15 @@ from tms.run.errors import ConfigError, ServerError
 from tms.run.guard import Guard, keep_guard
 from tms.run.parts import PROGRAM_NAMES, HealthProbe, port_answers
 from tms.run.process import Child, ChildSpec, tail
-from tms.run.supervisor import Announcer, Part, Supervisor, restart_delay, rotate
+from tms.run.supervisor import (
+    NURSERY,
+    NURSERY_TRIES_MAX,
+    Announcer,
+    Part,
+    Supervisor,
+    restart_delay,
+    rotate,
+)
 from tms.run.up import Selection, run_up, selection
 
 TINY = Path(__file__).with_name("tiny_system.py")
@@ -239,6 +247,26 @@ def test_a_part_that_cannot_be_prepared_again_is_tried_later(
     assert eventually(revived)
     assert crew.table()[0]["state"] in ("starting", "ready")
     assert "the disk is away" in capsys.readouterr().out
+
+
+def test_a_nursery_that_never_comes_up_is_left_alone_and_others_are_not(
+    crew: Supervisor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dying() -> ChildSpec:
+        return shell(tmp_path, "exit 1", ready=lambda: False)
+
+    crew.add(Part(name=NURSERY, spec=dying))
+    crew.add(Part(name="other", spec=dying))
+    nursery, other = crew.members[-2:]
+
+    def left_alone() -> bool:
+        crew.tick()
+        return nursery.finished and other.failures > NURSERY_TRIES_MAX
+
+    assert eventually(left_alone, 20)
+    assert (nursery.failures, nursery.state) == (NURSERY_TRIES_MAX, "finished")
+    assert not other.finished
+    assert "parts are spawned" in capsys.readouterr().out
 
 
 def test_a_child_that_waits_in_vain_says_why(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ sockets = sum(1 for n in own if os.path.exists(f"/proc/self/fd/{n}")
 facts = {
     "warm": warm, "pid": os.getpid(), "parent": os.getppid(), "session": os.getsid(0),
     "group": os.getpgid(0), "sockets": sockets, "threads": len(os.listdir("/proc/self/task")),
+    "zone": os.environ.get("TZ"),
     "chance": [random.random(), float(numpy.random.random())],
     "folder": os.getcwd(), "name": os.environ["PART"], "argv": sys.argv,
     "title": open("/proc/self/cmdline").read().replace("\\0", " ").strip(),

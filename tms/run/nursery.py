@@ -89,12 +89,14 @@ def main(arguments: list[str]) -> None:
     orders, runner = socket.socket(fileno=int(arguments[0])), int(arguments[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     entitle(f"{sys.executable} -m tms.run.nursery")
+    before = dict(os.environ)
     warm_up()
+    imported = {name: value for name, value in os.environ.items() if before.get(name) != value}
     refuse_what_is_shared(allowed=orders.fileno())
     orders.sendall(WARM)
     order = serve(orders, runner=runner)
     if order is not None:
-        become(order)
+        become(order, imported=imported)
 
 
 def warm_up() -> None:
@@ -200,15 +202,18 @@ def _step_aside() -> None:
         os._exit(0)
 
 
-def become(order: Order) -> NoReturn:
-    """Be the part: its name, folder, environment, signals and chance; then run its program."""
+def become(order: Order, *, imported: Mapping[str, str]) -> NoReturn:
+    """Be the part: its name, folder, environment, signals and chance; then run its program.
+
+    `imported` is what the imports put into the environment, as they do in a spawned part.
+    """
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.environ.clear()
-    os.environ.update(order.environment)
+    os.environ.update({**order.environment, **imported})
     os.chdir(order.folder)
     entitle(order.title)
     if (numpy := sys.modules.get("numpy")) is not None:
@@ -232,6 +237,8 @@ def entitle(title: str) -> None:
     words = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     start, end = int(words[45]), int(words[46])  # arg_start and arg_end, fields 48 and 49
     room = end - start
+    if not start:  # a kernel that does not say where they stand
+        return
     text = os.fsencode(title)[: room - 2]
     ctypes.memmove(start, text + bytes(room - 1 - len(text)) + b".", room)
 

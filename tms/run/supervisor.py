@@ -30,6 +30,7 @@ LOG_GENERATIONS = 2
 LOG_CHECK_SECONDS = 5.0
 REGISTER = Path("run") / "processes.json"
 NURSERY = "nursery"
+NURSERY_TRIES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +274,7 @@ class Supervisor:
             member.failures = 0 if member.ready else member.failures + 1
             member.due = time.monotonic() + restart_delay(member.failures)
         member.ready = False
+        member.finished |= name == NURSERY and member.failures >= NURSERY_TRIES_MAX
         if code or not member.part.once:
             last = child.last_words()
             self._announcer.say(
@@ -280,6 +282,9 @@ class Supervisor:
             )
         else:
             self._announcer.say("finished", f"  {name} finished.", name=name, code=code)
+        if member.finished and name == NURSERY:
+            text = f"  {name} does not come up and is not tried again: parts are spawned."
+            self._announcer.say("refused", text, name=name, reason="it does not come up")
         self._write_register()
 
     def _refuse_hopeless(self, members: list[Member], *, waited: float) -> None:
