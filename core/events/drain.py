@@ -141,9 +141,10 @@ def take_many(*, tenant: UUID, many: Many) -> int:
                 many.handler(arrived)
     except Exception as error:  # noqa: BLE001 - each is tried again alone, and tells its failure
         logger.warning("batch_failed", consumer=many.consumer, error=type(error).__name__)
-        with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
-            cursor.execute(_TAKE_BACK, [list(begun.counted)])
+        _take_back(tenant, begun)
         return _alone(tenant, many, limit=MANY_MAX)
+    if not arrived:  # another worker was quicker
+        _take_back(tenant, begun)
     return len(arrived)
 
 
@@ -166,6 +167,12 @@ def _begin(tenant: UUID, many: Many) -> _Begun | None:
     if found is not None and found[0] < MANY_MAX:
         logger.warning("batch_taken_up_again", consumer=many.consumer, takes=found[0] or 1)
     return None if found is None else _Begun(takes=found[0], counted=tuple(found[1]))
+
+
+def _take_back(tenant: UUID, begun: _Begun) -> None:
+    """Give back what was counted for a batch that ended otherwise than with its worker."""
+    with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
+        cursor.execute(_TAKE_BACK, [list(begun.counted)])
 
 
 def _alone(tenant: UUID, many: Many, *, limit: int) -> int:

@@ -6,12 +6,31 @@ nothing is sorted. One plan for a short queue and a long one.
 
 _FREE = """c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
            AND (c.locked_until IS NULL OR c.locked_until < at)
-           -- What cannot be taken now takes no place from what can.
+           -- What cannot be taken now takes no place from what can. An elder that is tried again
+           -- comes later than its youngers in the order of the queue: they wait until it was taken.
            AND (c.aggregate = '' OR NOT EXISTS (
                 SELECT 1 FROM core_delivery e
                  WHERE e.consumer = who AND e.aggregate = c.aggregate AND e.state = 'WAITING'
                    AND e.event_id < c.event_id
-                   AND (NOT several OR e.due_at > at OR e.locked_until >= at)))"""
+                   AND (NOT several OR e.due_at > c.due_at OR e.locked_until >= at)))"""
+# What is taken: of what is free in the order of the queue, everything whose elders are in it too.
+# The first of it has no elder, so something is taken wherever something is free.
+_PLACED = f"""free AS MATERIALIZED (
+        SELECT c.id, c.ctid AS place, c.event_id, c.aggregate FROM core_delivery c
+         WHERE {_FREE}
+         ORDER BY c.due_at, c.event_id LIMIT most FOR UPDATE SKIP LOCKED
+    ), placed AS (
+        SELECT f.id, f.place, f.event_id, f.aggregate,
+               row_number() OVER (PARTITION BY f.aggregate ORDER BY f.event_id) - 1 AS elders
+          FROM free f
+    ), ours AS (
+        SELECT p.* FROM placed p
+         -- What others hold is missing here, and is waited for.
+         WHERE p.aggregate = '' OR (several OR p.elders = 0) AND p.elders = (
+               SELECT count(*) FROM core_delivery e
+                WHERE e.consumer = who AND e.aggregate = p.aggregate AND e.state = 'WAITING'
+                  AND e.event_id < p.event_id)
+    )"""  # noqa: S608 - our own texts
 TAKING = """
 -- Take up to `most` waiting deliveries of a consumer, oldest first, and complete them: it counts
 -- with the caller's commit, so effect and completion are one, and others pass by what is held.
@@ -30,22 +49,9 @@ DECLARE
     places tid[];
     events uuid[];
 BEGIN
-    WITH free AS MATERIALIZED (
-        SELECT c.ctid AS place, c.event_id, c.aggregate FROM core_delivery c
-         WHERE @free@
-         ORDER BY c.due_at, c.event_id LIMIT most FOR UPDATE SKIP LOCKED
-    ), placed AS (
-        SELECT f.place, f.event_id, f.aggregate,
-               row_number() OVER (PARTITION BY f.aggregate ORDER BY f.event_id) - 1 AS elders
-          FROM free f
-    )
+    WITH @placed@
     SELECT array_agg(p.place), array_agg(p.event_id ORDER BY p.event_id) INTO places, events
-      FROM placed p
-     -- What others hold is missing here, and is waited for.
-     WHERE p.aggregate = '' OR (several OR p.elders = 0) AND p.elders = (
-           SELECT count(*) FROM core_delivery e
-            WHERE e.consumer = who AND e.aggregate = p.aggregate AND e.state = 'WAITING'
-              AND e.event_id < p.event_id);
+      FROM ours p;
     IF places IS NOT NULL THEN
         PERFORM core_complete_deliveries(places, at);
         RETURN QUERY
@@ -73,7 +79,7 @@ END $$;
 ALTER TABLE core_delivery SET (
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0);
-""".replace("@free@", _FREE)
+""".replace("@placed@", _PLACED)
 
 # Committed before the work, so that it outlives a worker that is killed over it: the delivery that
 # leads a batch counts an attempt. One that counted before leads a smaller batch, all of which
@@ -106,13 +112,14 @@ BEGIN
     END IF;
     takes := greatest(1, most >> (2 * leader.attempts));
     IF leader.attempts > 0 THEN
-        SELECT array_agg(m.id) INTO begun FROM (
-            SELECT c.id FROM core_delivery c WHERE @free@
-             ORDER BY c.due_at, c.event_id LIMIT takes FOR UPDATE SKIP LOCKED) m;
+        most := takes;
+        WITH @placed@
+        SELECT leader.id || coalesce(array_agg(p.id) FILTER (WHERE p.id <> leader.id), '{}')
+          INTO begun FROM ours p;
     END IF;
     UPDATE core_delivery d SET attempts = d.attempts + 1 WHERE d.id = ANY(begun);
     -- It counts kills: what a crash of the whole server forgets is not worth waiting for the disk.
     PERFORM set_config('synchronous_commit', 'off', true);
     RETURN NEXT;
 END $$;
-""".replace("@free@", _FREE)
+""".replace("@free@", _FREE).replace("@placed@", _PLACED)

@@ -127,6 +127,37 @@ def test_those_behind_an_elder_that_waits_take_no_place_from_others(
     assert together.batches == [[9]]
 
 
+@pytest.mark.parametrize("youngers", [3, 8, 40])
+def test_youngers_of_an_elder_that_is_tried_again_do_not_stop_the_queue(
+    tenant: Tenant, together: Together, youngers: int
+) -> None:
+    """They came while it waited, so they are due before it: more than a small batch holds."""
+    subscribe_many(Happened.topic, consumer=CONSUMER, several=True)(together)
+    many, moment = _many[Happened.topic][CONSUMER], clock.now()
+    together.refuse = {0}
+    publish(Happened(number=0, about="thing"))
+    for _ in range(3):
+        with clock.frozen(moment):
+            take_many(tenant=tenant.id, many=many)
+        moment = Delivery.objects.get().due_at
+    together.refuse = set()
+    with clock.frozen(moment - timedelta(seconds=1)):
+        for number in range(1, youngers + 1):
+            publish(Happened(number=number, about="thing"))
+        publish(Happened(number=999, about="another"))
+
+    for _ in range(3):
+        with clock.frozen(moment):
+            take_many(tenant=tenant.id, many=many)
+
+    told = [number for batch in together.batches for number in batch]
+    assert [one for one in told if one != 999] == list(range(youngers + 1))
+    assert 999 in told
+    assert not Delivery.objects.exclude(state=DeliveryState.DONE).exists()
+    younger = Delivery.objects.exclude(event__payload__number=0)
+    assert {one.attempts for one in younger} == {1}
+
+
 def test_no_more_than_the_most_are_taken_and_the_rest_stays_in_order(
     tenant: Tenant, together: Together, monkeypatch: pytest.MonkeyPatch
 ) -> None:
