@@ -1,6 +1,7 @@
 """Fixtures for every room: a real PostgreSQL whose connection is the app role, walls included."""
 
 import fcntl
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -178,6 +179,13 @@ def empty_database() -> None:
     STAGE.strike()
     connections.close_all()
     emptying.empty()
+
+
+def pytest_collection_finish() -> None:
+    """Never look again for garbage among what was imported and collected: it stays to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.hookimpl(tryfirst=True)
