@@ -13,6 +13,7 @@ LANGUAGE sql STABLE {_PATH} AS $$
         SELECT 1 FROM fx_receiptdifference r
          WHERE r.leg_id = l.id AND r.entry_id = e.id AND r.tenant_id = l.tenant_id
            AND r.state = 'ACCEPTED' AND r.came = e.amount AND l.amount + r.difference = r.came)
+       AND NOT EXISTS (SELECT 1 FROM treasury_entrypart x WHERE x.entry_id = e.id)
 $$;
 
 CREATE OR REPLACE FUNCTION fx_guard_difference() RETURNS trigger
@@ -50,6 +51,9 @@ BEGIN
                 'FX_RECEIPT_DIFFERENCE_PCT_MAX', '{FX_RECEIPT_DIFFERENCE_PCT_MAX}')::numeric
         AND NOT EXISTS (SELECT 1 FROM fx_dealleg o WHERE o.entry_id = e.id)
         AND NOT EXISTS (SELECT 1 FROM fx_settlementnet n WHERE n.entry_id = e.id)
+        AND NOT EXISTS (SELECT 1 FROM treasury_entrypart x WHERE x.entry_id = e.id)
+        AND NOT EXISTS (SELECT 1 FROM treasury_expectedflow f
+                         WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED')
         AND NOT EXISTS (SELECT 1 FROM treasury_transfer t
                          WHERE e.id IN (t.credit_entry_id, t.return_entry_id)), false) THEN
         RAISE EXCEPTION 'no entry of its bank is that difference of a leg of %', d.reference
@@ -62,7 +66,11 @@ BEGIN
         RAISE EXCEPTION 'two people who did not deal it accept what came of it'
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'ACCEPTED' AND NEW.amount_usd <> round(NEW.difference * NEW.usd_rate, 2) THEN
+    -- Rounded to the cent, and within the twentieth that dollar rates may be minutes apart.
+    IF NEW.state = 'ACCEPTED' AND (
+        NEW.amount_usd <> round(NEW.difference * NEW.usd_rate, 2)
+        OR abs(abs(NEW.amount_usd) - treasury_worth_usd(abs(NEW.difference), l.currency))
+           > 0.01 + 0.05 * treasury_worth_usd(abs(NEW.difference), l.currency)) THEN
         RAISE EXCEPTION 'what a difference is worth follows from its rate'
             USING ERRCODE = 'check_violation';
     END IF;

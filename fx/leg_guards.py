@@ -210,6 +210,12 @@ BEGIN
                    CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END)
                 OR NEW.direction = 'RECEIVE' AND NEW.entry_part_id IS NULL
                    AND fx_difference_holds(NEW, e))
+           -- An entry is taken as a whole or in parts.
+           AND NOT EXISTS (
+                SELECT 1 FROM fx_dealleg o
+                 WHERE o.entry_id = e.id AND o.id <> NEW.id AND o.state = 'SETTLED'
+                   AND o.net_id IS NULL
+                   AND (o.entry_part_id IS NULL) <> (NEW.entry_part_id IS NULL))
            AND (NEW.direction = 'RECEIVE' OR EXISTS (
                 SELECT 1 FROM treasury_transfer t
                  WHERE t.proposal_id = NEW.proposal_id AND t.debit_entry_id = e.id

@@ -120,6 +120,11 @@ BEGIN
         RAISE EXCEPTION 'another payment than that of net %', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'SETTLED' AND OLD.state <> 'SETTLED' AND NEW.direction = 'NOTHING'
+       AND (NEW.settled_at AT TIME ZONE 'UTC')::date < NEW.value_date - 1 THEN
+        RAISE EXCEPTION 'net % offsets nothing before its day', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
     IF NEW.state = 'SETTLED' AND NEW.direction <> 'NOTHING' AND NOT EXISTS (
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id

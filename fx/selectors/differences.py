@@ -64,12 +64,15 @@ def accepted_for(leg: DealLeg) -> ReceiptDifference | None:
 
 
 def came_instead(leg: DealLeg) -> QuerySet[Any]:
-    """Return credits of a leg's account that prove nothing, and are not its very amount."""
+    """Return credits of a leg's account that prove nothing, and are not its very amount.
+
+    What books several payments at once is taken apart, and never taken as a whole.
+    """
     around = timedelta(days=DAYS_AROUND)
     found = statements.unclaimed_credits(
         leg.account_id, start=leg.value_date - around, end=leg.value_date + around
     )
-    return found.filter(deal_legs=None, settlement_nets=None).exclude(amount=leg.amount)
+    return found.filter(deal_legs=None, settlement_nets=None, parts=None).exclude(amount=leg.amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

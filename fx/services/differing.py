@@ -102,7 +102,8 @@ def accept_difference(*, difference_id: UUID, actor: User) -> ReceiptDifference:
         RateMissing: nobody says what it is worth in dollars.
     """
     made = _proposed(difference_id, actor)
-    leg = made.leg
+    settling.follow_deal(deal_id=made.leg.deal_id)  # the agreed amount may have come meanwhile
+    leg = DealLeg.objects.get(pk=made.leg_id)
     if leg.state != LegState.EXPECTED or made.entry not in reads.came_instead(leg):
         raise DifferenceRefused(f"{leg.reference} is not settled by that entry any more.")
     worth = accounts.usd_equivalent(money=Money(made.difference, leg.currency), now=clock.now())
@@ -111,13 +112,17 @@ def accept_difference(*, difference_id: UUID, actor: User) -> ReceiptDifference:
     made.usd_rate = worth.rate
     made.amount_usd = (made.difference * worth.rate).quantize(_CENT, rounding=ROUND_HALF_UP)
     _decide(made, DifferenceState.ACCEPTED, actor)
-    flows.fulfil(
+    is_taken = flows.fulfil(
         entry=made.entry,
         end_to_end_id=leg.deal.counterparty_reference,
         amount=leg.amount,
         source_ref=leg.reference,
     )
     settling.follow_deal(deal_id=leg.deal_id)
+    leg.refresh_from_db()
+    settled_by = (leg.state, leg.entry_id, leg.entry_part_id)
+    if not is_taken or settled_by != (LegState.SETTLED, made.entry_id, None):
+        raise DifferenceRefused(f"{leg.reference} is not settled by that entry any more.")
     raise_alert(
         kind="fx_difference_accepted",
         severity="medium",

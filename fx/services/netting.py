@@ -105,7 +105,8 @@ def net_now(
 
     Raises:
         Forbidden: this person is not of the back office.
-        NotNettable: nothing was signed for that day, or fewer than two legs can be netted.
+        NotNettable: nothing was signed for that day, fewer than two legs can be netted, or they
+            offset each other, which settles them without an entry, on their day alone.
     """
     if not actor.has_role(*NETTERS):
         raise Forbidden("Netting takes the role back_office.")
@@ -118,6 +119,8 @@ def net_now(
     now = clock.now()
     parts = [_part(one, now, is_early=True) for one in waiting]
     wanted = engine.nets_of(one for one in parts if one is not None)
+    if any(_direction(one) == NetDirection.NOTHING for one in wanted):
+        raise NotNettable(f"Of {currency} nothing is left to pay: they are netted on their day.")
     made = [net for one in wanted if (net := _make(one, now)) is not None]
     if not made:
         raise NotNettable(
