@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -305,10 +306,10 @@ def test_the_difference_is_paid_and_received_on_accounts_of_dollars(
     fixed(settles, two)
     desk = settles.desk
     for deal in two:
-        wish = {"deal_id": deal.pk, "actor": desk.back_office, "reason": WHY}
+        wish: dict[str, Any] = {"deal_id": deal.pk, "actor": desk.back_office, "reason": WHY}
         with pytest.raises(Invalid, match="account of ours in USD"):
-            instructing.replace_legs(**wish, **{field: desk.accounts["INR"].pk})
-        instructing.replace_legs(**wish, **{field: desk.accounts["USD"].pk})
+            instructing.replace_legs(**wish | {field: desk.accounts["INR"].pk})
+        instructing.replace_legs(**wish | {field: desk.accounts["USD"].pk})
 
 
 def test_without_the_guard_two_fixings_of_a_day_differ_and_the_books_find_them(

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -133,7 +134,8 @@ def backend() -> int:
     """Return the number of this connection's process."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        return int(cursor.fetchone()[0])
+        [number] = cursor.fetchone() or (0,)
+    return int(number)
 
 
 def test_a_deal_fixed_beside_a_correction_does_not_keep_what_it_replaces(
@@ -155,7 +157,7 @@ def test_a_deal_fixed_beside_a_correction_does_not_keep_what_it_replaces(
         )
         second = make_user("back-two", "back_office")
     at = on_its_fixing_day(first)
-    by = {"rate": Decimal(86), "said_by": "FBIL", "actor": desk.back_office}
+    by: dict[str, Any] = {"rate": Decimal(86), "said_by": "FBIL", "actor": desk.back_office}
     with clock.frozen(at), bound(committed_tenant, actor="system:test"):
         fixing.fix_deal(deal_id=first.pk, **by)
         made = correcting.propose_correction(
