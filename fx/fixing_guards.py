@@ -41,6 +41,9 @@ BEGIN
                  AND (x.base, x.quote, x.fixed_on) = (NEW.base, NEW.quote, NEW.fixed_on)) THEN
         RAISE EXCEPTION 'a fixing does not change' USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.version = 1 AND NEW.state <> 'REPLACED' AND fx_dealt_on(NEW.entered_by_id, NEW) THEN
+        RAISE EXCEPTION 'somebody who did not deal fixes a day' USING ERRCODE = 'check_violation';
+    END IF;
     IF NEW.version > 1 AND NEW.state <> 'REPLACED' AND (
         fx_dealt_on(NEW.entered_by_id, NEW) OR fx_dealt_on(NEW.checker_id, NEW)
         OR fx_same_person(NEW.entered_by_id, NEW.checker_id)) THEN
@@ -53,6 +56,66 @@ END $$;
 DROP TRIGGER IF EXISTS guard ON fx_dayfixing;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON fx_dayfixing
     FOR EACH ROW EXECUTE FUNCTION fx_guard_day_fixing();
+
+-- At commit: a day that was fixed has one fixing in force, deals were fixed by it, and no deal that
+-- stands is fixed otherwise. The first fixing is one of its deals', word for word.
+CREATE OR REPLACE FUNCTION fx_day_holds() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+DECLARE
+    holds fx_dayfixing;
+BEGIN
+    SELECT * INTO holds FROM fx_dayfixing x
+     WHERE x.tenant_id = NEW.tenant_id AND x.state = 'IN_FORCE'
+       AND (x.base, x.quote, x.fixed_on) = (NEW.base, NEW.quote, NEW.fixed_on);
+    IF holds.id IS NULL THEN
+        RAISE EXCEPTION 'a day that was fixed keeps a fixing in force'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'day_fixing_in_force';
+    END IF;
+    IF NOT EXISTS (
+        SELECT 1 FROM fx_ndffixing f JOIN fx_deal d ON d.id = f.deal_id
+         WHERE f.tenant_id = holds.tenant_id AND f.fixed_on = holds.fixed_on
+           AND (d.base, d.quote) = (holds.base, holds.quote)
+           AND (holds.version > 1
+                OR (f.rate, f.said_by, f.from_rate_id, f.entered_by_id) IS NOT DISTINCT FROM
+                   (holds.rate, holds.said_by, holds.from_rate_id, holds.entered_by_id))) THEN
+        RAISE EXCEPTION 'the fixing of a day is that of its first deal'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'day_fixing_of_a_deal';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM fx_ndffixing f JOIN fx_deal d ON d.id = f.deal_id
+         WHERE f.tenant_id = holds.tenant_id AND f.fixed_on = holds.fixed_on
+           AND (d.base, d.quote) = (holds.base, holds.quote)
+           AND d.state <> 'CANCELLED' AND f.rate <> holds.rate) THEN
+        RAISE EXCEPTION 'every deal of a day follows its fixing'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'day_fixing_of_all_deals';
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS day_holds ON fx_dayfixing;
+CREATE CONSTRAINT TRIGGER day_holds AFTER INSERT OR UPDATE ON fx_dayfixing
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fx_day_holds();
+
+-- At commit: a deal that was fixed, and was not cancelled, has the fixing of its day.
+CREATE OR REPLACE FUNCTION fx_fixing_is_its_days() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM fx_ndffixing f
+          JOIN fx_deal d ON d.id = f.deal_id
+          LEFT JOIN fx_dayfixing x
+            ON x.tenant_id = f.tenant_id AND x.fixed_on = f.fixed_on AND x.state = 'IN_FORCE'
+           AND (x.base, x.quote) = (d.base, d.quote)
+         WHERE f.id = NEW.id AND (d.state = 'CANCELLED' OR x.rate = f.rate)) THEN
+        RAISE EXCEPTION 'every deal of a day follows its fixing'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'fixing_is_its_days';
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS is_its_days ON fx_ndffixing;
+CREATE CONSTRAINT TRIGGER is_its_days AFTER INSERT OR UPDATE ON fx_ndffixing
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fx_fixing_is_its_days();
 """
 SQL = "SET LOCAL check_function_bodies = false;" + FIXINGS
-TRIGGERS = frozenset({"fx_dayfixing.guard"})
+TRIGGERS = frozenset({"fx_dayfixing.day_holds", "fx_dayfixing.guard", "fx_ndffixing.is_its_days"})

@@ -25,9 +25,18 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- By statement, and by its name after `audited_inserts`: the trail has the legs before their deals.
+CREATE OR REPLACE FUNCTION fx_legs_move() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    UPDATE fx_deal SET settles_on = NULL
+     WHERE id IN (SELECT l.deal_id FROM fresh l WHERE l.version > 1);
+    RETURN NULL;
+END $$;
+
 DROP TRIGGER IF EXISTS moves_in ON fx_dealleg;
-CREATE TRIGGER moves_in AFTER INSERT ON fx_dealleg
-    FOR EACH ROW WHEN (NEW.version > 1) EXECUTE FUNCTION fx_leg_moves();
+CREATE TRIGGER moves_in AFTER INSERT ON fx_dealleg REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION fx_legs_move();
 DROP TRIGGER IF EXISTS moves_out ON fx_dealleg;
 CREATE TRIGGER moves_out AFTER UPDATE ON fx_dealleg
     FOR EACH ROW WHEN (NEW.version > 1 AND (OLD.state = 'VOID') <> (NEW.state = 'VOID'))

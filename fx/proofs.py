@@ -61,13 +61,20 @@ SELECT r.id, r.difference FROM fx_receiptdifference r JOIN fx_dealleg l ON l.id 
    AND (l.state <> 'SETTLED' OR l.entry_id <> r.entry_id OR l.amount + r.difference <> r.came
         OR r.amount_usd <> round(r.difference * r.usd_rate, 2))
 """
-# Every deal is fixed at what holds for its pair and day.
+# Every deal is fixed at what holds for its pair and day, unless it was cancelled; a day that was
+# fixed keeps a fixing.
 _FIXINGS: Final = """
 SELECT f.id, f.rate FROM fx_ndffixing f JOIN fx_deal d ON d.id = f.deal_id
- WHERE NOT EXISTS (
+ WHERE d.state <> 'CANCELLED' AND NOT EXISTS (
        SELECT 1 FROM fx_dayfixing x
         WHERE x.tenant_id = f.tenant_id AND x.fixed_on = f.fixed_on AND x.state = 'IN_FORCE'
           AND (x.base, x.quote, x.rate) = (d.base, d.quote, f.rate))
+ UNION ALL
+SELECT e.id, e.rate FROM fx_dayfixing e
+ WHERE e.version = 1 AND NOT EXISTS (
+       SELECT 1 FROM fx_dayfixing x
+        WHERE x.tenant_id = e.tenant_id AND x.state = 'IN_FORCE'
+          AND (x.base, x.quote, x.fixed_on) = (e.base, e.quote, e.fixed_on))
 """
 CHECKS: Final = (
     ("leg_is_not_its_flow", _FLOWS, "A leg of {} is expected otherwise than it moves."),

@@ -27,10 +27,12 @@ from fx.engine.quotes import ONE, Quote
 from fx.engine.valuation import ZERO, Gap, Priced
 from fx.errors import CurveEnds, CurveMissing, FixingMissing, InterestMissing, RateMissing
 from fx.models import (
+    DayFixing,
     Deal,
     DealKind,
     DealState,
     DealValuation,
+    FixingState,
     NdfFixing,
     PnlEntry,
     PnlKind,
@@ -239,12 +241,13 @@ def _fixed(settles: Settles, day: date) -> Decimal | None:
 def fixing_of(pair: Pair, day: date) -> Decimal | None:
     """Return what a pair was fixed at on a day; None where nobody said.
 
-    What a deal was fixed at is asked first, then the source of fixings.
+    What holds for its deals is asked first, then the source of fixings.
     """
-    said = NdfFixing.objects.filter(fixed_on=day, deal__base=pair.base, deal__quote=pair.quote)
-    newest = said.order_by("-id").first()
-    if newest is not None:
-        rate: Decimal = newest.rate
+    said = DayFixing.objects.filter(fixed_on=day, base=pair.base, quote=pair.quote)
+    rate: Decimal | None = (
+        said.filter(state=FixingState.IN_FORCE).values_list("rate", flat=True).first()
+    )
+    if rate is not None:
         return rate
     row = (
         Rate.objects.filter(

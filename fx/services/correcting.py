@@ -15,7 +15,7 @@ from core import clock
 from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from fx.errors import CorrectionRefused, LegAlreadySent
-from fx.models import DayFixing, Deal, DealState, FixingState, LegState, NdfFixing
+from fx.models import DayFixing, Deal, DealLeg, DealState, FixingState, LegState, NdfFixing
 from fx.services import legs
 from fx.services.failing import held_legs, leave_nets
 from fx.services.fixing import (
@@ -77,17 +77,21 @@ def accept_correction(*, fixing_id: UUID, actor: User) -> DayFixing:
     Raises:
         Forbidden: this person is not of the back office, proposed it, or dealt one of its deals.
         NotFound: there is no such fixing.
-        CorrectionRefused: it was decided, or a deal of it has failed.
+        CorrectionRefused: it was decided, a deal of it has failed, or another one was just fixed.
         LegAlreadySent: something was paid, or came, by the rate before.
     """
     made = _proposed(fixing_id, actor)
     deals = held_in_order(_deals_of(made))
+    taken: dict[UUID, DealLeg | None] = {}
     for deal in deals:
         require_not_dealt(deal, actor=actor)
-        _take_back(deal, reason=f"Its fixing is corrected: {made.reason}")
+        taken[deal.pk] = _take_back(deal, reason=f"Its fixing is corrected: {made.reason}")
     before = DayFixing.objects.select_for_update().get(
         base=made.base, quote=made.quote, fixed_on=made.fixed_on, state=FixingState.IN_FORCE
     )
+    # Whoever fixes a deal holds the row in force: it is held now, so no further deal comes.
+    if set(_deals_of(made).values_list("pk", flat=True)) - {one.pk for one in deals}:
+        raise CorrectionRefused("Another deal of that day was fixed just now: accept it again.")
     before.state = FixingState.REPLACED
     before.save(update_fields=["state"])
     _decide(made, FixingState.IN_FORCE, actor)
@@ -97,7 +101,7 @@ def accept_correction(*, fixing_id: UUID, actor: User) -> DayFixing:
         fixing.entered_by, fixing.entered_at = made.entered_by, made.entered_at
         fixing.save(update_fields=["rate", "said_by", "from_rate", "entered_by", "entered_at"])
         deal.fixing = fixing
-        conclude_fixing(deal)
+        conclude_fixing(deal, after=taken[deal.pk])
     return made
 
 
@@ -145,8 +149,8 @@ def _deals_of(fixing: DayFixing) -> QuerySet[Deal]:
     ).exclude(state=DealState.CANCELLED)
 
 
-def _take_back(deal: Deal, *, reason: str) -> None:
-    """Replace what a locked deal was to pay by a fixing that does not hold any more."""
+def _take_back(deal: Deal, *, reason: str) -> DealLeg | None:
+    """Void what a locked deal was to pay by a fixing that does not hold any more; return it."""
     leave_nets(deal, reason=reason, if_it_left=True)
     standing = list(held_legs(deal))
     done = next((one for one in standing if one.state == LegState.SETTLED), None)
@@ -165,6 +169,7 @@ def _take_back(deal: Deal, *, reason: str) -> None:
         )
     for leg in standing:
         legs.void(leg, reason=reason)
+    return standing[0] if standing else None
 
 
 def _decide(made: DayFixing, state: str, actor: User) -> None:

@@ -23,7 +23,7 @@ from fx.constants import RATE_BOUND
 from fx.engine import quotes
 from fx.engine.exposure import ZONE_DEFAULT, ZONES
 from fx.engine.pairs import USD, Pair
-from fx.models import DayFixing, Deal, DealKind, DealState, FixingState, NdfFixing, Rate
+from fx.models import DayFixing, Deal, DealKind, DealLeg, DealState, FixingState, NdfFixing, Rate
 from fx.services.deals import hold_party, locked, require_state, tell
 from fx.services.legs import make_difference
 from treasury.services import tasks
@@ -39,7 +39,8 @@ def fix_deal(*, deal_id: UUID, rate: Decimal, said_by: str, actor: User) -> NdfF
     """Enter the published rate of a deal's fixing date; its difference becomes one leg.
 
     Raises:
-        Forbidden: this person is not of the back office, or dealt it.
+        Forbidden: this person is not of the back office, or dealt it, or fixes the day first and
+            dealt another deal of it.
         DealStateRefused: it is not confirmed.
         Invalid: not a non-deliverable deal, before its fixing date, fixed before, or no rate.
     """
@@ -178,6 +179,17 @@ def fixing_of_day(deal: Deal) -> DayFixing | None:
     ).first()
 
 
+def _dealt_of_day(deal: Deal) -> QuerySet[Deal]:
+    """Return every deal that the first fixing of a deal's day will hold for."""
+    return Deal.objects.select_related("maker", "executed_by").filter(
+        kind=DealKind.NDF,
+        base=deal.base,
+        quote=deal.quote,
+        fixing_date=deal.fixing_date,
+        state__in=(DealState.EXECUTED, DealState.CONFIRMED, DealState.SETTLED, DealState.FAILED),
+    )
+
+
 def require_plausible(deal: Deal, *, rate: Decimal) -> None:
     """Refuse a fixing that lies far from what the market said last.
 
@@ -215,6 +227,9 @@ def _fixed(
             " rate holds for all deals of a day. A wrong one is corrected by two people.",
             field="rate",
         )
+    if same is None and actor is not None:
+        for other in _dealt_of_day(deal):
+            require_not_dealt(other, actor=actor)
     require_plausible(deal, rate=rate)
     made = NdfFixing.objects.create(
         deal=deal,
@@ -230,14 +245,14 @@ def _fixed(
     return made
 
 
-def conclude_fixing(deal: Deal) -> None:
+def conclude_fixing(deal: Deal, *, after: DealLeg | None = None) -> None:
     """Make the leg of what a fixing leaves, in the caller's transaction; nothing left settles it.
 
     Raises:
         Invalid: nobody wrote down where the counterparty is paid.
     """
     before = deal.state
-    if not make_difference(deal):
+    if not make_difference(deal, after=after):
         deal.settle(at=clock.now())
         deal.save()
     tell(deal, before=before)

@@ -15,6 +15,7 @@ from core.errors import DomainError, Forbidden, Invalid
 from core.identity.models import User
 from core.identity.roles import BACK_OFFICE
 from core.money import Money
+from fx.engine.pairs import USD
 from fx.errors import LegAlreadySent
 from fx.models import (
     Deal,
@@ -291,13 +292,14 @@ def replace_legs(
         )
     if not standing:
         raise Invalid("It has no legs.", field="deal")
+    sold, bought = (USD, USD) if deal.kind == DealKind.NDF else (deal.sold, deal.bought)
     now_at = {one.direction: one.account_id for one in standing}
     pay_to = now_at.get(LegDirection.PAY, deal.pay_account_id)
     receive_on = now_at.get(LegDirection.RECEIVE, deal.receive_account_id)
     terms = legs.Terms(
         value_date=max(one.value_date for one in standing),
-        pay_account=_ours(pay_account, deal.sold, "pay_account") or pay_to,
-        receive_account=_ours(receive_account, deal.bought, "receive_account") or receive_on,
+        pay_account=_ours(pay_account, sold, "pay_account") or pay_to,
+        receive_account=_ours(receive_account, bought, "receive_account") or receive_on,
         instruction=reads.instruction_for(deal.counterparty, legs.payee_currency(deal)),
     )
     made = [legs.renewed(one, terms=terms, reason=reason.strip()) for one in standing]

@@ -64,20 +64,30 @@ def make_legs(deal: Deal) -> list[DealLeg]:
     return [_made(deal, number, terms) for number in (PAY_NO, RECEIVE_NO)]
 
 
-def make_difference(deal: Deal) -> list[DealLeg]:
-    """Make the one leg of a fixed deal, in the caller's transaction; none where nothing is left."""
+def make_difference(deal: Deal, *, after: DealLeg | None = None) -> list[DealLeg]:
+    """Make the one leg of a fixed deal, in the caller's transaction; none where nothing is left.
+
+    The account that was chosen for the leg `after` which it comes, and a later day, stay: what was
+    corrected is the rate. The first leg the other way round is as agreed.
+    """
     left = difference(deal)
     if not left.amount:
         return []
     ours = deal.receive_account_id if deal.side == DealSide.BUY else deal.pay_account_id
     is_ours = (left.amount > 0) is (deal.side == DealSide.BUY)
+    number = RECEIVE_NO if is_ours else PAY_NO
+    value_date = deal.value_date
+    before = DealLeg.objects.filter(deal=deal, leg_no=number).order_by("-version").first()
+    if before is not None:
+        newest = after or before
+        ours, value_date = newest.account_id, max(value_date, newest.value_date)
     terms = Terms(
-        value_date=deal.value_date,
+        value_date=value_date,
         pay_account=ours,
         receive_account=ours,
         instruction=reads.instruction_for(deal.counterparty, USD),
     )
-    return [_made(deal, RECEIVE_NO if is_ours else PAY_NO, terms)]
+    return [_made(deal, number, terms)]
 
 
 def difference(deal: Deal) -> Money:

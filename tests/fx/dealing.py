@@ -211,7 +211,7 @@ def another_account(desk: Desk, currency: str, label: str, number: str) -> BankA
             label=label,
             currency=currency,
             number=number,
-            clearing_code="SBNK0000001",
+            clearing_code="021000021" if currency == "USD" else "SBNK0000001",
             timezone=first.timezone,
         )
     )

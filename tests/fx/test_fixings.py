@@ -1,9 +1,14 @@
 """One fixing for all deals of a day; a wrong one is corrected by two people, and none differ."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from core import clock
@@ -12,10 +17,12 @@ from core.identity.models import User
 from fx.engine.pairs import Pair
 from fx.errors import CorrectionRefused, LegAlreadySent
 from fx.models import DayFixing, Deal, DealLeg, NdfFixing, SettlementInstruction
-from fx.services import correcting, fixing
+from fx.selectors import valuation
+from fx.services import closing, correcting, dealing, fixing, instructing
 from tests.conftest import make_user
+from tests.fx.dealing import another_account
 from tests.fx.settling import D, Settling, book, follow, fresh
-from tests.fx.test_closing import ndf, on_its_fixing_day
+from tests.fx.test_closing import approve_cancel, ndf, on_its_fixing_day
 from tests.fx.test_deals_delivery import machine
 from tests.fx.test_deals_guards import sql
 from tests.tms.desk.conftest import client_of
@@ -25,6 +32,13 @@ from treasury.selectors.invariants import invariants
 
 USDINR = Pair("USD", "INR")
 WHY = "A digit was mistyped."
+REPLACE = "UPDATE fx_dayfixing SET state = 'REPLACED' WHERE id = %s"
+DECIDE = "UPDATE fx_dayfixing SET state = %s, checker_id = %s, decided_at = now() WHERE version = 2"
+PLANT = (
+    "INSERT INTO fx_dayfixing (id, tenant_id, base, quote, fixed_on, version, rate, said_by,"
+    " reason, state, entered_by_id, entered_at, note) SELECT gen_random_uuid(), tenant_id, base,"
+    " quote, fixing_date, 1, 90, 'x', '', 'IN_FORCE', %s, now(), '' FROM fx_deal WHERE id = %s"
+)
 
 
 @pytest.fixture
@@ -54,8 +68,19 @@ def fixed(settles: Settling, two: tuple[Deal, Deal], rate: str = "86") -> DayFix
 
 def amounts(two: tuple[Deal, Deal]) -> dict[str, str]:
     """Return what stands to be paid, by direction."""
-    standing = DealLeg.objects.filter(deal__in=two).exclude(state="VOID")
-    return {one.direction: f"{one.amount:.2f}" for one in standing}
+    return {one.direction: f"{one.amount:.2f}" for one in standing(two)}
+
+
+def standing(two: tuple[Deal, Deal]) -> QuerySet[DealLeg]:
+    """Return the legs that stand."""
+    return DealLeg.objects.filter(deal__in=two).exclude(state="VOID")
+
+
+def commit() -> None:
+    """Ask what the database asks at commit."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def correction(settles: Settling, held: DayFixing, rate: str = "86.1") -> DayFixing:
@@ -174,16 +199,117 @@ def test_the_database_lets_no_fixing_differ_from_its_day(
     with pytest.raises(DatabaseError, match="did not deal"):
         sql(another, "PROPOSED", settles.desk.dealer.pk)
     sql(another, "PROPOSED", second.pk)
-    sql("UPDATE fx_dayfixing SET state = 'REPLACED' WHERE version = 1")
-    decide = (
-        "UPDATE fx_dayfixing SET state = 'IN_FORCE', checker_id = %s, decided_at = now()"
-        " WHERE version = 2"
+    with transaction.atomic():
+        sql(REPLACE, held.pk)
+        for who in (second, settles.desk.dealer):
+            with pytest.raises(DatabaseError):
+                sql(DECIDE, "IN_FORCE", who.pk)
+        sql(DECIDE, "IN_FORCE", settles.desk.back_office.pk)
+        assert "fixing_is_not_its_days" in {one.code for one in invariants()}
+        with pytest.raises(DatabaseError, match="every deal of a day follows"):
+            commit()
+        transaction.set_rollback(True)
+
+
+def test_a_day_without_its_fixing_is_not_committed(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two)
+    correction(settles, held)
+    commit()
+    with transaction.atomic():
+        sql(REPLACE, held.pk)
+        with pytest.raises(DatabaseError, match="keeps a fixing in force"):
+            commit()
+        sql(DECIDE, "REFUSED", second.pk)
+        assert "fixing_is_not_its_days" in {one.code for one in invariants()}
+        with pytest.raises(DatabaseError, match="keeps a fixing in force"):
+            commit()
+        transaction.set_rollback(True)
+    assert not invariants()
+
+
+def test_a_fixing_that_no_deal_has_is_not_planted(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    with pytest.raises(DatabaseError, match="somebody who did not deal fixes a day"):
+        sql(PLANT, settles.desk.dealer.pk, two[0].pk)
+    with transaction.atomic():
+        sql(PLANT, second.pk, two[0].pk)
+        with pytest.raises(DatabaseError, match="that of its first deal"):
+            commit()
+        transaction.set_rollback(True)
+    fixed(settles, two)
+    commit()
+
+
+def test_who_dealt_one_of_the_day_does_not_fix_another_one_first(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    dealt = make_user("dealer-two", "dealer")
+    desk = replace(settles.desk, dealer=dealt)
+    with clock.frozen(two[0].created_at):
+        ndf(replace(settles, desk=desk))
+    dealt.groups.set(Group.objects.filter(name="back_office"))
+    with pytest.raises(Forbidden, match="did not deal"):
+        fixing.fix_deal(deal_id=two[0].pk, rate=D(86), said_by="FBIL", actor=dealt)
+    fixing.fix_deal(deal_id=two[0].pk, rate=D(86), said_by="FBIL", actor=second)
+
+
+def test_a_cancelled_deal_keeps_its_fixing_and_prices_no_other_one(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two, "84")
+    newest = NdfFixing.objects.order_by("-id")[0].deal
+    checkers = settles.desk.checker, make_user("checker-two", "treasury_checker")
+    asked = closing.ask_to_cancel(
+        deal_id=newest.pk, evidence="mail", actor=settles.desk.back_office
     )
-    for who in (second, settles.desk.dealer):
-        with pytest.raises(DatabaseError):
-            sql(decide, who.pk)
-    sql(decide, settles.desk.back_office.pk)
-    assert "fixing_is_not_its_days" in {one.code for one in invariants()}
+    for who in checkers:
+        approve_cancel(settles, asked, who)
+    assert fresh(newest).state == "CANCELLED"
+    assert valuation.fixing_of(USDINR, held.fixed_on) == D(84)
+    correcting.accept_correction(fixing_id=correction(settles, held, "86").pk, actor=second)
+    assert NdfFixing.objects.get(deal=newest).rate == D(84)
+    assert valuation.fixing_of(USDINR, held.fixed_on) == D(86)
+    assert not invariants()
+    commit()
+
+
+def test_a_correction_keeps_the_account_and_the_later_day_that_were_chosen(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    held = fixed(settles, two)
+    by = settles.desk.back_office
+    mine = another_account(settles.desk, "USD", "USD new", "4099999999")
+    later = two[0].value_date + timedelta(days=7)
+    noon = on_its_fixing_day(two[0]).timetz()
+    with clock.frozen(datetime.combine(later, noon)):
+        dealing.fail_deal(deal_id=two[0].pk, reason=WHY, actor=by)
+        instructing.reinstruct_deal(deal_id=two[0].pk, actor=by, reason=WHY)
+    for one in two:
+        instructing.replace_legs(
+            deal_id=one.pk, actor=by, reason=WHY, pay_account=mine.pk, receive_account=mine.pk
+        )
+    days = {one.deal_id: one.value_date for one in standing(two)}
+    assert days[two[0].pk] >= later > days[two[1].pk] == two[1].value_date
+    correcting.accept_correction(fixing_id=correction(settles, held).pk, actor=second)
+    assert {one.account_id for one in standing(two)} == {mine.pk}
+    assert {one.deal_id: one.value_date for one in standing(two)} == days
+    assert {fresh(one).settles_on for one in two} == set(days.values())
+
+
+@pytest.mark.parametrize("field", ["pay_account", "receive_account"])
+def test_the_difference_is_paid_and_received_on_accounts_of_dollars(
+    settles: Settling, two: tuple[Deal, Deal], field: str
+) -> None:
+    fixed(settles, two)
+    desk = settles.desk
+    for deal in two:
+        wish: dict[str, Any] = {"deal_id": deal.pk, "actor": desk.back_office, "reason": WHY}
+        with pytest.raises(Invalid, match="account of ours in USD"):
+            instructing.replace_legs(**wish | {field: desk.accounts["INR"].pk})
+        instructing.replace_legs(**wish | {field: desk.accounts["USD"].pk})
 
 
 def test_without_the_guard_two_fixings_of_a_day_differ_and_the_books_find_them(
@@ -199,9 +325,13 @@ def test_without_the_guard_two_fixings_of_a_day_differ_and_the_books_find_them(
     )
     with pytest.raises(DatabaseError, match="one fixing holds"):
         sql(insert, by.pk, other.pk)
-    with guard_replaced("fx_ndffixing", "guard"):
-        sql(insert, by.pk, other.pk)
-    assert "fixing_is_not_its_days" in {found.code for found in invariants()}
+    with transaction.atomic():
+        with guard_replaced("fx_ndffixing", "guard"):
+            sql(insert, by.pk, other.pk)
+        assert "fixing_is_not_its_days" in {found.code for found in invariants()}
+        with pytest.raises(DatabaseError, match="every deal of a day follows"):
+            commit()
+        transaction.set_rollback(True)
 
 
 def test_a_source_that_cannot_fix_a_deal_asks_a_person(

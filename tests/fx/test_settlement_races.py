@@ -8,23 +8,31 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from core import clock, policies
 from core.tenancy import bound
-from fx.models import DayFixing, Deal, NdfFixing, SettlementNet
+from fx.errors import CorrectionRefused
+from fx.models import Counterparty, DayFixing, Deal, NdfFixing, SettlementNet
 from fx.policies import FX_NETTING_LEAD_MINUTES
-from fx.services import dealing, failing, instructing, netting
+from fx.services import correcting, dealing, failing, fixing, instructing, netting
+from tests.conftest import make_user
+from tests.fx.dealing import AT_HOME, give_instruction
 from tests.fx.settling import Settling, build_committed
-from tests.fx.test_closing import ndf
+from tests.fx.test_closing import ndf, on_its_fixing_day
 from tests.fx.test_deals_guards import sql
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 RACES = 3
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
 
 
 @pytest.fixture
@@ -120,3 +128,61 @@ def test_two_fixings_of_a_day_at_one_instant_do_not_differ(
     assert found == ["fixed", "one fixing holds for all deals of a pair and day"]
     with bound(tenant, actor="system:test"):
         assert NdfFixing.objects.count() == DayFixing.objects.count() == 1
+
+
+def backend() -> int:
+    """Return the number of this connection's process."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [number] = cursor.fetchone() or (0,)
+    return int(number)
+
+
+def test_a_deal_fixed_beside_a_correction_does_not_keep_what_it_replaces(
+    committed_tenant: UUID, tmp_path: Path
+) -> None:
+    """Of another counterparty: the fixing in force alone makes them take turns."""
+    with clock.frozen(NOW), bound(committed_tenant, actor="system:test"):
+        settles = build_committed(committed_tenant, tmp_path)
+        desk = settles.desk
+        other = Counterparty.objects.create(
+            code="BANK2", name="Second Bank", bic="SECDGB2LXXX", tenor_days_max=370
+        )
+        clerks = make_user("clerk-3", "static_data"), make_user("clerk-4", "static_data")
+        for n, currency in enumerate(("USD", "INR")):
+            give_instruction(other, currency, f"60200000{n:02d}", *clerks, at=AT_HOME[currency][2:])
+        first = ndf(settles)
+        late = settles.confirm(
+            desk.executed(kind="NDF", tenor="1M", rate="85.0000", counterparty=other.pk)
+        )
+        second = make_user("back-two", "back_office")
+    at = on_its_fixing_day(first)
+    by: dict[str, Any] = {"rate": Decimal(86), "said_by": "FBIL", "actor": desk.back_office}
+    with clock.frozen(at), bound(committed_tenant, actor="system:test"):
+        fixing.fix_deal(deal_id=first.pk, **by)
+        made = correcting.propose_correction(
+            fixing_id=DayFixing.objects.get().pk, reason="x", **by | {"rate": Decimal("86.1")}
+        )
+
+    def accept() -> str:
+        try:
+            with clock.frozen(at), bound(committed_tenant, actor="system:test"):
+                correcting.accept_correction(fixing_id=made.pk, actor=second)
+        except CorrectionRefused as refusal:
+            return refusal.message
+        finally:
+            connection.close()
+        return "accepted"
+
+    with ThreadPoolExecutor(1) as worker:
+        with clock.frozen(at), bound(committed_tenant, actor="system:test"), transaction.atomic():
+            fixing.fix_deal(deal_id=late.pk, **by)
+            found = worker.submit(accept)
+            with psycopg.connect(settings.TMS_OWNER_CONNINFO, autocommit=True) as watch:
+                while not found.done():
+                    if watch.execute(WAITING, [backend()]).fetchone() != (0,):
+                        break
+        assert "fixed just now" in found.result(timeout=20)
+    assert accept() == "accepted"
+    with bound(committed_tenant, actor="system:test"):
+        assert {one.rate for one in NdfFixing.objects.all()} == {Decimal("86.1")}
