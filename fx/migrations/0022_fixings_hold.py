@@ -10,7 +10,7 @@ from fx import fixing_guards, moving_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("fx", "0020_open_deals")]
+    dependencies = [("fx", "0021_taken_once")]
 
     operations = [
         migrations.RunSQL(fixing_guards.SQL, migrations.RunSQL.noop),

@@ -86,9 +86,12 @@ def test_what_was_signed_is_netted_now_and_proposed_on_its_day(
     ):  # fmt: skip
         with pytest.raises(refusal):
             netting.net_now(counterparty=party, currency=currency, value_date=day, actor=who)
-    [net] = netting.net_now(
-        counterparty=party, currency="USD", value_date=day, actor=settles.desk.back_office
-    )
+    with pytest.raises(NotNettable, match="nothing is left to pay"):
+        netting.net_now(
+            counterparty=party, currency="USD", value_date=day, actor=settles.desk.back_office
+        )
+    with clock.frozen(clock.now() + (day - clock.now().date())):
+        [net] = [one for one in netting.net_due(now=clock.now()) if one.currency == "USD"]
     assert (net.value_date, net.legs_count, net.state) == (day, 2, "SETTLED")
     with pytest.raises(NotNettable):
         netting.net_now(

@@ -20,7 +20,7 @@ from tests.fx.test_deals_delivery import machine
 from tests.fx.test_deals_guards import sql
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import guard_replaced
-from treasury.models import BankEntry, Task
+from treasury.models import BankEntry, EntryPart, ExpectedFlow, Task
 from treasury.selectors.invariants import invariants
 from treasury.services import flows
 
@@ -122,6 +122,52 @@ def test_money_that_proves_something_else_is_no_difference(settles: Settling) ->
     assert leg(other, 2).entry == theirs
     with pytest.raises(DifferenceRefused, match="nothing that came for"):
         propose(deal, theirs, settles.desk.back_office)
+
+
+def test_where_the_agreed_amount_came_meanwhile_nothing_is_accepted(settles: Settling) -> None:
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    exact = book(leg(deal, 2), end_to_end_id=deal.counterparty_reference)
+    with pytest.raises(DifferenceRefused):
+        differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    follow(deal)
+    assert leg(deal, 2).entry_id == exact.pk
+    made.refresh_from_db()
+    assert made.state == "PROPOSED"
+    assert wrong() == set()
+
+
+def test_a_batch_is_no_difference_of_one_of_its_payments(settles: Settling) -> None:
+    deal = settles.confirmed()
+    entry = book(leg(deal, 2), "85000100.00", end_to_end_id="")
+    for number, amount in enumerate(("85000000", "100"), start=1):
+        EntryPart.objects.create(entry=entry, number=number, source="BANK", amount=D(amount))
+    with pytest.raises(DomainError):
+        propose(deal, entry, settles.desk.back_office, kind="OVER")
+    owed = leg(deal, 2).pk
+    with pytest.raises(DatabaseError, match="no entry of its bank"):
+        sql(INSERT, entry.pk, "85000100", "100", "PROPOSED", settles.desk.back_office.pk, owed)
+
+
+def test_sql_takes_no_money_of_another_flow_and_no_other_worth(settles: Settling) -> None:
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    accepting = (
+        "UPDATE fx_receiptdifference SET state = 'ACCEPTED', checker_id = %s, decided_at = now(),"
+        " usd_rate = %s, amount_usd = round(difference * %s, 2) WHERE id = %s"
+    )
+    checker = settles.desk.checker.pk
+    with pytest.raises(DatabaseError, match="follows from its rate"):
+        sql(accepting, checker, "0.000000000001", "0.000000000001", made.pk)
+    wish = flows.FlowIn(
+        account_id=came.account_id, source="MANUAL", source_ref="REC-1", amount=D(SHORT),
+        value_date=came.value_date, description="theirs", expires_on=came.value_date,
+    )  # fmt: skip
+    flows.put_expected_flow(flow=wish)
+    taken = ExpectedFlow.objects.filter(source_ref="REC-1")
+    taken.update(state="MATCHED", matched_entry=came)
+    with pytest.raises(DatabaseError, match="no entry of its bank"):
+        sql(accepting, checker, "0.0118", "0.0118", made.pk)
 
 
 def test_an_entry_that_is_gone_takes_the_difference_back(settles: Settling) -> None:

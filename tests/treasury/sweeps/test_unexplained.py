@@ -13,6 +13,7 @@ from tests.treasury.sweeps.paying import FUND, Paying, hear, make_paying
 from tests.treasury.sweeps.test_paying import acknowledged, booked
 from treasury.models import BankEntry, SweepLine, Task
 from treasury.services import sweeps, tasks
+from treasury.services.sweeps import unexplained
 from treasury.services.sweeps.unexplained import UNEXPLAINED
 
 D = Decimal
@@ -77,3 +78,14 @@ def test_an_entry_that_counts_no_more_is_no_question_any_more(paying: Paying) ->
     BankEntry.objects.filter(amount=-4711).update(state="WITHDRAWN")
     assert told() == 0
     assert Task.objects.get(kind=UNEXPLAINED).note == "It is explained, or gone."
+
+
+def test_beyond_the_most_of_one_look_the_next_ones_are_told_later(
+    paying: Paying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unexplained, "ENTRIES_MAX", 2)
+    order = acknowledged(paying)
+    for number in range(2, 5):
+        e2e = f"SWP-2026-11-17-999{number}"
+        hear(booked(order, Decimal(-4_700 - number), number=number, e2e=e2e))
+    assert [told(), told(), told()] == [2, 3, 3]

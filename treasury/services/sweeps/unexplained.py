@@ -1,13 +1,13 @@
 """Money that left a swept account like a sweep, and that no order of ours explains."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 
 from treasury.models import (
     BankEntry,
@@ -53,13 +53,15 @@ def tell_unexplained(*, now: datetime) -> list[Task]:
     looks |= Q(amount__in={-amount for amount in paid.values_list("paid_out", flat=True)})
     for name in {one.beneficiary.name for one in lines if one.beneficiary is not None}:
         looks |= Q(counterparty__iexact=name)
+    # Also a task that a person has closed: the entry stays as unexplained as it was.
+    told = Task.objects.filter(kind=UNEXPLAINED, key=Cast(OuterRef("pk"), CharField()))
     found = (
         _unexplained()
-        .filter(looks, account__in=accounts, booking_date__gte=since.date())
+        .filter(~Exists(told), looks, account__in=accounts, booking_date__gte=since.date())
         .select_related("account")
         .order_by("id")[:ENTRIES_MAX]
     )
-    return _told(found)
+    return [_tell(one) for one in found]
 
 
 def _unexplained() -> QuerySet[BankEntry]:
@@ -79,14 +81,6 @@ def _unexplained() -> QuerySet[BankEntry]:
         state=EntryState.COUNTED,
         status=BookingStatus.BOOK,
     )
-
-
-def _told(entries: Iterable[BankEntry]) -> list[Task]:
-    listed = list(entries)
-    keys = [str(one.pk) for one in listed]
-    # Also a task that a person has closed: the entry stays as unexplained as it was.
-    known = set(Task.objects.filter(kind=UNEXPLAINED, key__in=keys).values_list("key", flat=True))
-    return [_tell(one) for one in listed if str(one.pk) not in known]
 
 
 def _tell(entry: BankEntry) -> Task:
