@@ -10,7 +10,7 @@ from tms.story.errors import StoryFailed
 from tms.story.patience import wait_for
 from tms.story.scene import Scene, shown
 
-APPROVAL_SECONDS_MAX: Final = 15.0
+APPROVAL_SECONDS_MAX: Final = 60.0
 SENDING_SECONDS_MAX: Final = 20.0
 SETTLING_SECONDS_MAX: Final = 40.0
 REFUSED: Final = 403

@@ -10,7 +10,7 @@ from tms.story.patience import wait_for
 from tms.story.scene import Scene, amount_of, shown
 
 FORECAST_DOOR: Final = "/api/v1/forecasts/run"
-EVENT_SECONDS_MAX: Final = 15.0
+EVENT_SECONDS_MAX: Final = 60.0
 PROPOSAL_SECONDS_MAX: Final = 20.0
 WAITING: Final = "PENDING"
 EVERYDAY_AMOUNT: Final = Decimal(60_000_000)
