@@ -1,8 +1,9 @@
 """What checkers decide about deals, and what banks, forecasts and breaches lead to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,7 @@ from fx.selectors import reforecast as reforecast_reads
 from fx.selectors import suggestions as suggestion_reads
 from fx.services import closing, deals, instructing, reforecasting, settling, suggesting, unfunded
 from fx.services.valuing import realise_settled
+from treasury.constants import REPORTED
 from treasury.selectors import accounts
 
 logger = structlog.get_logger(__name__)
@@ -95,7 +97,12 @@ def follow_payment(envelope: Envelope) -> None:
     settling.follow_proposal(proposal_id=UUID(envelope.payload["proposal_id"]))
 
 
-@subscribe_many("ops.nostro.balance.update", consumer="fx.entries")
+def _brings_entries(facts: Mapping[str, Any]) -> bool:
+    """A balance that a feed reports by itself brings no entries."""
+    return facts["source"] != REPORTED
+
+
+@subscribe_many("ops.nostro.balance.update", consumer="fx.entries", concerns=_brings_entries)
 def follow_entries(envelopes: Sequence[Envelope]) -> None:
     """Follow the legs of accounts whose bank has just written."""
     settling.follow_accounts(accounts={UUID(one.payload["account_id"]) for one in envelopes})

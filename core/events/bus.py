@@ -1,6 +1,6 @@
 """Publish and subscribe. Publishing writes rows; nothing leaves the process before the commit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -56,6 +56,8 @@ class Envelope:
 
 Handler = Callable[[Envelope], None]
 ManyHandler = Callable[[Sequence[Envelope]], None]
+# Whether an event with this payload is anything to a consumer.
+Concerns = Callable[[Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Many:
 
 _handlers: dict[str, dict[str, Handler]] = {}
 _many: dict[str, dict[str, "Many"]] = {}
+_concerns: dict[tuple[str, str], Concerns] = {}
 _cause: ContextVar[Envelope | None] = ContextVar("event_cause", default=None)
 _trace: ContextVar[UUID | None] = ContextVar("event_trace", default=None)
 
@@ -85,19 +88,22 @@ def subscribe(topic: str, *, consumer: str) -> Callable[[Handler], Handler]:
 
 
 def subscribe_many(
-    topic: str, *, consumer: str, several: bool = False
+    topic: str, *, consumer: str, several: bool = False, concerns: Concerns | None = None
 ) -> Callable[[ManyHandler], ManyHandler]:
     """Register a handler that takes whatever has arrived of `topic`, oldest first, in one commit.
 
     At most one event of an aggregate is among them; with `several` as many as wait, for whom only
     the newest counts. When it fails, each is tried by itself. What the handler publishes has no
-    single cause unless it names one (`caused_by`): it begins a correlation of its own.
+    single cause unless it names one (`caused_by`): it begins a correlation of its own. With
+    `concerns` only events whose payload it says yes to are delivered at all.
     """
 
     def register(handler: ManyHandler) -> ManyHandler:
         _many.setdefault(topic, {})[consumer] = Many(
             topic=topic, consumer=consumer, handler=handler, several=several
         )
+        if concerns is not None:
+            _concerns[topic, consumer] = concerns
         subscribe(topic, consumer=consumer)(lambda envelope: handler([envelope]))
         return handler
 
@@ -114,9 +120,16 @@ def handler_for(topic: str, consumer: str) -> Handler | None:
     return _handlers.get(topic, {}).get(consumer)
 
 
-def consumers_of(topic: str) -> tuple[str, ...]:
-    """Return who has subscribed to `topic`, for writers of whole sets of events."""
-    return tuple(_handlers.get(topic, {}))
+def consumers_of(topic: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return whom an event of `topic` with such a payload is delivered to.
+
+    Writers of whole sets of events give what the payloads of all of them say alike.
+    """
+    return tuple(
+        consumer
+        for consumer in _handlers.get(topic, {})
+        if (topic, consumer) not in _concerns or _concerns[topic, consumer](payload)
+    )
 
 
 def jsonable(value: Any) -> Any:
@@ -179,12 +192,13 @@ def publish(event: Event) -> UUID:
     cause = _cause.get()
     event_id = uuid7()
     moment = clock.now()
+    payload = event.payload()
     row = OutboxEvent.objects.create(
         id=event_id,
         topic=event.topic,
         version=event.version,
         aggregate=event.aggregate(),
-        payload=event.payload(),
+        payload=payload,
         occurred_at=moment,
         correlation_id=_trace.get() or event_id,
         causation_id=cause.event_id if cause else None,
@@ -192,7 +206,7 @@ def publish(event: Event) -> UUID:
     )
     waiting = [
         Delivery(event=row, consumer=consumer, aggregate=row.aggregate, due_at=moment)
-        for consumer in _handlers.get(event.topic, {})
+        for consumer in consumers_of(event.topic, payload)
     ]
     if waiting:
         Delivery.objects.bulk_create(waiting)

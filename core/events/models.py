@@ -27,13 +27,17 @@ class OutboxEvent(TenantModel):
     class Meta:
         app_label = "core"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "sequence"], name="outbox_sequence"),
+            models.UniqueConstraint(
+                fields=["tenant", "sequence"],
+                condition=Q(sequence__isnull=False),
+                name="outbox_sequence",
+            ),
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(sequence=None), name="outbox_unsequenced"),
             models.Index(
                 fields=["tenant", "sequence"],
-                condition=Q(relayed_at=None),
+                condition=Q(relayed_at=None, sequence__isnull=False),
                 name="outbox_unrelayed",
             ),
             models.Index(fields=["tenant", "topic", "id"], name="outbox_by_topic"),
@@ -58,7 +62,10 @@ class Delivery(TenantModel):
     `fence` counts the claims; a worker that lost its lease cannot complete with an older fence.
     """
 
-    event = models.ForeignKey(OutboxEvent, on_delete=models.PROTECT, related_name="deliveries")
+    # Found by its event through the key that lets a consumer have it once.
+    event = models.ForeignKey(
+        OutboxEvent, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     consumer = models.CharField(max_length=80)
     aggregate = models.CharField(max_length=120)
     state = models.CharField(
@@ -76,7 +83,7 @@ class Delivery(TenantModel):
         verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "consumer", "event"], name="delivery_once_per_consumer"
+                fields=["tenant", "event", "consumer"], name="delivery_once_per_consumer"
             ),
             models.CheckConstraint(
                 name="delivery_done_has_time",

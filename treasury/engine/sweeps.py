@@ -115,7 +115,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What money may be swept into; `cap` None is no cap, `held` is what is in it already."""
+    """What money may be swept into; `cap` None is no cap, `held` is what counts against it.
+
+    Without a cap nothing is counted: what others hold changes nothing about the decision.
+    """
 
     code: str
     kind: ProductKind

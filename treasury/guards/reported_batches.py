@@ -30,6 +30,8 @@ LANGUAGE plpgsql {_PLANNED} AS $$
 #variable_conflict use_column
 DECLARE
     wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
+    -- An id for each report's statement, balance and event, and for each delivery of it.
+    each integer := 3 + cardinality(consumers);
 BEGIN
     -- One report of an account at a time; in one order, so that no two batches wait for each other.
     PERFORM 1 FROM treasury_bankaccount a WHERE a.number_index = ANY(indexes || others)
@@ -64,7 +66,8 @@ BEGIN
                    ELSE 'NEW' END AS what
           FROM met m
     ), ranked AS (
-        SELECT j.*, ids[3 * j.n - 2] AS row_id, ids[3 * j.n - 1] AS balance, ids[3 * j.n] AS event,
+        SELECT j.*, ids[each * (j.n - 1) + 1] AS row_id, ids[each * (j.n - 1) + 2] AS balance,
+               ids[each * (j.n - 1) + 3] AS event,
                ARRAY[extract(epoch FROM j.as_of), j.fitness] AS strength,
                max(ARRAY[extract(epoch FROM j.as_of), j.fitness]) FILTER (WHERE j.what = 'NEW')
                    OVER (PARTITION BY j.account ORDER BY j.n
@@ -107,13 +110,14 @@ BEGIN
                    'as_of', {_INSTANT.format(at="s.as_of")}, 'statement_id', s.row_id),
                at, s.event, 'treasury'
           FROM said s WHERE s.what = 'NEW' AND s.newest ORDER BY s.n
-        RETURNING id, aggregate
     ), delivered AS (
         INSERT INTO core_delivery
             (id, tenant_id, event_id, consumer, aggregate, state, attempts, fence, due_at,
              last_error)
-        SELECT gen_random_uuid(), wall, t.id, c.consumer, t.aggregate, 'WAITING', 0, 0, at, ''
-          FROM told t CROSS JOIN unnest(consumers) c(consumer)
+        SELECT ids[each * (s.n - 1) + 3 + c.nth::integer], wall, s.event, c.consumer,
+               'account:' || s.account, 'WAITING', 0, 0, at, ''
+          FROM said s CROSS JOIN unnest(consumers) WITH ORDINALITY c(consumer, nth)
+         WHERE s.what = 'NEW' AND s.newest ORDER BY s.n
     )
     SELECT s.n, s.what, CASE WHEN s.what = 'NEW' THEN s.row_id END, s.account,
            s.what = 'NEW' AND s.newest

@@ -160,7 +160,7 @@ DECLARE
     o_rows treasury_sweeporder[] := '{{}}'; o_row treasury_sweeporder;
     o_codes text[] := '{{}}'; o_seen text[] := '{{}}'; o_places integer[] := '{{}}';
     o_decided integer[] := '{{}}';
-    quiet text[] := '{{}}'; number bigint;
+    quiet text[] := '{{}}'; number bigint; refused_of text; text_refused text;
     kind text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYYMMDD');
     order_prefix text := 'SWP-' || to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '-';
     payload_from text; payload_until text; text_instant text;
@@ -182,11 +182,13 @@ BEGIN
         PERFORM 1 FROM treasury_sweepproduct p WHERE p.cap IS NOT NULL AND p.is_active
           ORDER BY p.id FOR NO KEY UPDATE;
     END IF;
+    -- What is held counts only against a cap: without one it would be a sum over all orders.
     p_held := ARRAY(
-        SELECT (SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
-                 WHERE o.product_id = x.id AND o.matures_on > on_day AND o.settlement <> 'RETURNED'
-                   AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL))
-          FROM unnest(p_id) WITH ORDINALITY x(id, n) ORDER BY x.n);
+        SELECT CASE WHEN x.cap IS NULL THEN 0 ELSE (
+               SELECT coalesce(sum(o.amount), 0) FROM treasury_sweeporder o
+                WHERE o.product_id = x.id AND o.matures_on > on_day AND o.settlement <> 'RETURNED'
+                  AND (o.state <> 'FAILED' OR o.late_ack_at IS NOT NULL)) END
+          FROM unnest(p_id, p_cap) WITH ORDINALITY x(id, cap, n) ORDER BY x.n);
 
     FOR g IN {GATHER} LOOP
         -- What is not decided here: said with its name, decided by the service.
@@ -234,17 +236,20 @@ BEGIN
 
         -- What the products look like to this account's company.
         IF seen_entity IS DISTINCT FROM g.entity THEN
-            seen_entity := g.entity;
+            seen_entity := g.entity; text_products := NULL; refused_of := NULL;
             FOR i IN 1 .. products LOOP
                 p_open[i] := p_active[i]
                     AND (p_all[i] OR strpos(p_named[i], g.entity::text) > 0);
             END LOOP;
         END IF;
-        text_products := '';
-        FOR i IN 1 .. products LOOP
-            text_products := text_products || CASE WHEN i > 1 THEN ',' ELSE '' END || p_one[i]
-                || trim_scale(p_held[i]) || p_two[i] || p_open[i]::text || p_three[i];
-        END LOOP;
+        -- Written once for all accounts to which the products look alike.
+        IF text_products IS NULL THEN
+            text_products := '';
+            FOR i IN 1 .. products LOOP
+                text_products := text_products || CASE WHEN i > 1 THEN ',' ELSE '' END || p_one[i]
+                    || trim_scale(p_held[i]) || p_two[i] || p_open[i]::text || p_three[i];
+            END LOOP;
+        END IF;
         text_risk := '{{"observations":' || risk_count || ',"state":"' || risk_state
             || '","var_bps":' || coalesce('"' || trim_scale(risk_var) || '"', 'null') || '}}';
         text_money := '","available":"' || trim_scale(g.available)
@@ -293,17 +298,22 @@ BEGIN
                     END IF;
                 END LOOP;
             END IF;
-            FOR i IN 1 .. products LOOP
-                CONTINUE WHEN i = chosen;
-                refused := CASE
-                    WHEN NOT p_open[i] THEN 'NOT_OPEN_TO_THIS_COMPANY'
-                    WHEN fallback <> '' AND p_kind[i] <> 'OVERNIGHT' THEN fallback
-                    WHEN p_kind[i] = 'OVERNIGHT' AND fallback = '' THEN 'RISK_ALLOWS_LONGER'
-                    WHEN p_green[i] AND NOT p_green[chosen] THEN 'GREEN_NOT_PREFERRED'
-                    ELSE 'ANOTHER_IS_PREFERRED' END;
-                rejected := rejected || CASE WHEN rejected = '' THEN '' ELSE ',' END
-                    || '{{"product":"' || p_code[i] || '","why":"' || refused || '"}}';
-            END LOOP;
+            IF refused_of IS DISTINCT FROM concat_ws('/', chosen, fallback) THEN
+                refused_of := concat_ws('/', chosen, fallback); text_refused := '';
+                FOR i IN 1 .. products LOOP
+                    CONTINUE WHEN i = chosen;
+                    refused := CASE
+                        WHEN NOT p_open[i] THEN 'NOT_OPEN_TO_THIS_COMPANY'
+                        WHEN fallback <> '' AND p_kind[i] <> 'OVERNIGHT' THEN fallback
+                        WHEN p_kind[i] = 'OVERNIGHT' AND fallback = '' THEN 'RISK_ALLOWS_LONGER'
+                        WHEN p_green[i] AND NOT p_green[chosen] THEN 'GREEN_NOT_PREFERRED'
+                        ELSE 'ANOTHER_IS_PREFERRED' END;
+                    text_refused := text_refused
+                        || CASE WHEN text_refused = '' THEN '' ELSE ',' END
+                        || '{{"product":"' || p_code[i] || '","why":"' || refused || '"}}';
+                END LOOP;
+            END IF;
+            rejected := text_refused;
             free := greatest(0, g.available - g.committed - g.in_flight);
             excess := greatest(0, g.available - g.committed - g.in_flight - g.minimum);
             IF fallback = '' OR keeps_buffer THEN
@@ -454,7 +464,9 @@ BEGIN
             o_rows := o_rows || o_row;
             o_codes := o_codes || p_code[chosen]; o_places := o_places || g.n;
             o_seen := o_seen || coalesce(trim_scale(risk_var)::text, 'null');
-            p_held[chosen] := p_held[chosen] + swept;
+            IF p_cap[chosen] IS NOT NULL THEN
+                p_held[chosen] := p_held[chosen] + swept; text_products := NULL;
+            END IF;
         ELSE
             what := 'DECIDED'; decision := d_row.id; result := outcome; branch := went;
             reason := said; product := took; amount := swept;

@@ -6,13 +6,14 @@ from django.db.models import Q
 
 from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
+from treasury.constants import REPORTED
 from treasury.models.static import BankAccount
 
 
 class StatementSource(models.TextChoices):
     """Which message a statement came in, weakest first."""
 
-    API = "API", "balance reported through the API"
+    API = REPORTED, "balance reported through the API"
     CAMT054 = "CAMT054", "camt.054 notification"
     CAMT052 = "CAMT052", "camt.052 intraday report"
     MT942 = "MT942", "MT942 intraday report"
@@ -52,7 +53,9 @@ class Statement(TenantModel):
     sequence = models.BigIntegerField(null=True)
     version = models.PositiveIntegerField(default=1)
     page = models.PositiveSmallIntegerField(default=0, help_text="0 for an undivided statement.")
-    supersedes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    supersedes = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     message_id = models.UUIDField(null=True, help_text="The archived message it was read from.")
     trace_id = models.UUIDField(null=True, help_text="What its news belongs to.")
     message_sha256 = models.CharField(max_length=64, blank=True)
@@ -106,7 +109,17 @@ class Statement(TenantModel):
             models.Index(
                 fields=["tenant", "account", "source", "statement_date"], name="statement_by_day"
             ),
-            models.Index(fields=["tenant", "message_id"], name="statement_by_message"),
+            # Most statements come by themselves and correct none.
+            models.Index(
+                fields=["tenant", "message_id"],
+                condition=Q(message_id__isnull=False),
+                name="statement_by_message",
+            ),
+            models.Index(
+                fields=["tenant", "supersedes"],
+                condition=Q(supersedes__isnull=False),
+                name="statement_by_superseded",
+            ),
             models.Index(fields=["tenant", "-statement_date", "-id"], name="statement_newest"),
             models.Index(
                 fields=["tenant", "body_sha256"],

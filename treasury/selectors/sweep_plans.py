@@ -116,7 +116,7 @@ def _made(window: Window) -> Plan:
         "schema_version": SCHEMA_VERSION,
         "stale_task": SWEEP_STALE_TASK,
         "answered": SWEEP_STALE_ANSWERED,
-        "consumers": _array(consumers_of(SweepOrderCreated.topic)),
+        "consumers": _array(consumers_of(SweepOrderCreated.topic, {})),
         "is_capped": any(row.cap is not None and row.is_active for row in rows),
         "bills": _array(row.pk for row in rows if row.kind == ProductKind.BILL),
         **_columns([_product(row, window, knob, found) for row in rows]),

@@ -301,13 +301,16 @@ def _product(
     row: SweepProduct, account: BankAccount, day: date, besides: SweepOrder | None
 ) -> rule.Product:
     named = any(one.entity_id == account.entity_id for one in row.eligibilities.all())
-    held = _held(on=day, besides=besides).filter(product=row).aggregate(total=Sum("amount"))
+    held = None
+    if row.cap is not None:
+        orders = _held(on=day, besides=besides).filter(product=row)
+        held = orders.aggregate(total=Sum("amount"))["total"]
     is_open = row.is_active and (row.for_all_companies or named)
-    return product_facts(row, held=held["total"] or _ZERO, is_open=is_open)
+    return product_facts(row, held=held or _ZERO, is_open=is_open)
 
 
 def product_facts(row: SweepProduct, *, held: Decimal, is_open: bool) -> rule.Product:
-    """Return a product as the rule takes it."""
+    """Return a product as the rule takes it; what is held counts only against a cap."""
     return rule.Product(
         code=row.code,
         kind=ProductKind(row.kind),

@@ -36,6 +36,8 @@ from treasury.services.announcing import newest_balance, tell_balance
 
 # The sender's clock may run ahead of ours by this much.
 AHEAD_MAX: Final = timedelta(minutes=5)
+# Statement, balance and event; each delivery of the event is a row more.
+_ROWS_EACH: Final = 3
 _RECORD: Final = (
     "SELECT * FROM treasury_record_balances(%s, %s, %s, %s, %s, %s::numeric[], %s, %s, %s, %s, %s,"
     " %s::uuid[], %s)"
@@ -176,6 +178,7 @@ def _recorded(
     balances: Sequence[ReportedBalance], now: datetime
 ) -> list[tuple[int, str, UUID | None, UUID | None, bool]]:
     indexes = [[blind_index(each) for each in spellings(one.account)] for one in balances]
+    consumers = consumers_of(NostroBalanceUpdate.topic, {"source": StatementSource.API})
     with connection.cursor() as cursor:
         cursor.execute(
             _RECORD,
@@ -191,8 +194,8 @@ def _recorded(
                 list(HEADLINE_ORDER),
                 now,
                 now + AHEAD_MAX,
-                uuid7_texts(3 * len(balances)),
-                list(consumers_of(NostroBalanceUpdate.topic)),
+                uuid7_texts((_ROWS_EACH + len(consumers)) * len(balances)),
+                list(consumers),
             ],
         )
         told: list[tuple[int, str, UUID | None, UUID | None, bool]] = cursor.fetchall()
