@@ -15,7 +15,7 @@ from django.db import connection
 from core import clock
 from core.events import Envelope, publish, subscribe_many
 from core.events import drain as draining
-from core.events.bus import _handlers, _many
+from core.events.bus import _concerns, _handlers, _many
 from core.events.drain import ATTEMPTS_MAX, claim, drain, handle, take_many
 from core.events.models import Delivery, DeliveryState
 from core.tenancy import Tenant, bound
@@ -53,6 +53,27 @@ def test_what_has_arrived_is_taken_in_one_go(tenant: Tenant, together: Together)
     assert drain(tenant=tenant.id) == 25
     assert together.batches == [list(range(25))]
     assert not Delivery.objects.exclude(state=DeliveryState.DONE).exists()
+
+
+def test_what_does_not_concern_a_consumer_is_not_delivered_to_it(tenant: Tenant) -> None:
+    """Not even as a row that is done; without `concerns` everything is."""
+    consumer, other = Together(), Together()
+    subscribe_many(
+        Happened.topic, consumer=CONSUMER, concerns=lambda facts: facts["number"] % 2 == 0
+    )(consumer)
+    try:
+        subscribe_many(Happened.topic, consumer="test.other")(other)
+        for number in range(4):
+            publish(Happened(number=number, about=f"thing {number}"))
+        assert Delivery.objects.filter(consumer=CONSUMER).count() == 2
+        assert Delivery.objects.filter(consumer="test.other").count() == 4
+        while drain(tenant=tenant.id):
+            pass
+        assert (consumer.batches, other.batches) == ([[0, 2]], [[0, 1, 2, 3]])
+    finally:
+        _handlers.pop(Happened.topic)
+        _many.pop(Happened.topic)
+        _concerns.pop((Happened.topic, CONSUMER))
 
 
 def test_one_of_an_aggregate_at_a_time_and_in_order(tenant: Tenant, together: Together) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from structlog.testing import capture_logs
 
 from core import clock
+from core.audit.models import AuditEntry
 from core.events.drain import drain
 from core.events.models import Delivery, OutboxEvent
 from tests.treasury.movement.conftest import put_balance
@@ -23,9 +25,16 @@ from tests.treasury.sweeps.conftest import (
     set_policy,
 )
 from treasury import policies as knobs
-from treasury.models import SweepDecision, SweepMandate, SweepOrder, SweepProduct, Task
+from treasury.models import (
+    BankAccount,
+    SweepDecision,
+    SweepMandate,
+    SweepOrder,
+    SweepProduct,
+    Task,
+)
 from treasury.selectors.sweep_plans import unfit
-from treasury.services import reported, sweeps
+from treasury.services import reported, static, sweeps
 from treasury.services.sweeps import batching
 
 D = Decimal
@@ -34,6 +43,21 @@ D = Decimal
 def decide(sweeping: Sweeping, *more: UUID) -> sweeps.Batch:
     """Decide the account, and more of them, in one statement."""
     return sweeps.decide_many(accounts=[sweeping.account.pk, *more], now=clock.now())
+
+
+def second_account(sweeping: Sweeping) -> BankAccount:
+    """Open another account like the one that sweeps, with a balance, a risk and a mandate."""
+    like = sweeping.account
+    other = static.open_account(
+        account=static.AccountIn(
+            entity=like.entity, bank=like.bank, label="Other", currency="USD",
+            number="7700000001", clearing_code="021000021", timezone=like.timezone,
+        )
+    )  # fmt: skip
+    put_balance(other, "700000.00")
+    read_risk(other)
+    make_mandate(other)
+    return other
 
 
 def why_handed_over(batch: sweeps.Batch) -> list[str]:
@@ -211,6 +235,33 @@ def test_the_same_facts_decide_nothing_anew(sweeping: Sweeping) -> None:
     assert (again.decision, SweepDecision.objects.count()) == (None, 1)
 
 
+@pytest.mark.parametrize(("cap", "counted"), [(None, D(0)), (D(5_000_000), D(760_000))])
+def test_what_others_hold_changes_a_decision_only_where_a_cap_counts_it(
+    sweeping: Sweeping, cap: Decimal | None, counted: Decimal
+) -> None:
+    """Without a cap an order of one account is no new fact for any other."""
+    SweepProduct.objects.filter(pk=sweeping.bill.pk).update(cap=cap)
+    other = second_account(sweeping)
+    decide(sweeping)
+    assert SweepOrder.objects.get().amount == D(760_000)
+    (settled,) = sweeps.decide_many(accounts=[other.pk], now=clock.now()).settled
+    record = json.loads(SweepDecision.objects.get(pk=settled.decision).record)
+    held = {one["code"]: D(one["held"]) for one in record["inputs"]["products"]}
+    assert held == {"CARBON_NOTE": D(0), "FED_RRP": D(0), "TBILL_4W": counted}
+    assert sweeps.replay_decision(decision_id=settled.decision).is_identical
+
+
+def test_the_trail_names_the_digest_of_a_record_and_does_not_repeat_it(
+    sweeping: Sweeping,
+) -> None:
+    decide(sweeping)
+    decision = SweepDecision.objects.get()
+    entry = AuditEntry.objects.get(table_name="treasury_sweepdecision", action="INSERT")
+    assert entry.after["record_sha256"] == sha256(decision.record.encode()).hexdigest()
+    left_out = {field.column for field in SweepDecision._meta.local_fields} - {*entry.after}
+    assert left_out == {"record"}
+
+
 def test_a_policy_changed_after_the_plan_was_made_counts(sweeping: Sweeping) -> None:
     batching.next_plan(now=clock.now())
     set_policy(knobs.MIN_SWEEP_USD, D(2_000_000))
@@ -332,6 +383,9 @@ def test_a_balance_that_arrives_near_its_window_is_decided_by_the_drain(
     assert drain(tenant=sweeping.tenant.id) >= 1
     order = SweepOrder.objects.get()
     assert (order.amount, order.release) == (D(660_000), "MANDATE")
+    # No entries came with it: nobody looks for the legs of deals among them.
+    told = Delivery.objects.filter(event__topic="ops.nostro.balance.update")
+    assert {*told.values_list("consumer", flat=True)} == {"treasury.sweeps"}
     assert sweeps.replay_decision(decision_id=order.decision_id).is_identical
 
 
