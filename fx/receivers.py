@@ -99,7 +99,7 @@ def follow_payment(envelope: Envelope) -> None:
 
 def _brings_entries(facts: Mapping[str, Any]) -> bool:
     """A balance that a feed reports by itself brings no entries."""
-    return facts["source"] != REPORTED
+    return bool(facts["source"] != REPORTED)
 
 
 @subscribe_many("ops.nostro.balance.update", consumer="fx.entries", concerns=_brings_entries)
