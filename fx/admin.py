@@ -356,7 +356,9 @@ class DayFixingAdmin(ReadOnlyAdmin):
 class ReceiptDifferenceAdmin(ReadOnlyAdmin):
     """What came in place of what was agreed, and who took it as it came."""
 
-    list_display = ("leg", "kind", "came", "difference", "amount_usd", "state", "maker", "checker")
+    list_display = (
+        "reference", "kind", "came", "difference", "amount_usd", "state", "maker", "checker",
+    )  # fmt: skip
     list_filter = ("state", "kind")
-    list_select_related = ("leg__deal", "maker", "checker")
-    search_fields = ("leg__deal__reference",)
+    list_select_related = ("leg__deal", "net", "maker", "checker")
+    search_fields = ("leg__deal__reference", "net__reference")

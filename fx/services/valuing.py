@@ -50,7 +50,8 @@ SELECT gen_random_uuid(), d.tenant_id, %(run)s::uuid, d.id, v.spot, v.forward, v
 # The newest booking of a deal that counts, as `e`.
 _TIP = """
   LATERAL (SELECT * FROM fx_pnlentry x
-            WHERE x.tenant_id = t.tenant_id AND x.deal_id = t.deal_id AND x.kind <> 'REVERSAL'
+            WHERE x.tenant_id = t.tenant_id AND x.deal_id = t.deal_id
+              AND x.kind IN ('UNREALISED', 'REALISED')
             ORDER BY x.number DESC LIMIT 1) e
 """
 # What is valued anew, and what ended without a result: a realised one as well, however old.

@@ -101,11 +101,15 @@ def propose_difference(request: HttpRequest, leg_id: UUID) -> HttpResponse:
         raise Forbidden("Taking another amount takes the role back_office.")
     try:
         try:
-            entry = UUID(given.get("entry", ""))
+            entry, _, part = given.get("entry", "").partition(":")
+            which = UUID(entry), UUID(part) if part else None
         except ValueError as error:
             raise Invalid("Choose an entry of the list.", field="entry") from error
         wish = differing.Wish(
-            entry=entry, kind=given.get("kind", ""), reason=given.get("reason", "")
+            entry=which[0],
+            part=which[1],
+            kind=given.get("kind", ""),
+            reason=given.get("reason", ""),
         )
         differing.propose_difference(leg_id=leg_id, wish=wish, actor=person)
     except DomainError as refusal:
