@@ -149,7 +149,7 @@ SELECT p.id FROM treasury_bankentry e
 
 
 def _free_parts(owed: DealLeg | SettlementNet, part: UUID | None = None) -> list[UUID]:
-    facts = {
+    facts: dict[str, Any] = {
         "account": owed.account_id,
         "day": owed.value_date,
         "around": DAYS_AROUND,

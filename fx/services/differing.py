@@ -136,7 +136,7 @@ def accept_difference(*, difference_id: UUID, actor: User) -> ReceiptDifference:
     settled_by = (made.owed.state, made.owed.entry_id, made.owed.entry_part_id)
     if not is_taken or settled_by != (LegState.SETTLED, made.entry_id, made.entry_part_id):
         raise DifferenceRefused(f"{made.reference} is not settled by that entry any more.")
-    booking.book_difference(made)
+    booking.book_difference(made, at=clock.now())
     raise_alert(
         kind="fx_difference_accepted",
         severity="medium",
@@ -175,7 +175,7 @@ def _held(leg_id: UUID) -> tuple[Owed, list[Deal]]:
     if row is None:
         raise NotFound("There is no such leg.", field="leg")
     deal_id, net_id, state = row
-    if net_id is not None and state == LegState.NETTED:
+    if state == LegState.NETTED:
         deals = _deals_of_net(net_id)
         net = netting.held_net(net_id)
         if net.direction != NetDirection.RECEIVE or net.state != NetState.EXPECTED:
@@ -211,7 +211,7 @@ def _proposed(difference_id: UUID, actor: User) -> ReceiptDifference:
     found = rows.filter(pk=difference_id).first()
     if found is None:
         raise NotFound("There is no such difference.", field="difference")
-    deals = [locked(found.leg.deal_id)] if found.leg is not None else _deals_of_net(found.net_id)
+    deals = [locked(found.leg.deal_id)] if found.leg is not None else _deals_of_net(found.owed.pk)
     made = (
         rows.select_related("leg__account", "entry", "entry_part")
         .select_for_update(of=("self",))
@@ -229,10 +229,10 @@ def _follow(made: ReceiptDifference) -> None:
     """Bring what a difference is for to where its bank puts it, and read it again."""
     if made.leg is not None:
         settling.follow_deal(deal_id=made.leg.deal_id)
-        made.leg = DealLeg.objects.select_related("deal").get(pk=made.leg_id)
+        made.leg = DealLeg.objects.select_related("deal").get(pk=made.owed.pk)
     else:
-        settling.follow_net(net_id=made.net_id)
-        made.net = SettlementNet.objects.get(pk=made.net_id)
+        settling.follow_net(net_id=made.owed.pk)
+        made.net = SettlementNet.objects.get(pk=made.owed.pk)
 
 
 def _require_not_dealt(deals: Sequence[Deal], actor: User) -> None:

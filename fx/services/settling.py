@@ -191,9 +191,10 @@ def _take_back_difference(accepted: ReceiptDifference | None) -> None:
     """Note that a difference holds no more, as its entry is gone, and book the opposite."""
     if accepted is None:
         return
-    accepted.state, accepted.reversed_at = DifferenceState.REVERSED, clock.now()
+    now = clock.now()
+    accepted.state, accepted.reversed_at = DifferenceState.REVERSED, now
     accepted.save(update_fields=["state", "reversed_at"])
-    booking.take_back(accepted)
+    booking.take_back(accepted, at=now)
 
 
 def _follow_its_net(deal: Deal, net: SettlementNet) -> str:

@@ -1,4 +1,4 @@
-/* Results of deals day by day, and a pair's forward curve. Figures arrive as decimal strings; they
+/* Results of deals day by day, a pair's forward curve, and its fixings beside our rates. Figures arrive as decimal strings; they
    become numbers for the picture only. */
 "use strict";
 
@@ -55,6 +55,15 @@
     ];
   };
 
+  const fixings = (source, size) => {
+    const shown = (value) => value.toFixed(source.digits);
+    const side = (at) => source.days.map((day) => (day[at] === null ? null : Number(day[at])));
+    return [
+      frame(size, [["Our middle rate", "chart-history", false], ["Fixing", "chart-line", true]], { short: shown, long: shown, width: 66 }),
+      [source.days.map((day) => seconds(day[0])), side(1), side(2)],
+    ];
+  };
+
   function draw(host, make) {
     const source = JSON.parse(document.getElementById(host.dataset.source).textContent);
     charts.get(host)?.plot.destroy();
@@ -75,11 +84,12 @@
   function drawAll() {
     document.querySelectorAll("[data-result-chart]").forEach((host) => draw(host, results));
     document.querySelectorAll("[data-curve-chart]").forEach((host) => draw(host, curve));
+    document.querySelectorAll("[data-fixing-chart]").forEach((host) => draw(host, fixings));
   }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-chart-table]");
-    const chart = button?.closest("[data-chart-host]")?.querySelector("[data-result-chart], [data-curve-chart]");
+    const chart = button?.closest("[data-chart-host]")?.querySelector("[data-result-chart], [data-curve-chart], [data-fixing-chart]");
     if (!chart) return;
     const asTable = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(asTable));
