@@ -32,7 +32,7 @@ from fx.models import (
     SettlementNet,
 )
 from fx.selectors import differences, settlement
-from fx.services import booking, chasing, legs, netting
+from fx.services import booking, chasing, legs, netting, payees
 from fx.services.chasing import MISSING
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
@@ -397,6 +397,8 @@ def _resume(deal: Deal, *, fell_by: str) -> None:
     deal.resume()
     deal.save()
     renew_failed(deal, reason="The payment was made after all.")
+    for kind in (legs.PAYEE_GONE, payees.GOES_ON):
+        tasks.answer_task(kind=kind, key=deal.reference, note="It goes on by itself.")
     tell(deal, before=before)
 
 

@@ -322,6 +322,20 @@ def test_an_accepted_difference_is_a_result_of_its_own_until_it_is_taken_back(
     assert valuation.value_of(deal.pk).booked == D("-0.12")
     assert valuation.realised_between(None, today) == D("-0.12")
     assert valuation.differences_between(None, today) == D("-0.12")
+    client, at = client_of(settles.desk.checker), reverse("fx:booked")
+    assert "charges that a bank kept back" in client.get(at).content.decode()
+    for query, rows in (({"kind": "DIFFERENCE"}, 1), ({"kind": "REALISED"}, 0), (
+        {"since": str(today), "until": str(today), "reference": deal.reference}, 1,
+    ), ({"until": str(today - timedelta(days=1))}, 0)):  # fmt: skip
+        assert len(client.get(at, query).context["rows"]) == rows
+    [head, line] = client.get(at, {"as": "csv"}).content.decode().splitlines()
+    assert (
+        head == "day,deal,pair,what,amount_usd,rate,usd_rate,receipt,kind_of_difference,booked_at"
+    )
+    assert line.startswith(
+        f"{today},{deal.reference},USD/INR,DIFFERENCE,-0.1200,,0.0118000000000000,"
+        f"{deal.reference}R1,FEE,"
+    )
     came.state = "WITHDRAWN"
     came.save()
     flows.release_flows(entry_ids=[came.pk])
@@ -350,6 +364,10 @@ def test_a_difference_stands_beside_the_value_of_its_deal(settles: Settling) -> 
     assert not wrong()
     [day] = valuation.series(days=5)
     assert day.realised == gained.amount_usd + D("-0.12")
+    told = machine(settles.desk.checker).get(reverse("fx-explain")).json()
+    assert (told["realised"], told["differences"]) == (f"{day.realised:.4f}", "-0.1200")
+    page = client_of(settles.desk.checker).get(reverse("fx:valuation")).content.decode()
+    assert "Of it by receipts of another amount" in page
 
 
 def batch_of(
