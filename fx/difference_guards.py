@@ -196,8 +196,9 @@ $$;
 CREATE OR REPLACE FUNCTION fx_difference_booked() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM fx_receiptdifference r
-                WHERE r.id = NEW.id AND fx_difference_is_booked(r) IS NOT TRUE) THEN
+    -- Whoever hides the row by binding no tenant is refused as well.
+    IF NOT EXISTS (SELECT 1 FROM fx_receiptdifference r
+                    WHERE r.id = NEW.id AND fx_difference_is_booked(r)) THEN
         RAISE EXCEPTION 'a difference is booked as it was accepted, and booked back'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'difference_is_booked';
     END IF;
