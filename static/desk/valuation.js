@@ -35,7 +35,7 @@
       series: [
         { label: "Day", value: (_, at) => (at === null ? "–" : dayName.format(at * 1000)) },
         ...series.map(([label, stroke, points]) => ({
-          label, stroke: colour(stroke), width: 2, points: { show: points },
+          label, stroke: colour(stroke), width: 2, points: { show: Boolean(points), size: points || 5 },
           value: (_, value) => (value === null ? "–" : long(value)),
         })),
       ],
@@ -50,7 +50,7 @@
   const curve = (source, size) => {
     const shown = (value) => value.toFixed(source.digits);
     return [
-      frame(size, [[source.pair, "chart-line", true]], { short: shown, long: shown, width: 66 }),
+      frame(size, [[source.pair, "chart-line", 5]], { short: shown, long: shown, width: 66 }),
       [source.pillars.map((one) => seconds(one[1])), source.pillars.map((one) => Number(one[2]))],
     ];
   };
@@ -59,7 +59,7 @@
     const shown = (value) => value.toFixed(source.digits);
     const side = (at) => source.days.map((day) => (day[at] === null ? null : Number(day[at])));
     return [
-      frame(size, [["Our middle rate", "chart-history", false], ["Fixing", "chart-line", true]], { short: shown, long: shown, width: 66 }),
+      frame(size, [["Our middle rate", "chart-history", false], ["Fixing", "chart-line", 9]], { short: shown, long: shown, width: 66 }),
       [source.days.map((day) => seconds(day[0])), side(1), side(2)],
     ];
   };
