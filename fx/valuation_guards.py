@@ -106,14 +106,15 @@ BEGIN
         RAISE EXCEPTION 'what is booked is the value of the deal on its day'
             USING ERRCODE = 'check_violation';
     END IF;
+    -- Each asked by its key and never joined: what was reversed just now is in no statistics yet.
     IF EXISTS (SELECT 1 FROM fresh f
-                 LEFT JOIN fx_pnlentry e ON e.id = f.earlier_id
-                 LEFT JOIN fx_pnlentry r ON r.tenant_id = f.tenant_id AND r.deal_id = f.deal_id
-                                        AND r.number = f.number - 1 AND r.kind = 'REVERSAL'
                 WHERE f.kind IN ('UNREALISED', 'REALISED') AND f.earlier_id IS NOT NULL
-                  AND (r.id IS NULL OR e.kind NOT IN ('UNREALISED', 'REALISED')
-                       OR e.deal_id <> f.deal_id
-                       OR e.number <> f.number - 1)) THEN
+                  AND ((SELECT r.id FROM fx_pnlentry r
+                         WHERE r.tenant_id = f.tenant_id AND r.deal_id = f.deal_id
+                           AND r.number = f.number - 1 AND r.kind = 'REVERSAL') IS NULL
+                       OR (SELECT e.kind IN ('UNREALISED', 'REALISED') AND e.deal_id = f.deal_id
+                                  AND e.number = f.number - 1
+                             FROM fx_pnlentry e WHERE e.id = f.earlier_id) IS NOT TRUE)) THEN
         RAISE EXCEPTION 'what stands for a deal is reversed before anything follows it'
             USING ERRCODE = 'check_violation';
     END IF;

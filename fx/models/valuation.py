@@ -161,8 +161,13 @@ class DealValuation(TenantModel):
     `usd_rate` is the dollars for a unit of the quote currency, for an NDF for one of the base.
     """
 
-    run = models.ForeignKey(RevaluationRun, on_delete=models.PROTECT, related_name="valuations")
-    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="valuations")
+    # Both are found by the indexes below, which begin with the tenant as every question does.
+    run = models.ForeignKey(
+        RevaluationRun, on_delete=models.PROTECT, db_index=False, related_name="valuations"
+    )
+    deal = models.ForeignKey(
+        Deal, on_delete=models.PROTECT, db_index=False, related_name="valuations"
+    )
     spot = rate_column(null=True)
     forward = rate_column(null=True)
     discount = _factor(null=True)
@@ -240,9 +245,16 @@ class PnlEntry(TenantModel):
     day = models.DateField()
     amount_usd = _amount()
     valuation = models.ForeignKey(
-        DealValuation, on_delete=models.PROTECT, null=True, related_name="entries"
+        DealValuation,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="entries",
     )
-    earlier = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="later")
+    # What follows an entry is found by its deal and number: thousands are written at once.
+    earlier = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, db_index=False, related_name="later"
+    )
     difference = models.ForeignKey(
         "fx.ReceiptDifference",
         on_delete=models.PROTECT,

@@ -226,7 +226,8 @@ def realise(*, deal_id: UUID, on: date, rate: Decimal, market: Market | None = N
 
 
 def _is_reversed(entry: PnlEntry) -> bool:
-    return entry.later.filter(kind=PnlKind.REVERSAL).exists()
+    same = PnlEntry.objects.filter(deal=entry.deal_id, number=entry.number)
+    return same.filter(kind=PnlKind.REVERSAL).exists()
 
 
 def _is_ndf(deal: Deal) -> bool:
