@@ -22,7 +22,7 @@ from fx.engine.quotes import Side
 from fx.selectors import closing, settlement
 from fx.selectors import deals as deal_reads
 from fx.selectors.curves import Market
-from fx.selectors.differences import came_instead
+from fx.selectors.differences import Came, came_instead
 from fx.services import correcting, differing, fixing, settling
 from tms.demo.accounts import DemoAccount
 
@@ -146,12 +146,15 @@ def take_receipts() -> None:
         came = came_instead(leg, most=1) if leg.state == "EXPECTED" else []
         if not came or not 0 < leg.amount - came[0].amount <= _CHARGES:
             continue
-        wish = differing.Wish(
-            entry=came[0].entry.pk, kind="FEE", reason="Their correspondent kept its charges."
-        )
-        made = _as("backoffice", lambda who, one=leg, wish=wish: differing.propose_difference(
-            leg_id=one.pk, wish=wish, actor=who
-        ))  # fmt: skip
-        _as("checker1", lambda who, made=made: differing.accept_difference(
-            difference_id=made.pk, actor=who
-        ))  # fmt: skip
+        _take_short(leg, came[0])
+
+
+def _take_short(leg: Any, came: Came) -> None:
+    wish = differing.Wish(
+        entry=came.entry.pk, kind="FEE", reason="Their correspondent kept its charges."
+    )
+    made = _as(
+        "backoffice",
+        lambda who: differing.propose_difference(leg_id=leg.pk, wish=wish, actor=who),
+    )
+    _as("checker1", lambda who: differing.accept_difference(difference_id=made.pk, actor=who))
