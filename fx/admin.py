@@ -1,10 +1,15 @@
 """Foreign exchange in the admin: windows; sources of rates are changed by two people."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 
 from core.admin import ReadOnlyAdmin
+from core.api.actor import actor
 from core.changes.admin import GovernedAdmin
+from core.changes.selectors import opened
 from fx.models import (
     Counterparty,
     DayFixing,
@@ -35,6 +40,7 @@ from fx.models import (
     SettlementInstruction,
     SettlementNet,
 )
+from fx.services import payees
 
 
 @admin.register(RateSource)
@@ -96,6 +102,12 @@ class SettlementInstructionAdmin(GovernedAdmin):
     list_display = ("counterparty", "currency", "beneficiary", "is_active")
     list_filter = ("counterparty", "currency", "is_active")
     list_select_related = ("counterparty", "beneficiary")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save it; in an opened tenant the approved change itself answers what was asked."""
+        super().save_model(request, obj, form, change)
+        if not opened():
+            payees.back_in_force(obj, actor=actor(request), reason="it was saved.")
 
 
 @admin.register(Deal)
@@ -356,7 +368,9 @@ class DayFixingAdmin(ReadOnlyAdmin):
 class ReceiptDifferenceAdmin(ReadOnlyAdmin):
     """What came in place of what was agreed, and who took it as it came."""
 
-    list_display = ("leg", "kind", "came", "difference", "amount_usd", "state", "maker", "checker")
+    list_display = (
+        "reference", "kind", "came", "difference", "amount_usd", "state", "maker", "checker",
+    )  # fmt: skip
     list_filter = ("state", "kind")
-    list_select_related = ("leg__deal", "maker", "checker")
-    search_fields = ("leg__deal__reference",)
+    list_select_related = ("leg__deal", "net", "maker", "checker")
+    search_fields = ("leg__deal__reference", "net__reference")

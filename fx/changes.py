@@ -1,11 +1,23 @@
 """What the fx room puts under four eyes: what steers rates and deals."""
 
-from core.changes.models import Control
-from core.changes.registry import govern
+from django.db import models
+
+from core.changes.models import ChangeState, Control
+from core.changes.registry import Hooks, govern
+from core.changes.selectors import acting, changes
 from fx.models import Counterparty, NettingAgreement, RateSource, SettlementInstruction
+from fx.services import payees
 
 GOVERNED = (RateSource, Counterparty, SettlementInstruction, NettingAgreement)
 GUARDS = frozenset(f"{model._meta.db_table}.governed" for model in GOVERNED)
+
+
+def _payee_in_force(row: models.Model) -> None:
+    """Answer what was asked for want of an instruction, in the transaction of its change."""
+    if isinstance(row, SettlementInstruction):
+        said = changes().filter(row_id=str(row.pk), state=ChangeState.APPLIED)
+        reason = said.order_by("-decided_at", "-id").values_list("reason", flat=True).first()
+        payees.back_in_force(row, actor=acting(), reason=reason or "its change was approved.")
 
 
 def govern_static_data() -> None:
@@ -35,6 +47,7 @@ def govern_static_data() -> None:
         SettlementInstruction,
         fields=("counterparty", "currency", "beneficiary", "is_active"),
         label="settlement instruction",
+        hooks=Hooks(applied=_payee_in_force),
     )
     govern(
         NettingAgreement,

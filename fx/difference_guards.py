@@ -5,31 +5,132 @@ EDGES = (("PROPOSED", "ACCEPTED"), ("PROPOSED", "REFUSED"), ("ACCEPTED", "REVERS
 _EDGE_ROWS = ", ".join(f"('{source}', '{target}')" for source, target in EDGES)
 FX_RECEIPT_DIFFERENCE_PCT_MAX = "0.01"
 
-DIFFERENCES = f"""
+HOLDS = f"""
+-- What came by an entry, or by the part of it that is named. An entry that books several payments
+-- is never taken as a whole.
+CREATE OR REPLACE FUNCTION fx_difference_came(r fx_receiptdifference, e treasury_bankentry)
+RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT r.entry_id = e.id AND treasury_entry_books(e, r.entry_part_id, r.came)
+       AND (r.entry_part_id IS NOT NULL
+            OR NOT EXISTS (SELECT 1 FROM treasury_entrypart x WHERE x.entry_id = e.id))
+$$;
+
 -- Whether two people accepted that an entry settles a leg although it is another amount.
 CREATE OR REPLACE FUNCTION fx_difference_holds(l fx_dealleg, e treasury_bankentry) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
     SELECT EXISTS (
         SELECT 1 FROM fx_receiptdifference r
-         WHERE r.leg_id = l.id AND r.entry_id = e.id AND r.tenant_id = l.tenant_id
-           AND r.state = 'ACCEPTED' AND r.came = e.amount AND l.amount + r.difference = r.came)
-       AND NOT EXISTS (SELECT 1 FROM treasury_entrypart x WHERE x.entry_id = e.id)
+         WHERE r.leg_id = l.id AND r.tenant_id = l.tenant_id AND r.state = 'ACCEPTED'
+           AND r.entry_part_id IS NOT DISTINCT FROM l.entry_part_id
+           AND fx_difference_came(r, e) AND l.amount + r.difference = r.came)
 $$;
 
+-- The same of a net.
+CREATE OR REPLACE FUNCTION fx_net_difference_holds(n fx_settlementnet, e treasury_bankentry)
+RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_receiptdifference r
+         WHERE r.net_id = n.id AND r.tenant_id = n.tenant_id AND r.state = 'ACCEPTED'
+           AND r.entry_part_id IS NOT DISTINCT FROM n.entry_part_id
+           AND fx_difference_came(r, e) AND n.amount + r.difference = r.came)
+$$;
+"""
+
+OPEN = f"""
+-- The deals that a difference is of: that of its leg, or all of its net.
+CREATE OR REPLACE FUNCTION fx_difference_deals(r fx_receiptdifference) RETURNS SETOF uuid
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT l.deal_id FROM fx_dealleg l WHERE l.id = r.leg_id
+     UNION
+    SELECT l.deal_id FROM fx_dealleg l WHERE l.net_id = r.net_id
+$$;
+
+-- Whether what it is for still waits for money: a leg by itself, or a net that we receive.
+CREATE OR REPLACE FUNCTION fx_difference_is_open(r fx_receiptdifference, e treasury_bankentry)
+RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM (
+            SELECT l.account_id, l.amount FROM fx_dealleg l
+             WHERE l.id = r.leg_id AND l.direction = 'RECEIVE' AND l.net_id IS NULL
+               AND l.state = 'EXPECTED'
+             UNION ALL
+            SELECT n.account_id, n.amount FROM fx_settlementnet n
+             WHERE n.id = r.net_id AND n.direction = 'RECEIVE' AND n.state = 'EXPECTED'
+               AND fx_net_adds_up(n)) owed
+         WHERE owed.account_id = e.account_id AND owed.amount + r.difference = r.came
+           AND abs(r.difference) <= owed.amount * treasury_policy(
+                   'FX_RECEIPT_DIFFERENCE_PCT_MAX', '{FX_RECEIPT_DIFFERENCE_PCT_MAX}')::numeric)
+       AND NOT EXISTS (
+           SELECT 1 FROM fx_deal d WHERE d.id IN (SELECT fx_difference_deals(r))
+              AND d.state NOT IN ('EXECUTED', 'CONFIRMED'))
+$$;
+
+-- Whether an entry proves nothing else yet.
+CREATE OR REPLACE FUNCTION fx_entry_is_free(e treasury_bankentry) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT NOT EXISTS (SELECT 1 FROM fx_dealleg o WHERE o.entry_id = e.id)
+       AND NOT EXISTS (SELECT 1 FROM fx_settlementnet n WHERE n.entry_id = e.id)
+       AND NOT EXISTS (SELECT 1 FROM treasury_expectedflow f
+                        WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED')
+       AND NOT EXISTS (SELECT 1 FROM treasury_transfer t
+                        WHERE e.id IN (t.credit_entry_id, t.return_entry_id))
+$$;
+
+-- Whether a part of an entry proves nothing else yet. A flow says by which entry it was fulfilled,
+-- and not by which part: each one that this entry fulfils has to be another part, by its amount or
+-- by what two people accepted of it.
+CREATE OR REPLACE FUNCTION fx_part_is_free(e treasury_bankentry, part uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT NOT EXISTS (SELECT 1 FROM fx_dealleg o WHERE o.entry_id = e.id
+                          AND (o.entry_part_id IS NULL OR o.entry_part_id = part))
+       AND NOT EXISTS (SELECT 1 FROM fx_settlementnet n WHERE n.entry_id = e.id
+                          AND (n.entry_part_id IS NULL OR n.entry_part_id = part))
+       AND NOT EXISTS (SELECT 1 FROM treasury_transfer t
+                        WHERE t.credit_entry_id = e.id
+                              AND (t.credit_part_id IS NULL OR t.credit_part_id = part)
+                           OR t.return_entry_id = e.id
+                              AND (t.return_part_id IS NULL OR t.return_part_id = part))
+       AND NOT EXISTS (
+           SELECT 1 FROM treasury_expectedflow f
+            WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED'
+              AND NOT EXISTS (
+                  SELECT 1 FROM treasury_entrypart o
+                   WHERE o.entry_id = e.id AND o.id <> part
+                     AND (o.amount = f.amount OR EXISTS (
+                          SELECT 1 FROM fx_receiptdifference x
+                           WHERE x.entry_part_id = o.id AND x.state = 'ACCEPTED'
+                             AND x.came - x.difference = f.amount))))
+       AND (SELECT count(*) FROM treasury_expectedflow f
+             WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED'
+               AND f.amount = (SELECT p.amount FROM treasury_entrypart p WHERE p.id = part))
+        <= (SELECT count(*) FROM treasury_entrypart o
+              JOIN treasury_entrypart p ON p.id = part AND o.amount = p.amount
+             WHERE o.entry_id = e.id AND o.id <> part)
+$$;
+"""
+
+GUARD = f"""
 CREATE OR REPLACE FUNCTION fx_guard_difference() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
-    l fx_dealleg;
-    d fx_deal;
     e treasury_bankentry;
+    named text;
+    currency text;
+    settled_by uuid;
     steps text[] := ARRAY['state', 'checker_id', 'decided_at', 'note', 'amount_usd', 'usd_rate',
                           'reversed_at'];
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a difference is never deleted' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    SELECT * INTO l FROM fx_dealleg WHERE id = NEW.leg_id;
-    SELECT * INTO d FROM fx_deal WHERE id = l.deal_id FOR SHARE;
+    PERFORM 1 FROM fx_deal d WHERE d.id IN (SELECT fx_difference_deals(NEW))
+      ORDER BY d.id FOR SHARE;
+    SELECT d.reference, l.currency, l.entry_id INTO named, currency, settled_by
+      FROM fx_dealleg l JOIN fx_deal d ON d.id = l.deal_id WHERE l.id = NEW.leg_id;
+    IF NEW.leg_id IS NULL THEN
+        SELECT n.reference, n.currency, n.entry_id INTO named, currency, settled_by
+          FROM fx_settlementnet n WHERE n.id = NEW.net_id;
+    END IF;
     SELECT * INTO e FROM treasury_bankentry WHERE id = NEW.entry_id;
     IF TG_OP = 'INSERT' AND NEW.state <> 'PROPOSED' THEN
         RAISE EXCEPTION 'a difference is proposed first' USING ERRCODE = 'check_violation';
@@ -43,40 +144,33 @@ BEGIN
         RAISE EXCEPTION 'a difference does not change' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state IN ('PROPOSED', 'ACCEPTED') AND NOT coalesce(
-        l.direction = 'RECEIVE' AND l.net_id IS NULL AND l.state = 'EXPECTED'
-        AND d.state IN ('EXECUTED', 'CONFIRMED')
-        AND e.account_id = l.account_id AND e.state = 'COUNTED' AND e.status = 'BOOK'
-        AND e.amount = NEW.came AND l.amount + NEW.difference = NEW.came
-        AND abs(NEW.difference) <= l.amount * treasury_policy(
-                'FX_RECEIPT_DIFFERENCE_PCT_MAX', '{FX_RECEIPT_DIFFERENCE_PCT_MAX}')::numeric
-        AND NOT EXISTS (SELECT 1 FROM fx_dealleg o WHERE o.entry_id = e.id)
-        AND NOT EXISTS (SELECT 1 FROM fx_settlementnet n WHERE n.entry_id = e.id)
-        AND NOT EXISTS (SELECT 1 FROM treasury_entrypart x WHERE x.entry_id = e.id)
-        AND NOT EXISTS (SELECT 1 FROM treasury_expectedflow f
-                         WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED')
-        AND NOT EXISTS (SELECT 1 FROM treasury_transfer t
-                         WHERE e.id IN (t.credit_entry_id, t.return_entry_id)), false) THEN
-        RAISE EXCEPTION 'no entry of its bank is that difference of a leg of %', d.reference
+        e.state = 'COUNTED' AND e.status = 'BOOK'
+        AND fx_difference_came(NEW, e) AND fx_difference_is_open(NEW, e)
+        AND CASE WHEN NEW.entry_part_id IS NULL THEN fx_entry_is_free(e)
+                 ELSE fx_part_is_free(e, NEW.entry_part_id) END, false) THEN
+        RAISE EXCEPTION 'no entry of its bank is that difference of a leg of %', named
             USING ERRCODE = 'check_violation';
     END IF;
-    IF fx_same_person(NEW.maker_id, d.maker_id) OR fx_same_person(NEW.maker_id, d.executed_by_id)
-       OR fx_same_person(NEW.checker_id, d.maker_id)
-       OR fx_same_person(NEW.checker_id, d.executed_by_id)
-       OR fx_same_person(NEW.checker_id, NEW.maker_id) THEN
+    IF fx_same_person(NEW.checker_id, NEW.maker_id) OR EXISTS (
+        SELECT 1 FROM fx_deal d WHERE d.id IN (SELECT fx_difference_deals(NEW))
+           AND (fx_same_person(NEW.maker_id, d.maker_id)
+                OR fx_same_person(NEW.maker_id, d.executed_by_id)
+                OR fx_same_person(NEW.checker_id, d.maker_id)
+                OR fx_same_person(NEW.checker_id, d.executed_by_id))) THEN
         RAISE EXCEPTION 'two people who did not deal it accept what came of it'
             USING ERRCODE = 'check_violation';
     END IF;
     -- Rounded to the cent, and within the twentieth that dollar rates may be minutes apart.
     IF NEW.state = 'ACCEPTED' AND (
         NEW.amount_usd <> round(NEW.difference * NEW.usd_rate, 2)
-        OR abs(abs(NEW.amount_usd) - treasury_worth_usd(abs(NEW.difference), l.currency))
-           > 0.01 + 0.05 * treasury_worth_usd(abs(NEW.difference), l.currency)) THEN
+        OR abs(abs(NEW.amount_usd) - treasury_worth_usd(abs(NEW.difference), currency))
+           > 0.01 + 0.05 * treasury_worth_usd(abs(NEW.difference), currency)) THEN
         RAISE EXCEPTION 'what a difference is worth follows from its rate'
             USING ERRCODE = 'check_violation';
     END IF;
-    -- What came counts: only once its entry does not settle the leg any more is it taken back.
+    -- What came counts: only once its entry does not settle it any more is it taken back.
     IF NEW.state = 'REVERSED' AND OLD.state <> 'REVERSED'
-       AND l.entry_id IS NOT DISTINCT FROM NEW.entry_id THEN
+       AND settled_by IS NOT DISTINCT FROM NEW.entry_id THEN
         RAISE EXCEPTION 'a difference stands while its entry settles the leg'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -87,5 +181,33 @@ DROP TRIGGER IF EXISTS guard ON fx_receiptdifference;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON fx_receiptdifference
     FOR EACH ROW EXECUTE FUNCTION fx_guard_difference();
 """
-SQL = "SET LOCAL check_function_bodies = false;" + DIFFERENCES
-TRIGGERS = frozenset({"fx_receiptdifference.guard"})
+
+BOOKED = f"""
+-- Whether what was booked for a difference comes to what it is worth, or to nothing again.
+CREATE OR REPLACE FUNCTION fx_difference_is_booked(r fx_receiptdifference) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT coalesce(sum(p.amount_usd), 0)
+             = CASE r.state WHEN 'ACCEPTED' THEN r.amount_usd ELSE 0 END
+           AND (r.state <> 'ACCEPTED' OR count(*) = 1)
+      FROM fx_pnlentry p WHERE p.tenant_id = r.tenant_id AND p.difference_id = r.id
+$$;
+
+-- At commit: an accepted difference is booked, and one that was taken back is booked back.
+CREATE OR REPLACE FUNCTION fx_difference_booked() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    -- Whoever hides the row by binding no tenant is refused as well.
+    IF NOT EXISTS (SELECT 1 FROM fx_receiptdifference r
+                    WHERE r.id = NEW.id AND fx_difference_is_booked(r)) THEN
+        RAISE EXCEPTION 'a difference is booked as it was accepted, and booked back'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'difference_is_booked';
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS is_booked ON fx_receiptdifference;
+CREATE CONSTRAINT TRIGGER is_booked AFTER INSERT OR UPDATE ON fx_receiptdifference
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fx_difference_booked();
+"""
+SQL = "SET LOCAL check_function_bodies = false;" + HOLDS + OPEN + GUARD + BOOKED
+TRIGGERS = frozenset({"fx_receiptdifference.guard", "fx_receiptdifference.is_booked"})

@@ -44,8 +44,10 @@ BEGIN
     IF NEW.version = 1 AND NEW.state <> 'REPLACED' AND fx_dealt_on(NEW.entered_by_id, NEW) THEN
         RAISE EXCEPTION 'somebody who did not deal fixes a day' USING ERRCODE = 'check_violation';
     END IF;
+    -- Whoever proposed it may have dealt since: then it is refused, by somebody who did not.
     IF NEW.version > 1 AND NEW.state <> 'REPLACED' AND (
-        fx_dealt_on(NEW.entered_by_id, NEW) OR fx_dealt_on(NEW.checker_id, NEW)
+        NEW.state <> 'REFUSED' AND fx_dealt_on(NEW.entered_by_id, NEW)
+        OR fx_dealt_on(NEW.checker_id, NEW)
         OR fx_same_person(NEW.entered_by_id, NEW.checker_id)) THEN
         RAISE EXCEPTION 'two people who did not deal correct a fixing'
             USING ERRCODE = 'check_violation';

@@ -47,6 +47,29 @@ LANGUAGE sql STABLE {_PATH} AS $$
       FROM fx_ndffixing f WHERE f.deal_id = d.id AND d.base = 'USD'
 $$;
 
+-- Whether the first leg the other way round keeps the account of the one that it replaces: chosen
+-- by a person, and of the company whose account was agreed.
+CREATE OR REPLACE FUNCTION fx_leg_keeps(l fx_dealleg, agreed uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_dealleg e
+          JOIN treasury_bankaccount chosen ON chosen.id = e.account_id
+          JOIN treasury_bankaccount ours ON ours.id = agreed
+         WHERE e.deal_id = l.deal_id AND e.leg_no <> l.leg_no AND e.state = 'VOID'
+           AND e.account_id = l.account_id AND chosen.entity_id = ours.entity_id)
+$$;
+
+-- The day of a leg: as agreed, or later once it is instructed anew. What is left of a fixing that
+-- was corrected keeps the later day of what it replaces.
+CREATE OR REPLACE FUNCTION fx_leg_day_holds(l fx_dealleg, d fx_deal) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT l.value_date = d.value_date OR l.value_date > d.value_date AND (
+           l.version > 1 OR d.kind = 'NDF' AND EXISTS (
+               SELECT 1 FROM fx_dealleg e
+                WHERE e.deal_id = l.deal_id AND e.leg_no <> l.leg_no AND e.state = 'VOID'
+                  AND e.value_date = l.value_date))
+$$;
+
 -- What a leg moves: amount, currency and account follow from its deal.
 CREATE OR REPLACE FUNCTION fx_leg_is_of_its_deal(l fx_dealleg, d fx_deal) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
@@ -55,8 +78,10 @@ LANGUAGE sql STABLE {_PATH} AS $$
                 l.currency = 'USD' AND l.amount = abs(fx_ndf_difference(d))
                 AND (l.direction = 'RECEIVE')
                   = ((d.side = 'BUY') = (fx_ndf_difference(d) > 0))
-                AND (l.version > 1 OR l.account_id = CASE d.side
-                     WHEN 'BUY' THEN d.receive_account_id ELSE d.pay_account_id END)
+                AND (l.version > 1 OR (
+                    SELECT l.account_id = agreed OR fx_leg_keeps(l, agreed)
+                      FROM (SELECT CASE d.side WHEN 'BUY' THEN d.receive_account_id
+                                   ELSE d.pay_account_id END) a (agreed)))
            ELSE
                 l.currency = CASE WHEN (d.side = 'BUY') = (l.direction = 'RECEIVE')
                                   THEN d.base ELSE d.quote END
@@ -67,8 +92,7 @@ LANGUAGE sql STABLE {_PATH} AS $$
                                                     ELSE d.receive_account_id END
                     AND (l.direction = 'RECEIVE' OR l.instruction_id = d.instruction_id)))
            END
-       AND CASE l.version WHEN 1 THEN l.value_date = d.value_date
-                          ELSE l.value_date >= d.value_date END
+       AND fx_leg_day_holds(l, d)
        AND EXISTS (SELECT 1 FROM treasury_bankaccount a
                     WHERE a.id = l.account_id AND a.currency = l.currency)
        AND (l.direction = 'RECEIVE' OR EXISTS (
@@ -208,8 +232,7 @@ BEGIN
            AND e.state = 'COUNTED' AND e.status = 'BOOK'
            AND (treasury_entry_books(e, NEW.entry_part_id,
                    CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END)
-                OR NEW.direction = 'RECEIVE' AND NEW.entry_part_id IS NULL
-                   AND fx_difference_holds(NEW, e))
+                OR NEW.direction = 'RECEIVE' AND fx_difference_holds(NEW, e))
            -- An entry is taken as a whole or in parts.
            AND NOT EXISTS (
                 SELECT 1 FROM fx_dealleg o

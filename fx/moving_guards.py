@@ -10,7 +10,8 @@ LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
     NEW.settles_on := coalesce((
         SELECT max(l.value_date) FROM fx_dealleg l
-         WHERE l.deal_id = NEW.id AND l.version > 1 AND l.state <> 'VOID'), NEW.value_date);
+         WHERE l.deal_id = NEW.id AND (l.version > 1 OR l.value_date > NEW.value_date)
+           AND l.state <> 'VOID'), NEW.value_date);
     RETURN NEW;
 END $$;
 
@@ -21,7 +22,8 @@ CREATE TRIGGER moves BEFORE INSERT OR UPDATE ON fx_deal
 CREATE OR REPLACE FUNCTION fx_leg_moves() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
-    UPDATE fx_deal SET settles_on = NULL WHERE id = NEW.deal_id;
+    UPDATE fx_deal SET settles_on = NULL
+     WHERE id = NEW.deal_id AND (NEW.version > 1 OR NEW.value_date > value_date);
     RETURN NULL;
 END $$;
 
@@ -30,7 +32,8 @@ CREATE OR REPLACE FUNCTION fx_legs_move() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
     UPDATE fx_deal SET settles_on = NULL
-     WHERE id IN (SELECT l.deal_id FROM fresh l WHERE l.version > 1);
+     WHERE id IN (SELECT l.deal_id FROM fresh l JOIN fx_deal d ON d.id = l.deal_id
+                   WHERE l.version > 1 OR l.value_date > d.value_date);
     RETURN NULL;
 END $$;
 
@@ -39,7 +42,7 @@ CREATE TRIGGER moves_in AFTER INSERT ON fx_dealleg REFERENCING NEW TABLE AS fres
     FOR EACH STATEMENT EXECUTE FUNCTION fx_legs_move();
 DROP TRIGGER IF EXISTS moves_out ON fx_dealleg;
 CREATE TRIGGER moves_out AFTER UPDATE ON fx_dealleg
-    FOR EACH ROW WHEN (NEW.version > 1 AND (OLD.state = 'VOID') <> (NEW.state = 'VOID'))
+    FOR EACH ROW WHEN ((OLD.state = 'VOID') <> (NEW.state = 'VOID'))
     EXECUTE FUNCTION fx_leg_moves();
 """
 SQL = "SET LOCAL check_function_bodies = false;" + MOVING

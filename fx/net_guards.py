@@ -129,8 +129,9 @@ BEGIN
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
            AND e.state = 'COUNTED' AND e.status = 'BOOK'
-           AND treasury_entry_books(e, NEW.entry_part_id,
+           AND (treasury_entry_books(e, NEW.entry_part_id,
                    CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END)
+                OR NEW.direction = 'RECEIVE' AND fx_net_difference_holds(NEW, e))
            AND (NEW.direction = 'RECEIVE' OR EXISTS (
                 SELECT 1 FROM treasury_transfer t
                  WHERE t.proposal_id = NEW.proposal_id AND t.debit_entry_id = e.id

@@ -54,12 +54,34 @@ _DEALS: Final = """
 SELECT d.id, d.base_amount FROM fx_deal d
  WHERE d.state = 'SETTLED' AND fx_deal_is_delivered(d) IS NOT TRUE
 """
-# What was accepted for other than agreed settles its leg, and is worth what its rate says.
+# What was accepted for other than agreed settles what it is for, by what came, and is worth what
+# its rate says.
 _DIFFERENCES: Final = """
-SELECT r.id, r.difference FROM fx_receiptdifference r JOIN fx_dealleg l ON l.id = r.leg_id
+SELECT r.id, r.difference FROM fx_receiptdifference r
+  LEFT JOIN fx_dealleg l ON l.id = r.leg_id
+  LEFT JOIN fx_settlementnet n ON n.id = r.net_id
  WHERE r.state = 'ACCEPTED'
-   AND (l.state <> 'SETTLED' OR l.entry_id <> r.entry_id OR l.amount + r.difference <> r.came
+   AND (coalesce(l.state, n.state) <> 'SETTLED'
+        OR (coalesce(l.entry_id, n.entry_id),
+            CASE WHEN r.net_id IS NULL THEN l.entry_part_id ELSE n.entry_part_id END)
+           IS DISTINCT FROM (r.entry_id, r.entry_part_id)
+        OR coalesce(l.amount, n.amount) + r.difference <> r.came
         OR r.amount_usd <> round(r.difference * r.usd_rate, 2))
+"""
+# It is booked as it was accepted, and booked back once it does not hold.
+_BOOKED: Final = """
+SELECT r.id, r.amount_usd FROM fx_receiptdifference r
+ WHERE r.state IN ('ACCEPTED', 'REVERSED') AND fx_difference_is_booked(r) IS NOT TRUE
+"""
+_NET_ENTRIES: Final = """
+SELECT n.id, n.amount FROM fx_settlementnet n
+  LEFT JOIN treasury_bankentry e ON e.id = n.entry_id
+  LEFT JOIN treasury_entrypart p ON p.id = n.entry_part_id AND p.entry_id = e.id
+ WHERE n.state = 'SETTLED' AND n.direction <> 'NOTHING'
+   AND (e.id IS NULL OR e.account_id <> n.account_id
+        OR abs(coalesce(p.amount, e.amount)) <> n.amount + coalesce((
+           SELECT r.difference FROM fx_receiptdifference r
+            WHERE r.net_id = n.id AND r.entry_id = e.id AND r.state = 'ACCEPTED'), 0))
 """
 # Every deal is fixed at what holds for its pair and day, unless it was cancelled; a day that was
 # fixed keeps a fixing.
@@ -82,7 +104,9 @@ CHECKS: Final = (
     ("net_is_not_its_legs", _NETS, "A net of {} is not the sum of its legs."),
     ("leg_without_its_entry", _ENTRIES, "A leg of {} is settled without its entry."),
     ("payment_without_its_leg", _PAYMENTS, "A payment of {} for a deal belongs to no leg."),
+    ("net_without_its_entry", _NET_ENTRIES, "A net of {} is settled without its entry."),
     ("difference_without_its_leg", _DIFFERENCES, "A difference of {} settles no leg."),
+    ("difference_not_booked", _BOOKED, "A difference of {} dollars is booked otherwise."),
     ("fixing_is_not_its_days", _FIXINGS, "A deal is fixed at {}, its day otherwise."),
     ("deal_settled_with_open_leg", _DEALS, "A deal of {} is settled with a leg that is not."),
 )

@@ -50,6 +50,7 @@ urlpatterns = [
     path("fx/reforecast", reforecast.page, name="reforecast"),
     path("fx/reforecast/fire", reforecast.fire, name="reforecast-fire"),
     path("fx/valuation", valuation.valuation, name="valuation"),
+    path("fx/valuation/booked", valuation.booked, name="booked"),
     path("fx/valuation/run", valuation.run_valuation, name="run-valuation"),
     path("fx/curves/upload", valuation.upload, name="upload-curves"),
     path("fx/deals/<uuid:deal_id>/close-out", settlement.close_out, name="close-out"),

@@ -91,7 +91,8 @@ LANGUAGE plpgsql {_PATH} AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM fresh f LEFT JOIN fx_pnlentry e ON e.id = f.earlier_id
                 WHERE f.kind = 'REVERSAL'
-                  AND (e.id IS NULL OR e.kind = 'REVERSAL' OR e.deal_id <> f.deal_id
+                  AND (e.id IS NULL OR e.kind NOT IN ('UNREALISED', 'REALISED')
+                       OR e.deal_id <> f.deal_id
                        OR e.number <> f.number OR e.amount_usd <> -f.amount_usd
                        OR e.day > f.day)) THEN
         RAISE EXCEPTION 'a reversal takes back what was booked, no more and no less'
@@ -105,19 +106,34 @@ BEGIN
         RAISE EXCEPTION 'what is booked is the value of the deal on its day'
             USING ERRCODE = 'check_violation';
     END IF;
+    -- Each asked by its key and never joined: what was reversed just now is in no statistics yet.
     IF EXISTS (SELECT 1 FROM fresh f
-                 LEFT JOIN fx_pnlentry e ON e.id = f.earlier_id
-                 LEFT JOIN fx_pnlentry r ON r.tenant_id = f.tenant_id AND r.deal_id = f.deal_id
-                                        AND r.number = f.number - 1 AND r.kind = 'REVERSAL'
-                WHERE f.kind <> 'REVERSAL' AND f.earlier_id IS NOT NULL
-                  AND (r.id IS NULL OR e.kind = 'REVERSAL' OR e.deal_id <> f.deal_id
-                       OR e.number <> f.number - 1)) THEN
+                WHERE f.kind IN ('UNREALISED', 'REALISED') AND f.earlier_id IS NOT NULL
+                  AND ((SELECT r.id FROM fx_pnlentry r
+                         WHERE r.tenant_id = f.tenant_id AND r.deal_id = f.deal_id
+                           AND r.number = f.number - 1 AND r.kind = 'REVERSAL') IS NULL
+                       OR (SELECT e.kind IN ('UNREALISED', 'REALISED') AND e.deal_id = f.deal_id
+                                  AND e.number = f.number - 1
+                             FROM fx_pnlentry e WHERE e.id = f.earlier_id) IS NOT TRUE)) THEN
         RAISE EXCEPTION 'what stands for a deal is reversed before anything follows it'
             USING ERRCODE = 'check_violation';
     END IF;
     IF EXISTS (SELECT 1 FROM fresh f JOIN fx_deal d ON d.id = f.deal_id
                 WHERE f.kind = 'REALISED' AND f.amount_usd <> {REALISED_USD}) THEN
         RAISE EXCEPTION 'a realised result follows from the rate it was realised at'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF EXISTS (SELECT 1 FROM fresh f LEFT JOIN fx_receiptdifference r ON r.id = f.difference_id
+                 LEFT JOIN fx_pnlentry e ON e.id = f.earlier_id
+                WHERE f.difference_id IS NOT NULL
+                  AND (f.deal_id NOT IN (SELECT fx_difference_deals(r))
+                       OR CASE f.kind
+                          WHEN 'DIFFERENCE' THEN r.state <> 'ACCEPTED'
+                               OR (f.amount_usd, f.usd_rate) <> (r.amount_usd, r.usd_rate)
+                          ELSE r.state <> 'REVERSED' OR e.kind IS DISTINCT FROM 'DIFFERENCE'
+                               OR e.difference_id <> r.id OR e.deal_id <> f.deal_id
+                               OR e.amount_usd <> -f.amount_usd OR e.day > f.day END)) THEN
+        RAISE EXCEPTION 'what is booked of a difference is what two people accepted'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;

@@ -122,7 +122,12 @@ class DifferenceList(ListAPIView[ReceiptDifference]):
 
     serializer_class = wire.DifferenceOut
     permission_classes = (IsAuthenticated,)
-    filterset_fields = {"state": ["exact", "in"], "kind": ["exact"], "leg__deal": ["exact"]}
+    filterset_fields = {
+        "state": ["exact", "in"],
+        "kind": ["exact"],
+        "leg__deal": ["exact"],
+        "net": ["exact"],
+    }
 
     def get_queryset(self) -> QuerySet[ReceiptDifference]:
         """Return the tenant's differences."""
@@ -130,7 +135,7 @@ class DifferenceList(ListAPIView[ReceiptDifference]):
 
 
 class DifferencePropose(Step):
-    """Propose to take what came for a leg as it came."""
+    """Propose to take what came for a leg, or for the net it is part of, as it came."""
 
     roles_for_writing = differing.PROPOSERS
 

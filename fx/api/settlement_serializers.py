@@ -146,6 +146,7 @@ class DifferenceIn(serializers.Serializer[Any]):
     """Which entry came in place of what was agreed, what the difference is, and why it is taken."""
 
     entry = serializers.UUIDField()
+    part = serializers.UUIDField(required=False, allow_null=True, default=None)
     kind = serializers.ChoiceField(choices=DifferenceKind.choices)
     reason = serializers.CharField(max_length=500)
 
@@ -156,13 +157,14 @@ class DifferenceOut(serializers.ModelSerializer[ReceiptDifference]):
     came = AmountField()
     difference = AmountField()
     amount_usd = AmountField(allow_null=True)
-    leg_reference = serializers.CharField(source="leg.reference")
-    currency = serializers.CharField(source="leg.currency")
+    leg_reference = serializers.CharField(source="reference", help_text="Of the leg, or the net.")
+    currency = serializers.CharField()
 
     class Meta:
         model = ReceiptDifference
         fields = [
-            "id", "leg", "leg_reference", "currency", "entry", "kind", "came", "difference",
+            "id", "leg", "net", "leg_reference", "currency", "entry", "entry_part", "kind", "came",
+            "difference",
             "reason", "state", "maker", "created_at", "checker", "decided_at", "note",
             "amount_usd", "reversed_at",
         ]  # fmt: skip

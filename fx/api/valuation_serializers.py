@@ -175,10 +175,14 @@ class ExplainedOut(serializers.Serializer[Any]):
 
 
 class ExplanationOut(serializers.Serializer[Any]):
-    """Why the result changed between two days, by pair and together; `realised` stands beside."""
+    """Why the result changed between two days, by pair and together; `realised` stands beside.
+
+    `differences` is what of it came by receipts of another amount than agreed.
+    """
 
     since = serializers.DateField(allow_null=True)
     until = serializers.DateField()
     realised = AmountField()
+    differences = AmountField()
     total = ExplainedOut()
     pairs = ExplainedOut(many=True)

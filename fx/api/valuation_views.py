@@ -191,6 +191,7 @@ class Explanation(APIView):
             "since": before.day if before else None,
             "until": after.day,
             "realised": reads.realised_between(before.day if before else None, after.day),
+            "differences": reads.differences_between(before.day if before else None, after.day),
             "total": reads.together(parts),
             "pairs": parts,
         }

@@ -1,12 +1,16 @@
 """Receipts of another amount than agreed: taken as they came by two people, and said as what."""
 
+from decimal import Decimal
+from typing import cast
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
-from fx.models.settlement import ENTRY, DealLeg
+from fx.models.netting import SettlementNet
+from fx.models.settlement import ENTRY, ENTRY_PART, DealLeg
 
 
 class DifferenceKind(models.TextChoices):
@@ -30,15 +34,29 @@ _S = DifferenceState
 
 
 class ReceiptDifference(TenantModel):
-    """What came for a leg in place of what was agreed; accepted, it settles the leg.
+    """What came in place of what was agreed; accepted, it settles the leg, or the net, it is for.
 
-    `difference` is what came less what was agreed, in the leg's currency; `amount_usd` is its
-    worth on the day it was accepted, and part of what the deal brought. The agreed amount, and
-    what came, never change. A trigger holds who may say so, and the edges.
+    What was owed is a leg, or a net of several. What came is an entry, or the part of it that is
+    named where the bank booked several payments as one. `difference` is what came less what was
+    agreed, in their currency; `amount_usd` is its worth on the day it was accepted, and booked as
+    a result of its own. The agreed amount, and what came, never change. A trigger holds who may say
+    so, and the edges.
     """
 
-    leg = models.ForeignKey(DealLeg, on_delete=models.PROTECT, related_name="differences")
+    leg = models.ForeignKey(
+        DealLeg, on_delete=models.PROTECT, null=True, related_name="differences"
+    )
+    net = models.ForeignKey(
+        SettlementNet, on_delete=models.PROTECT, null=True, related_name="differences"
+    )
     entry = models.ForeignKey(ENTRY, on_delete=models.PROTECT, related_name="deal_differences")
+    entry_part = models.ForeignKey(
+        ENTRY_PART,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="deal_differences",
+        help_text="Which payment of the entry it is, where the bank booked several as one.",
+    )
     kind = models.CharField(max_length=5, choices=DifferenceKind)
     came = models.DecimalField(max_digits=20, decimal_places=4)
     difference = models.DecimalField(max_digits=20, decimal_places=4)
@@ -90,17 +108,52 @@ class ReceiptDifference(TenantModel):
                 condition=Q(state=_S.REVERSED, reversed_at__isnull=False)
                 | (~Q(state=_S.REVERSED) & Q(reversed_at=None)),
             ),
+            models.CheckConstraint(
+                name="receipt_difference_of_a_leg_or_net",
+                condition=Q(leg__isnull=False, net=None) | Q(leg=None, net__isnull=False),
+            ),
             models.UniqueConstraint(
                 fields=["tenant", "leg"],
                 condition=Q(state__in=(_S.PROPOSED, _S.ACCEPTED)),
                 name="receipt_difference_once_a_leg",
             ),
             models.UniqueConstraint(
-                fields=["tenant", "entry"],
+                fields=["tenant", "net"],
                 condition=Q(state__in=(_S.PROPOSED, _S.ACCEPTED)),
+                name="receipt_difference_once_a_net",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "entry"],
+                condition=Q(state__in=(_S.PROPOSED, _S.ACCEPTED), entry_part=None),
                 name="receipt_difference_once_an_entry",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "entry_part"],
+                condition=Q(state__in=(_S.PROPOSED, _S.ACCEPTED)),
+                name="receipt_difference_once_a_part",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.leg}: {self.difference.normalize():f} {self.leg.currency}"
+        return f"{self.reference}: {self.difference.normalize():f} {self.currency}"
+
+    @property
+    def owed(self) -> DealLeg | SettlementNet:
+        """Return the leg, or the net, that it is for."""
+        return self.leg if self.leg is not None else cast("SettlementNet", self.net)
+
+    @property
+    def reference(self) -> str:
+        """Return the name of what it is for."""
+        return str(self.owed.reference)
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of what was agreed and of what came."""
+        return str(self.owed.currency)
+
+    @property
+    def agreed(self) -> Decimal:
+        """Return what was to come."""
+        amount: Decimal = self.owed.amount
+        return amount

@@ -161,8 +161,13 @@ class DealValuation(TenantModel):
     `usd_rate` is the dollars for a unit of the quote currency, for an NDF for one of the base.
     """
 
-    run = models.ForeignKey(RevaluationRun, on_delete=models.PROTECT, related_name="valuations")
-    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="valuations")
+    # Both are found by the indexes below, which begin with the tenant as every question does.
+    run = models.ForeignKey(
+        RevaluationRun, on_delete=models.PROTECT, db_index=False, related_name="valuations"
+    )
+    deal = models.ForeignKey(
+        Deal, on_delete=models.PROTECT, db_index=False, related_name="valuations"
+    )
     spot = rate_column(null=True)
     forward = rate_column(null=True)
     discount = _factor(null=True)
@@ -215,6 +220,12 @@ class PnlKind(models.TextChoices):
     UNREALISED = "UNREALISED", "unrealised"
     REVERSAL = "REVERSAL", "reversal"
     REALISED = "REALISED", "realised"
+    DIFFERENCE = "DIFFERENCE", "difference of a receipt"
+    TAKEN_BACK = "TAKEN_BACK", "difference taken back"
+
+
+# What follows each other for a deal; a difference of a receipt stands beside it.
+_COUNTED = (PnlKind.UNREALISED, PnlKind.REALISED)
 
 
 class PnlEntry(TenantModel):
@@ -223,7 +234,9 @@ class PnlEntry(TenantModel):
     What was booked is reversed before the next value, or the realised result, is booked: all
     entries of a deal add up to what it is worth now, in the end to what it brought. `earlier` is
     what a reversal reverses, and what an unrealised or realised one follows; those are counted by
-    `number`, which a reversal shares with what it reverses.
+    `number`, which a reversal shares with what it reverses. What two people accepted in place of an
+    agreed receipt is booked beside that, with the number nought, and taken back once it does not
+    hold; of a net with the deal whose leg brings most.
     """
 
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="pnl")
@@ -232,9 +245,23 @@ class PnlEntry(TenantModel):
     day = models.DateField()
     amount_usd = _amount()
     valuation = models.ForeignKey(
-        DealValuation, on_delete=models.PROTECT, null=True, related_name="entries"
+        DealValuation,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="entries",
     )
-    earlier = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="later")
+    # What follows an entry is found by its deal and number: thousands are written at once.
+    earlier = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, db_index=False, related_name="later"
+    )
+    difference = models.ForeignKey(
+        "fx.ReceiptDifference",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="booked",
+    )
     rate = rate_column(null=True, help_text="At which it was settled, closed out or fixed.")
     usd_rate = _factor(null=True)
     booked_at = models.DateTimeField()
@@ -248,7 +275,11 @@ class PnlEntry(TenantModel):
             models.CheckConstraint(
                 name="pnl_entry_has_its_parts",
                 condition=Q(
-                    kind=PnlKind.UNREALISED, valuation__isnull=False, rate=None, usd_rate=None
+                    kind=PnlKind.UNREALISED,
+                    valuation__isnull=False,
+                    rate=None,
+                    usd_rate=None,
+                    difference=None,
                 )
                 | Q(
                     kind=PnlKind.REVERSAL,
@@ -256,6 +287,7 @@ class PnlEntry(TenantModel):
                     valuation=None,
                     rate=None,
                     usd_rate=None,
+                    difference=None,
                 )
                 | (
                     Q(
@@ -263,15 +295,34 @@ class PnlEntry(TenantModel):
                         valuation=None,
                         usd_rate__gt=0,
                         usd_rate__lt=FACTOR_BOUND,
+                        difference=None,
                     )
                     & is_rate("rate")
+                )
+                | Q(
+                    kind=PnlKind.DIFFERENCE,
+                    valuation=None,
+                    rate=None,
+                    usd_rate__gt=0,
+                    usd_rate__lt=FACTOR_BOUND,
+                    difference__isnull=False,
+                )
+                | Q(
+                    kind=PnlKind.TAKEN_BACK,
+                    earlier__isnull=False,
+                    valuation=None,
+                    rate=None,
+                    usd_rate=None,
+                    difference__isnull=False,
                 ),
             ),
             models.CheckConstraint(
                 name="pnl_follows_from_the_second_on",
                 condition=Q(kind=PnlKind.REVERSAL, number__gte=1)
-                | Q(number=1, earlier=None)
-                | Q(number__gt=1, earlier__isnull=False),
+                | Q(kind__in=_COUNTED, number=1, earlier=None)
+                | Q(kind__in=_COUNTED, number__gt=1, earlier__isnull=False)
+                | Q(kind=PnlKind.DIFFERENCE, number=0, earlier=None)
+                | Q(kind=PnlKind.TAKEN_BACK, number=0),
             ),
             models.UniqueConstraint(
                 fields=["tenant", "deal", "number"],
@@ -280,8 +331,13 @@ class PnlEntry(TenantModel):
             ),
             models.UniqueConstraint(
                 fields=["tenant", "deal", "number"],
-                condition=~Q(kind=PnlKind.REVERSAL),
+                condition=Q(kind__in=_COUNTED),
                 name="pnl_booked_once",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "difference", "kind"],
+                condition=Q(difference__isnull=False),
+                name="pnl_difference_booked_once",
             ),
         ]
         indexes = [models.Index(fields=["tenant", "day", "kind"], name="pnl_by_day")]

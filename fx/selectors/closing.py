@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,9 @@ from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
 from core.errors import NotFound
+from fx.engine.pairs import Pair
 from fx.models import DayFixing, Deal, DealCancellation, DealKind, DealState, FixingState
+from fx.selectors import rates
 
 # A deal in one of these closes nothing out.
 GIVEN_UP: Final = (
@@ -90,6 +92,42 @@ def fixings() -> QuerySet[DayFixing]:
     """Return every fixing of a day and its corrections, the newest day first."""
     rows = DayFixing.objects.select_related("entered_by", "checker", "from_rate")
     return rows.order_by("-fixed_on", "base", "quote", "-version")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixingDay:
+    """What a pair was fixed at on a day, and our last middle rate; None where there is none."""
+
+    day: date
+    fixing: Decimal | None
+    mid: Decimal | None
+
+    @property
+    def apart_pct(self) -> Decimal | None:
+        """Return by how many percent of our rate the fixing lies above it."""
+        if self.fixing is None or not self.mid:
+            return None
+        return (self.fixing - self.mid) * 100 / self.mid
+
+
+def pair_fixed_last() -> Pair | None:
+    """Return the pair that was fixed last; None before the first fixing."""
+    last = DayFixing.objects.filter(state=FixingState.IN_FORCE).order_by("-fixed_on").first()
+    return None if last is None else Pair(last.base, last.quote)
+
+
+def fixings_beside_market(pair: Pair, *, now: datetime, days: int) -> list[FixingDay]:
+    """Return the fixings that hold beside our own rates, day by day, the oldest first."""
+    since = now.date() - timedelta(days=days)
+    held = DayFixing.objects.filter(
+        base=pair.base, quote=pair.quote, fixed_on__gte=since, state=FixingState.IN_FORCE
+    )
+    fixed = dict(held.order_by().values_list("fixed_on", "rate"))
+    mids = {at.date(): mid for at, mid in rates.daily(pair, now=now, days=days)}
+    return [
+        FixingDay(day=day, fixing=fixed.get(day), mid=mids.get(day))
+        for day in sorted({*fixed, *mids})
+    ]
 
 
 def proposed_fixings() -> QuerySet[DayFixing]:

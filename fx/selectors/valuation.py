@@ -67,6 +67,14 @@ MARKED_SQL: Final = """fx_deal d
    AND d.fixing_date IS NOT DISTINCT FROM v.fixing_date"""
 _SOURCES_CHARS_MAX: Final = 80
 BY_INTEREST: Final = "interest"
+# What is booked of a deal one after the other; differences of receipts stand beside it.
+_COUNTED: Final = (PnlKind.UNREALISED, PnlKind.REALISED)
+_DIFFERENCES: Final = Q(kind__in=(PnlKind.DIFFERENCE, PnlKind.TAKEN_BACK))
+_REALISED: Final = (
+    Q(kind=PnlKind.REALISED)
+    | Q(kind=PnlKind.REVERSAL, earlier__kind=PnlKind.REALISED)
+    | _DIFFERENCES
+)
 # Why something has no price, the narrower refusal before the wider one.
 _GAPS: Final[tuple[tuple[type[DomainError], Gap], ...]] = (
     (RateMissing, Gap.NO_SPOT),
@@ -303,12 +311,12 @@ def valuations() -> QuerySet[DealValuation]:
 
 def entries() -> QuerySet[PnlEntry]:
     """Return what was booked, newest first."""
-    return PnlEntry.objects.select_related("deal")
+    return PnlEntry.objects.select_related("deal", "difference__leg__deal", "difference__net")
 
 
 def standing(deal_id: UUID) -> PnlEntry | None:
     """Return the newest booking of a deal, reversed or not; None where nothing was booked."""
-    booked = PnlEntry.objects.filter(deal_id=deal_id).exclude(kind=PnlKind.REVERSAL)
+    booked = PnlEntry.objects.filter(deal_id=deal_id, kind__in=_COUNTED)
     return booked.order_by("-number").first()
 
 
@@ -404,10 +412,20 @@ def together(parts: list[Explained]) -> Explained:
 
 
 def realised_between(since: date | None, until: date) -> Decimal:
-    """Return what was realised after one day, up to and with another, corrections included."""
-    found = PnlEntry.objects.filter(day__lte=until).filter(
-        Q(kind=PnlKind.REALISED) | Q(kind=PnlKind.REVERSAL, earlier__kind=PnlKind.REALISED)
-    )
+    """Return what was realised after one day, up to and with another.
+
+    Corrections are included, and differences of receipts.
+    """
+    return _booked_between(_REALISED, since, until)
+
+
+def differences_between(since: date | None, until: date) -> Decimal:
+    """Return what of the realised came by differences of receipts, those taken back included."""
+    return _booked_between(_DIFFERENCES, since, until)
+
+
+def _booked_between(which: Q, since: date | None, until: date) -> Decimal:
+    found = PnlEntry.objects.filter(which, day__lte=until)
     if since is not None:
         found = found.filter(day__gt=since)
     return found.aggregate(total=Sum("amount_usd"))["total"] or ZERO
@@ -438,7 +456,7 @@ def series(*, days: int) -> list[DayResult]:
         return []
     by_day = dict(
         PnlEntry.objects.filter(day__lte=newest[-1][0])
-        .filter(Q(kind=PnlKind.REALISED) | Q(kind=PnlKind.REVERSAL, earlier__kind=PnlKind.REALISED))
+        .filter(_REALISED)
         .order_by("day")
         .values_list("day")
         .annotate(total=Sum("amount_usd"))
@@ -470,5 +488,5 @@ def value_of(deal_id: UUID) -> DealValue:
     found = valuations().filter(deal_id=deal_id)
     return DealValue(
         newest=found.order_by("-run__day", "-run__version").first(),
-        entries=list(entries().filter(deal_id=deal_id).order_by("-number", "-kind")),
+        entries=list(entries().filter(deal_id=deal_id).order_by("-booked_at", "-number", "-kind")),
     )

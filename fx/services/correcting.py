@@ -21,9 +21,9 @@ from fx.services.failing import held_legs, leave_nets
 from fx.services.fixing import (
     FIXERS,
     conclude_fixing,
+    dealt_of_day,
     held_in_order,
     require_fixer,
-    require_not_dealt,
     require_plausible,
 )
 
@@ -37,7 +37,7 @@ def propose_correction(
     """Propose another rate for a day that was fixed; nothing changes until another one accepts.
 
     Raises:
-        Forbidden: this person is not of the back office, or dealt one of its deals.
+        Forbidden: this person is not of the back office, or dealt one of the day, fixed or not.
         NotFound: there is no such fixing.
         CorrectionRefused: it does not hold any more, or a correction waits already.
         Invalid: the same rate, no rate, or no reason.
@@ -52,8 +52,8 @@ def propose_correction(
     same_day = DayFixing.objects.filter(base=wrong.base, quote=wrong.quote, fixed_on=wrong.fixed_on)
     if same_day.filter(state=FixingState.PROPOSED).exists():
         raise CorrectionRefused("A correction of that day awaits another person already.")
+    _require_none_dealt(wrong, actor)
     for deal in _deals_of(wrong):
-        require_not_dealt(deal, actor=actor)
         require_plausible(deal, rate=rate)
     last: int = same_day.aggregate(last=Max("version"))["last"]
     return DayFixing.objects.create(
@@ -75,16 +75,18 @@ def accept_correction(*, fixing_id: UUID, actor: User) -> DayFixing:
     """Let a correction hold: every deal of its day is fixed at it, and pays by it.
 
     Raises:
-        Forbidden: this person is not of the back office, proposed it, or dealt one of its deals.
+        Forbidden: this person is not of the back office, proposed it, or dealt one of the day.
         NotFound: there is no such fixing.
-        CorrectionRefused: it was decided, a deal of it has failed, or another one was just fixed.
+        CorrectionRefused: it was decided, who proposed it has dealt since, a deal of it has failed,
+            or another one was just fixed.
         LegAlreadySent: something was paid, or came, by the rate before.
     """
     made = _proposed(fixing_id, actor)
+    _require_none_dealt(made, actor)
+    _require_proposer_stands(made)
     deals = held_in_order(_deals_of(made))
     taken: dict[UUID, DealLeg | None] = {}
     for deal in deals:
-        require_not_dealt(deal, actor=actor)
         taken[deal.pk] = _take_back(deal, reason=f"Its fixing is corrected: {made.reason}")
     before = DayFixing.objects.select_for_update().get(
         base=made.base, quote=made.quote, fixed_on=made.fixed_on, state=FixingState.IN_FORCE
@@ -110,12 +112,13 @@ def refuse_correction(*, fixing_id: UUID, reason: str, actor: User) -> DayFixing
     """Leave a fixing as it stands.
 
     Raises:
-        Forbidden: this person is not of the back office, or proposed it.
+        Forbidden: this person is not of the back office, proposed it, or dealt one of the day.
         NotFound: there is no such fixing.
         CorrectionRefused: it was decided.
         Invalid: no reason.
     """
     made = _proposed(fixing_id, actor)
+    _require_none_dealt(made, actor)
     made.note = _reason(reason)
     _decide(made, FixingState.REFUSED, actor)
     return made
@@ -130,6 +133,35 @@ def _proposed(fixing_id: UUID, actor: User) -> DayFixing:
     if made.entered_by is not None and made.entered_by.person_number == actor.person_number:
         raise Forbidden("Another person decides about a correction.")
     return made
+
+
+def _require_none_dealt(fixing: DayFixing, actor: User) -> None:
+    """Refuse who dealt anything that the fixing of the day holds for, fixed already or not."""
+    found = _dealt_by(fixing, actor)
+    if found is not None:
+        raise Forbidden(
+            f"You dealt {found.reference}, which the fixing of {fixing.pair} on {fixing.fixed_on}"
+            " holds for: two people who did not deal correct a fixing."
+        )
+
+
+def _require_proposer_stands(made: DayFixing) -> None:
+    proposer = made.entered_by
+    found = _dealt_by(made, proposer) if proposer is not None else None
+    if proposer is not None and found is not None:
+        raise CorrectionRefused(
+            f"{proposer.display_name}, who proposed it, dealt {found.reference} of that day since:"
+            " two people who did not deal correct a fixing. Refuse it, and propose it anew."
+        )
+
+
+def _dealt_by(fixing: DayFixing, person: User) -> Deal | None:
+    deals = dealt_of_day(base=fixing.base, quote=fixing.quote, day=fixing.fixed_on)
+    for deal in deals.order_by("id"):
+        people = (deal.maker, deal.executed_by)
+        if person.person_number in {one.person_number for one in people if one is not None}:
+            return deal
+    return None
 
 
 def _locked(fixing_id: UUID) -> DayFixing:

@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from core.changes.selectors import acting
 from core.errors import Invalid
 from fx.models import Counterparty, SettlementInstruction
+from fx.services import payees
 from treasury.selectors import beneficiaries
 
 
@@ -44,6 +46,8 @@ def give_instruction(
     SettlementInstruction.objects.filter(
         counterparty=party, currency=currency, is_active=True
     ).update(is_active=False)
-    return SettlementInstruction.objects.create(
+    made = SettlementInstruction.objects.create(
         counterparty=party, currency=currency, beneficiary=account
     )
+    payees.back_in_force(made, actor=acting(), reason="it was entered.")
+    return made

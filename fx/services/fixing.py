@@ -179,13 +179,13 @@ def fixing_of_day(deal: Deal) -> DayFixing | None:
     ).first()
 
 
-def _dealt_of_day(deal: Deal) -> QuerySet[Deal]:
-    """Return every deal that the first fixing of a deal's day will hold for."""
+def dealt_of_day(*, base: str, quote: str, day: date | None) -> QuerySet[Deal]:
+    """Return every deal that the fixing of a day holds for, fixed already or not."""
     return Deal.objects.select_related("maker", "executed_by").filter(
         kind=DealKind.NDF,
-        base=deal.base,
-        quote=deal.quote,
-        fixing_date=deal.fixing_date,
+        base=base,
+        quote=quote,
+        fixing_date=day,
         state__in=(DealState.EXECUTED, DealState.CONFIRMED, DealState.SETTLED, DealState.FAILED),
     )
 
@@ -228,7 +228,8 @@ def _fixed(
             field="rate",
         )
     if same is None and actor is not None:
-        for other in _dealt_of_day(deal):
+        day = deal.fixing_date
+        for other in dealt_of_day(base=deal.base, quote=deal.quote, day=day):
             require_not_dealt(other, actor=actor)
     require_plausible(deal, rate=rate)
     made = NdfFixing.objects.create(

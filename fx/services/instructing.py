@@ -31,7 +31,7 @@ from fx.models import (
 )
 from fx.selectors import deals as reads
 from fx.selectors import settlement
-from fx.services import legs, netting
+from fx.services import legs, netting, payees
 from fx.services.deals import locked, require_state, tell
 from fx.services.failing import fall, held_legs, leave_nets, renew_failed, require_unpaid
 from treasury.selectors import accounts
@@ -256,7 +256,8 @@ def reinstruct_deal(*, deal_id: UUID, actor: User, reason: str) -> Deal:
     deal.resume()
     deal.save()
     renew_failed(deal, reason=reason.strip())
-    tasks.answer_task(kind=legs.PAYEE_GONE, key=deal.reference, note=reason)
+    for kind in (legs.PAYEE_GONE, payees.GOES_ON):
+        tasks.answer_task(kind=kind, key=deal.reference, note=reason, actor=actor)
     tell(deal, before=before, reason=reason)
     return deal
 

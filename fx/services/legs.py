@@ -36,6 +36,7 @@ PAY_NO: Final = 1
 RECEIVE_NO: Final = 2
 LATE: Final = "fx_payment_late"
 PAYEE_GONE: Final = "fx_payee_gone"
+ACCOUNT_DROPPED: Final = "fx_account_dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +68,72 @@ def make_legs(deal: Deal) -> list[DealLeg]:
 def make_difference(deal: Deal, *, after: DealLeg | None = None) -> list[DealLeg]:
     """Make the one leg of a fixed deal, in the caller's transaction; none where nothing is left.
 
-    The account that was chosen for the leg `after` which it comes, and a later day, stay: what was
-    corrected is the rate. The first leg the other way round is as agreed.
+    The account that was chosen for the leg before, and a later day, stay: what was corrected is the
+    rate. Where it turned a payment into a receipt, or the reverse, the account stays as far as it
+    fits (`_why_not_kept`); a person is told in words where it does not.
     """
     left = difference(deal)
     if not left.amount:
         return []
-    ours = deal.receive_account_id if deal.side == DealSide.BUY else deal.pay_account_id
+    agreed = deal.receive_account_id if deal.side == DealSide.BUY else deal.pay_account_id
     is_ours = (left.amount > 0) is (deal.side == DealSide.BUY)
     number = RECEIVE_NO if is_ours else PAY_NO
-    value_date = deal.value_date
-    before = DealLeg.objects.filter(deal=deal, leg_no=number).order_by("-version").first()
-    if before is not None:
-        newest = after or before
-        ours, value_date = newest.account_id, max(value_date, newest.value_date)
+    ours, value_date, dropped = agreed, deal.value_date, ""
+    newest = after or _newest(deal)
+    if newest is not None:
+        value_date = max(value_date, newest.value_date)
+        dropped = _why_not_kept(newest, number=number, agreed=agreed)
+        ours = agreed if dropped else newest.account_id
     terms = Terms(
         value_date=value_date,
         pay_account=ours,
         receive_account=ours,
         instruction=reads.instruction_for(deal.counterparty, USD),
     )
-    return [_made(deal, number, terms)]
+    made = _made(deal, number, terms)
+    if newest is not None and dropped:
+        _tell_dropped(made, instead_of=newest, why=dropped)
+    return [made]
+
+
+def _newest(deal: Deal) -> DealLeg | None:
+    """Return the leg that a fixing made last; None before the first one that left something."""
+    found = DealLeg.objects.select_related("deal").filter(deal=deal)
+    return found.order_by("-created_at", "-version", "-id").first()
+
+
+def _why_not_kept(before: DealLeg, *, number: int, agreed: UUID) -> str:
+    """Return why the account that a leg had is not that of the next one; empty where it stays.
+
+    An account is taken on the other way round where it belongs to the same company as the one that
+    was agreed: who chose an account to be paid on did not choose whose money is paid out.
+    """
+    if before.account_id == agreed:
+        return ""
+    chosen, ours = accounts.account(before.account_id), accounts.account(agreed)
+    if not chosen.is_active:
+        return f"{chosen.label} is closed"
+    if chosen.currency != ours.currency:
+        return f"{chosen.label} holds {chosen.currency}"
+    if before.leg_no != number and chosen.entity_id != ours.entity_id:
+        return f"{chosen.label} belongs to {chosen.entity.name}, not to {ours.entity.name}"
+    return ""
+
+
+def _tell_dropped(leg: DealLeg, *, instead_of: DealLeg, why: str) -> None:
+    """Ask a person about an account that was chosen and is not kept."""
+    how = "paid from" if leg.is_pay else "received on"
+    tasks.open_task(
+        task=tasks.TaskIn(
+            kind=ACCOUNT_DROPPED,
+            key=leg.reference,
+            title=f"{leg.reference}: the account that was chosen is not kept",
+            detail=f"{why}: it was chosen for {instead_of.reference}. By its corrected fixing"
+            f" {Money(leg.amount, leg.currency)} are {how} {leg.account.label}, as was agreed."
+            " Replace the legs if another account is meant.",
+            severity="medium",
+        )
+    )
 
 
 def difference(deal: Deal) -> Money:
@@ -315,9 +361,9 @@ def fail(leg: DealLeg, *, reason: str) -> None:
 
 def _answered(leg: DealLeg, *, note: str) -> None:
     """Close what people were asked about a leg that is not paid as it was."""
-    if leg.is_pay:
-        for kind in (LATE, PAYEE_GONE):
-            tasks.answer_task(kind=kind, key=leg.reference, note=note)
+    kinds = (LATE, PAYEE_GONE, ACCOUNT_DROPPED) if leg.is_pay else (ACCOUNT_DROPPED,)
+    for kind in kinds:
+        tasks.answer_task(kind=kind, key=leg.reference, note=note)
 
 
 def stop_payment(proposal: Any, *, reason: str) -> None:

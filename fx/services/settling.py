@@ -26,12 +26,13 @@ from fx.models import (
     LegDirection,
     LegState,
     NetState,
+    ReceiptDifference,
     SettlementAlarm,
     SettlementAlarmKind,
     SettlementNet,
 )
 from fx.selectors import differences, settlement
-from fx.services import chasing, legs, netting
+from fx.services import booking, chasing, legs, netting, payees
 from fx.services.chasing import MISSING
 from fx.services.deals import SUBJECT, locked, tell
 from fx.services.failing import fall, held_legs, renew_failed
@@ -166,8 +167,11 @@ def _debit_of(held: Any) -> Any:
 def _follow_net_receipt(net: SettlementNet) -> None:
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[net.reference]).get(net.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
-    part = _part_of(entry, net)
-    if net.state == NetState.EXPECTED and entry is not None and _booked(entry, part) == net.amount:
+    accepted = differences.accepted_for(net) if entry is not None or net.entry_id else None
+    is_taken = _is_taken(accepted, entry)
+    part = accepted.entry_part if accepted is not None and is_taken else _part_of(entry, net)
+    is_whole = entry is not None and _booked(entry, part) == net.amount
+    if net.state == NetState.EXPECTED and entry is not None and (is_whole or is_taken):
         net.entry, net.entry_part = entry, part
         net.settle(at=clock.now())
         net.save()
@@ -175,6 +179,22 @@ def _follow_net_receipt(net: SettlementNet) -> None:
     elif net.state == NetState.SETTLED and net.entry_id is not None and entry is None:
         net.expect_again()
         net.save()
+        _take_back_difference(accepted)
+
+
+def _is_taken(accepted: ReceiptDifference | None, entry: Any) -> bool:
+    """Tell whether two people accepted that an entry settles what it fulfils."""
+    return accepted is not None and entry is not None and accepted.entry_id == entry.pk
+
+
+def _take_back_difference(accepted: ReceiptDifference | None) -> None:
+    """Note that a difference holds no more, as its entry is gone, and book the opposite."""
+    if accepted is None:
+        return
+    now = clock.now()
+    accepted.state, accepted.reversed_at = DifferenceState.REVERSED, now
+    accepted.save(update_fields=["state", "reversed_at"])
+    booking.take_back(accepted, at=now)
 
 
 def _follow_its_net(deal: Deal, net: SettlementNet) -> str:
@@ -295,7 +315,8 @@ def _sent(leg: DealLeg) -> None:
     is_late = leg.state == LegState.FAILED
     leg.send(at=clock.now())
     leg.save()
-    tasks.answer_task(kind=legs.LATE, key=leg.reference, note="Its bank has it.")
+    for kind in (legs.LATE, legs.ACCOUNT_DROPPED):
+        tasks.answer_task(kind=kind, key=leg.reference, note="Its bank has it.")
     if is_late:
         legs.expect(leg)
 
@@ -304,9 +325,9 @@ def _follow_receipt(leg: DealLeg) -> str:
     """Bring what we receive to where the expected flow stands; it fails by a person's word only."""
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[leg.reference]).get(leg.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
-    part = _part_of(entry, leg)
     accepted = differences.accepted_for(leg) if entry is not None or leg.entry_id else None
-    is_taken = accepted is not None and entry is not None and accepted.entry_id == entry.pk
+    is_taken = _is_taken(accepted, entry)
+    part = accepted.entry_part if accepted is not None and is_taken else _part_of(entry, leg)
     if entry is not None and _booked(entry, part) != leg.amount and not is_taken:
         _ask_about(leg, Money(entry.amount, leg.currency))
         flow_writes.release_flows(entry_ids=[entry.pk])  # the right amount may still come
@@ -315,14 +336,12 @@ def _follow_receipt(leg: DealLeg) -> str:
         leg.entry, leg.entry_part = entry, part
         leg.settle(at=clock.now())
         leg.save()
-        for kind in (MISSING, DIFFERS):
+        for kind in (MISSING, DIFFERS, legs.ACCOUNT_DROPPED):
             tasks.answer_task(kind=kind, key=leg.reference, note="It was booked.")
     elif entry is None and leg.state == LegState.SETTLED:
         leg.expect_again()
         leg.save()
-        if accepted is not None:
-            accepted.state, accepted.reversed_at = DifferenceState.REVERSED, clock.now()
-            accepted.save(update_fields=["state", "reversed_at"])
+        _take_back_difference(accepted)
     return ""
 
 
@@ -378,6 +397,8 @@ def _resume(deal: Deal, *, fell_by: str) -> None:
     deal.resume()
     deal.save()
     renew_failed(deal, reason="The payment was made after all.")
+    for kind in (legs.PAYEE_GONE, payees.GOES_ON):
+        tasks.answer_task(kind=kind, key=deal.reference, note="It goes on by itself.")
     tell(deal, before=before)
 
 

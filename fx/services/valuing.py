@@ -50,7 +50,8 @@ SELECT gen_random_uuid(), d.tenant_id, %(run)s::uuid, d.id, v.spot, v.forward, v
 # The newest booking of a deal that counts, as `e`.
 _TIP = """
   LATERAL (SELECT * FROM fx_pnlentry x
-            WHERE x.tenant_id = t.tenant_id AND x.deal_id = t.deal_id AND x.kind <> 'REVERSAL'
+            WHERE x.tenant_id = t.tenant_id AND x.deal_id = t.deal_id
+              AND x.kind IN ('UNREALISED', 'REALISED')
             ORDER BY x.number DESC LIMIT 1) e
 """
 # What is valued anew, and what ended without a result: a realised one as well, however old.
@@ -225,7 +226,8 @@ def realise(*, deal_id: UUID, on: date, rate: Decimal, market: Market | None = N
 
 
 def _is_reversed(entry: PnlEntry) -> bool:
-    return entry.later.filter(kind=PnlKind.REVERSAL).exists()
+    same = PnlEntry.objects.filter(deal=entry.deal_id, number=entry.number)
+    return same.filter(kind=PnlKind.REVERSAL).exists()
 
 
 def _is_ndf(deal: Deal) -> bool:

@@ -1,40 +1,128 @@
 """Fixings by day on the desk, and receipts that were another amount: said, decided, and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from core import clock
 from core.api.actor import actor
 from core.audit.refusals import tell
+from core.browsing import FilterForm, Listing, day_field, listed, text_asked
 from core.errors import DomainError, Forbidden, Invalid
-from fx.engine.pairs import parse_pair
+from fx.engine.pairs import Pair, parse_pair
+from fx.engine.quotes import rounded_rate
+from fx.models import DayFixing, FixingState
 from fx.selectors import closing as reads
 from fx.selectors import differences
 from fx.services import correcting, differing, fixing
 from fx.services.uploading import read_number
 
-SHOWN: Final = 60
+PICTURE_DAYS: Final = 90
+PAIR_CHARS_MAX: Final = 7
+SOURCE_CHARS_MAX: Final = 80
+
+
+class FixingFilter(FilterForm):
+    """Questions to what was fixed."""
+
+    pair = forms.CharField(label="Pair", max_length=PAIR_CHARS_MAX)
+    day = day_field("Day")
+    source = forms.CharField(label="Said by", max_length=SOURCE_CHARS_MAX)
+    state = forms.ChoiceField(label="State", choices=[("", "all"), *FixingState.choices])
+
+    def clean_pair(self) -> Pair | None:
+        """Read the pair, with or without its stroke."""
+        given = str(self.cleaned_data.get("pair") or "").upper()
+        try:
+            return parse_pair(given) if given else None
+        except DomainError as refusal:
+            raise forms.ValidationError(refusal.message) from None
+
+
+def _rows(asked: Mapping[str, Any]) -> tuple[QuerySet[DayFixing], tuple[str, ...]]:
+    found = reads.fixings()
+    if pair := asked.get("pair"):
+        found = found.filter(base=pair.base, quote=pair.quote)
+    if day := asked.get("day"):
+        found = found.filter(fixed_on=day)
+    if source := asked.get("source"):
+        found = found.filter(said_by__icontains=source)
+    if state := asked.get("state"):
+        found = found.filter(state=state)
+    return found, ("fixed_on", "base", "quote", "version")
+
+
+_COLUMNS: Final[Mapping[str, Callable[[DayFixing], object]]] = {
+    "day": lambda row: row.fixed_on,
+    "pair": lambda row: row.pair,
+    "version": lambda row: row.version,
+    "rate": lambda row: row.rate,
+    "said_by": lambda row: row.said_by,
+    "state": lambda row: row.state,
+    "entered_by": lambda row: row.entered_by.display_name if row.entered_by else "",
+    "entered_at": lambda row: row.entered_at,
+    "reason": lambda row: row.reason,
+    "decided_by": lambda row: row.checker.display_name if row.checker else "",
+    "decided_at": lambda row: row.decided_at,
+    "note": lambda row: row.note,
+}
+FIXINGS: Final = Listing(
+    name="fx-fixings",
+    form=FixingFilter,
+    rows=_rows,
+    page="fx/fixings.html",
+    table="fx/fixings_table.html",
+    columns=_COLUMNS,
+)
 
 
 @require_safe
 @login_required
 def fixings(request: HttpRequest) -> HttpResponse:
-    """Show what waits for a fixing, what was fixed, and the corrections that await somebody."""
+    """Show what waits for a fixing, and what was fixed beside our own rates; or hand out CSV."""
     person = actor(request)
-    context = {
-        "unfixed": reads.unfixed(),
-        "fixings": reads.fixings()[:SHOWN],
-        "may_fix": person.has_role(*fixing.FIXERS),
-        "person": person,
+    return listed(
+        request,
+        FIXINGS,
+        unfixed=reads.unfixed(),
+        may_fix=person.has_role(*fixing.FIXERS),
+        person=person,
+        **_picture(text_asked(request, "pair", chars_max=PAIR_CHARS_MAX)),
+    )
+
+
+def _picture(asked: str) -> dict[str, Any]:
+    """Return the fixings of the pair that is asked for beside our rates; else of the last fixed."""
+    try:
+        pair = parse_pair(asked.upper()) if asked else reads.pair_fixed_last()
+    except DomainError:  # the form names it
+        pair = None
+    found = reads.fixings_beside_market(pair, now=clock.now(), days=PICTURE_DAYS) if pair else []
+    if pair is None or not any(one.fixing is not None for one in found):
+        return {}
+
+    def shown(rate: Decimal | None) -> str | None:
+        return None if rate is None else f"{rounded_rate(rate, pair):f}"
+
+    return {
+        "pair": pair,
+        "fixed_days": [one for one in found if one.fixing is not None][::-1],
+        "chart": {
+            "pair": str(pair),
+            "digits": pair.digits,
+            "days": [[one.day.isoformat(), shown(one.mid), shown(one.fixing)] for one in found],
+        },
     }
-    return render(request, "fx/fixings.html", context)
 
 
 @require_POST
@@ -101,11 +189,15 @@ def propose_difference(request: HttpRequest, leg_id: UUID) -> HttpResponse:
         raise Forbidden("Taking another amount takes the role back_office.")
     try:
         try:
-            entry = UUID(given.get("entry", ""))
+            entry, _, part = given.get("entry", "").partition(":")
+            which = UUID(entry), UUID(part) if part else None
         except ValueError as error:
             raise Invalid("Choose an entry of the list.", field="entry") from error
         wish = differing.Wish(
-            entry=entry, kind=given.get("kind", ""), reason=given.get("reason", "")
+            entry=which[0],
+            part=which[1],
+            kind=given.get("kind", ""),
+            reason=given.get("reason", ""),
         )
         differing.propose_difference(leg_id=leg_id, wish=wish, actor=person)
     except DomainError as refusal:

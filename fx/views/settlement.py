@@ -116,7 +116,9 @@ def board(request: HttpRequest) -> HttpResponse:
         days=settlement.days_ahead(),
         nets=settlement.nets()[:NETS_SHOWN],
         nettable=settlement.to_be_netted(),
-        differences=differences.open_differences(),
+        differences=[
+            (one, differences.deal_booked_with(one)) for one in differences.open_differences()
+        ],
         may_net=actor(request).has_role(*netting.NETTERS),
     )
 
@@ -266,13 +268,16 @@ def context_of(found: Deal, person: User) -> dict[str, Any]:
 
 
 def _open_receipt(found: Deal) -> dict[str, Any] | None:
-    """Return what a deal waits to receive, and what came of another amount; None if nothing did."""
-    leg = (
-        settlement.legs_of(found.pk)
-        .filter(direction=LegDirection.RECEIVE, state=LegState.EXPECTED, net=None)
-        .first()
-    )
-    if leg is None or found.state not in _DEALT:
-        return None
-    came = list(differences.came_instead(leg)[:CAME_SHOWN])
-    return {"leg": leg, "came": came} if came else None
+    """Return what a deal waits to receive, and what came of another amount; None if nothing did.
+
+    A leg in a net waits with its net, where that is a receipt.
+    """
+    wanted = (LegState.EXPECTED, LegState.NETTED)
+    legs = [one for one in settlement.legs_of(found.pk) if one.state in wanted]
+    for leg in legs:
+        owed = leg if leg.net is None else leg.net
+        is_ours = owed.direction == LegDirection.RECEIVE and owed.state == LegState.EXPECTED
+        came = differences.came_instead(owed, most=CAME_SHOWN) if is_ours else []
+        if came and found.state in _DEALT:
+            return {"leg": leg, "owed": owed, "came": came}
+    return None

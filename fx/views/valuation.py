@@ -18,7 +18,7 @@ from core.api.actor import actor
 from core.audit.refusals import tell
 from core.browsing import FilterForm, Listing, day_asked, day_field, listed
 from core.errors import DomainError, Invalid
-from fx.models import DealValuation, RevaluationRun
+from fx.models import DealValuation, PnlEntry, PnlKind, RevaluationRun
 from fx.selectors import differences
 from fx.selectors import valuation as reads
 from fx.selectors.curves import Market
@@ -100,6 +100,57 @@ VALUATION: Final = Listing(
 )
 
 
+class BookedFilter(FilterForm):
+    """Questions to what was booked."""
+
+    since = day_field("From")
+    until = day_field("To")
+    reference = forms.CharField(label="Deal", max_length=REFERENCE_CHARS_MAX)
+    kind = forms.ChoiceField(label="What", choices=[("", "all"), *PnlKind.choices])
+
+
+def _booked_rows(asked: Mapping[str, Any]) -> tuple[QuerySet[PnlEntry], tuple[str, ...]]:
+    found = reads.entries()
+    if since := asked.get("since"):
+        found = found.filter(day__gte=since)
+    if until := asked.get("until"):
+        found = found.filter(day__lte=until)
+    if reference := asked.get("reference"):
+        found = found.filter(deal__reference__iexact=reference)
+    if kind := asked.get("kind"):
+        found = found.filter(kind=kind)
+    return found, ("day", "booked_at", "id")
+
+
+_BOOKED_COLUMNS: Final[Mapping[str, Callable[[PnlEntry], object]]] = {
+    "day": lambda row: row.day,
+    "deal": lambda row: row.deal.reference,
+    "pair": lambda row: row.deal.pair,
+    "what": lambda row: row.kind,
+    "amount_usd": lambda row: row.amount_usd,
+    "rate": lambda row: row.rate,
+    "usd_rate": lambda row: row.usd_rate,
+    "receipt": lambda row: row.difference.reference if row.difference else "",
+    "kind_of_difference": lambda row: row.difference.kind if row.difference else "",
+    "booked_at": lambda row: row.booked_at,
+}
+BOOKED: Final = Listing(
+    name="fx-booked",
+    form=BookedFilter,
+    rows=_booked_rows,
+    page="fx/booked.html",
+    table="fx/booked_table.html",
+    columns=_BOOKED_COLUMNS,
+)
+
+
+@require_safe
+@login_required
+def booked(request: HttpRequest) -> HttpResponse:
+    """Show profit and loss as it was booked, entry by entry, or hand it out as CSV."""
+    return listed(request, BOOKED)
+
+
 @require_safe
 @login_required
 def valuation(request: HttpRequest) -> HttpResponse:
@@ -138,12 +189,13 @@ def _beside(run: RevaluationRun | None) -> dict[str, Any]:
     parts = reads.explained(before, run)
     total = reads.together(parts)
     days = reads.series(days=DAYS_SHOWN)
-    realised = reads.realised_between(before.day if before else None, run.day)
+    since = before.day if before else None
     return {
         "before": before,
         "parts": parts,
         "total": total,
-        "realised": realised,
+        "realised": reads.realised_between(since, run.day),
+        "by_differences": reads.differences_between(since, run.day),
         "steps": _waterfall(total),
         "width": WIDTH,
         "days": days[::-1],

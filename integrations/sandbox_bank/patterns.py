@@ -58,8 +58,22 @@ def plan_day(account: Account, day: date, *, seed: int, balance: int) -> list[Pl
         *_fees(account, day, seed),
         *_interest(account, day, balance),
         *_returns(account, day, seed),
+        *_one_offs(account, day),
     ]
     return sorted(planned, key=lambda line: (line.minute, line.end_to_end_id, line.amount))
+
+
+def _one_offs(account: Account, day: date) -> list[Planned]:
+    """Return what the profile says of this very day: receipts by name, amount and reference."""
+    return [
+        Planned(
+            minute=BUSINESS_OPENS_MINUTE, amount=to_minor(str(one["amount"]), account.currency),
+            kind="receipt", name=str(one["name"]), text=str(one["text"]),
+            end_to_end_id=str(one["end_to_end_id"]), value_date=day,
+        )
+        for one in account.profile.get("one_offs", [])
+        if one["on"] == day.isoformat()
+    ]  # fmt: skip
 
 
 def weekday_weight(account: Account, day: date) -> float:

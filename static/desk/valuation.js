@@ -1,4 +1,4 @@
-/* Results of deals day by day, and a pair's forward curve. Figures arrive as decimal strings; they
+/* Results of deals day by day, a pair's forward curve, and its fixings beside our rates. Figures arrive as decimal strings; they
    become numbers for the picture only. */
 "use strict";
 
@@ -35,7 +35,7 @@
       series: [
         { label: "Day", value: (_, at) => (at === null ? "–" : dayName.format(at * 1000)) },
         ...series.map(([label, stroke, points]) => ({
-          label, stroke: colour(stroke), width: 2, points: { show: points },
+          label, stroke: colour(stroke), width: 2, points: { show: Boolean(points), size: points || 5 },
           value: (_, value) => (value === null ? "–" : long(value)),
         })),
       ],
@@ -50,8 +50,17 @@
   const curve = (source, size) => {
     const shown = (value) => value.toFixed(source.digits);
     return [
-      frame(size, [[source.pair, "chart-line", true]], { short: shown, long: shown, width: 66 }),
+      frame(size, [[source.pair, "chart-line", 5]], { short: shown, long: shown, width: 66 }),
       [source.pillars.map((one) => seconds(one[1])), source.pillars.map((one) => Number(one[2]))],
+    ];
+  };
+
+  const fixings = (source, size) => {
+    const shown = (value) => value.toFixed(source.digits);
+    const side = (at) => source.days.map((day) => (day[at] === null ? null : Number(day[at])));
+    return [
+      frame(size, [["Our middle rate", "chart-history", false], ["Fixing", "chart-line", 9]], { short: shown, long: shown, width: 66 }),
+      [source.days.map((day) => seconds(day[0])), side(1), side(2)],
     ];
   };
 
@@ -75,11 +84,12 @@
   function drawAll() {
     document.querySelectorAll("[data-result-chart]").forEach((host) => draw(host, results));
     document.querySelectorAll("[data-curve-chart]").forEach((host) => draw(host, curve));
+    document.querySelectorAll("[data-fixing-chart]").forEach((host) => draw(host, fixings));
   }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-chart-table]");
-    const chart = button?.closest("[data-chart-host]")?.querySelector("[data-result-chart], [data-curve-chart]");
+    const chart = button?.closest("[data-chart-host]")?.querySelector("[data-result-chart], [data-curve-chart], [data-fixing-chart]");
     if (!chart) return;
     const asTable = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(asTable));

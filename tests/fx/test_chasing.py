@@ -4,11 +4,26 @@ from datetime import timedelta
 
 import pytest
 
+from approvals import selectors as approval_reads
+from approvals import services as approvals
 from core import clock
+from core.changes.models import ChangeRequest
+from core.changes.services import open_tenant, propose_change
 from core.errors import Forbidden, Invalid
+from core.tenancy import bound
 from fx.errors import NotNettable
 from fx.models import Deal, SettlementInstruction, SettlementNet
-from fx.services import chasing, instructing, legs, netting, settling
+from fx.services import (
+    chasing,
+    counterparties,
+    instructing,
+    legs,
+    netting,
+    payees,
+    settling,
+)
+from tests.approvals.stepping import shown
+from tests.conftest import make_user
 from tests.fx.dealing import another_account
 from tests.fx.settling import Settling, flow_of, fresh, leg
 from tests.fx.test_netting import book_net, net_of, two
@@ -61,6 +76,95 @@ def test_a_payee_that_is_gone_is_asked_about_and_not_paid(settles: Settling) -> 
     SettlementInstruction.objects.filter(currency="USD").update(is_active=True)
     instructing.replace_legs(deal_id=deal.pk, actor=settles.desk.back_office, reason="A new one.")
     assert tasks_of(legs.PAYEE_GONE) == []
+
+
+def decided(settles: Settling, change: ChangeRequest) -> None:
+    """Let a checker approve a change."""
+    checker = settles.desk.checker
+    found = approval_reads.request_of(subject_type="core.change", subject_id=change.pk)
+    assert found is not None
+    with bound(settles.desk.tenant.pk, actor=checker.pk):
+        approvals.decide(
+            request_id=found.pk,
+            checker=checker,
+            outcome="APPROVE",
+            content_hash=found.content_hash,
+            version=1,
+            reason="",
+            evidence=shown(checker, found.content_hash),
+        )
+
+
+def test_an_instruction_in_force_again_answers_its_tasks_in_the_same_transaction(
+    settles: Settling,
+) -> None:
+    deal = settles.confirmed()
+    payee = SettlementInstruction.objects.get(currency="USD")
+    clerk = make_user("clerk-three", "static_data")
+    make_user("manager", "treasury_manager")
+    open_tenant(actor=make_user("admin", "tenant_admin"))
+
+    def changed(*, is_active: bool, reason: str) -> None:
+        with bound(settles.desk.tenant.pk, actor=clerk.pk):
+            change = propose_change(
+                model="fx.settlementinstruction",
+                row_id=payee.pk,
+                values={"is_active": is_active},
+                maker=clerk,
+                reason=reason,
+            )
+        decided(settles, change)
+
+    changed(is_active=False, reason="They moved.")
+    chasing.chase_overdue(now=clock.now())
+    [task] = tasks_of(legs.PAYEE_GONE)
+    assert task.key == leg(deal, 1).reference
+    changed(is_active=True, reason="They stay where they are.")
+    task.refresh_from_db()
+    assert task.done_by == settles.desk.checker
+    assert "is paid USD at" in task.note
+    assert "They stay where they are." in task.note
+    assert tasks_of(legs.PAYEE_GONE) == []
+    assert chasing.chase_overdue(now=clock.now()) == []
+    assert instructing.instruct_deal(deal_id=deal.pk)
+
+
+def test_an_instruction_whose_account_is_blocked_answers_nothing(settles: Settling) -> None:
+    settles.confirmed()
+    payee = SettlementInstruction.objects.get(currency="USD")
+    SettlementInstruction.objects.filter(pk=payee.pk).update(is_active=False)
+    chasing.chase_overdue(now=clock.now())
+    by = settles.desk.back_office
+    assert (
+        payees.back_in_force(SettlementInstruction.objects.get(pk=payee.pk), actor=by, reason="x")
+        == []
+    )  # still out of force
+    payee.beneficiary.state = "BLOCKED"
+    assert payees.back_in_force(payee, actor=by, reason="x") == []
+    others = SettlementInstruction.objects.exclude(currency="USD")
+    assert [payees.back_in_force(one, actor=by, reason="x") for one in others] == [[]] * 4
+    assert len(tasks_of(legs.PAYEE_GONE)) == 1
+
+
+def test_a_stuck_deal_is_handed_on_once_its_payee_is_known_again(
+    settles: Settling, two: tuple[Deal, Deal]
+) -> None:
+    net, back = refused(settles), two[1]
+    rupees = SettlementInstruction.objects.get(currency="INR")
+    SettlementInstruction.objects.filter(currency="INR").update(is_active=False)
+    book_net(net)
+    settling.follow_open()
+    assert [one.key for one in tasks_of(legs.PAYEE_GONE)] == [back.reference]
+    counterparties.give_instruction(
+        party=settles.desk.bank, currency="INR", beneficiary=rupees.beneficiary_id
+    )
+    assert tasks_of(legs.PAYEE_GONE) == []
+    [task] = tasks_of(payees.GOES_ON)
+    assert (task.key, "instruct it anew" in task.detail) == (back.reference, True)
+    instructing.reinstruct_deal(
+        deal_id=back.pk, actor=settles.desk.back_office, reason="Known again."
+    )
+    assert tasks_of(payees.GOES_ON) == []
 
 
 def test_a_deal_that_could_go_on_and_has_no_payee_is_asked_about(

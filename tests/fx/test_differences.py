@@ -1,23 +1,27 @@
 """Another amount than agreed: taken by two people as what it is, or not at all; never hidden."""
 
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.urls import reverse
 
+from core import clock, policies
 from core.errors import DomainError, Forbidden, Invalid, NotFound
 from core.identity.models import User
 from fx.errors import DifferenceRefused
-from fx.models import Deal, ReceiptDifference
+from fx.models import Deal, PnlEntry, ReceiptDifference, SettlementNet
+from fx.policies import FX_NETTING_LEAD_MINUTES
 from fx.proofs import CHECKS
-from fx.selectors import differences
-from fx.services import differing, settling
+from fx.selectors import differences, valuation
+from fx.services import differing, instructing, netting, settling, valuing
 from tests.conftest import make_user
 from tests.fx.settling import D, Settling, book, flow_of, follow, fresh, leg
 from tests.fx.test_deals_delivery import machine
 from tests.fx.test_deals_guards import sql
+from tests.fx.test_fixings import commit
 from tests.tms.desk.conftest import client_of
 from tests.treasury.movement.conftest import guard_replaced
 from treasury.models import BankEntry, EntryPart, ExpectedFlow, Task
@@ -196,6 +200,19 @@ ACCEPT = (
     "UPDATE fx_receiptdifference SET state = 'ACCEPTED', checker_id = %s, decided_at = now(),"
     " usd_rate = 0.0118, amount_usd = %s WHERE id = %s"
 )
+REVERSE = "UPDATE fx_receiptdifference SET state = 'REVERSED', reversed_at = now() WHERE id = %s"
+_BOOKED = (
+    "INSERT INTO fx_pnlentry (id, tenant_id, deal_id, kind, number, day, amount_usd, usd_rate,"
+    " difference_id, booked_at) SELECT gen_random_uuid(), r.tenant_id, l.deal_id, {kind}, 0,"
+    " current_date, {amount}, {rate}, r.id, now() FROM fx_receiptdifference r"
+    " JOIN fx_dealleg l ON l.id = r.leg_id, (SELECT %s::text AS given) g WHERE r.id = %s"
+)
+_SAID = {"kind": "'DIFFERENCE'", "amount": "r.amount_usd", "rate": "r.usd_rate"}
+BOOK = {
+    "amount_usd": _BOOKED.format(**_SAID | {"amount": "g.given::numeric"}),
+    "usd_rate": _BOOKED.format(**_SAID | {"rate": "g.given::numeric"}),
+    "kind": _BOOKED.format(**_SAID | {"kind": "'TAKEN_BACK'"}),
+}
 SETTLE = "UPDATE fx_dealleg SET state = 'SETTLED', settled_at = now(), entry_id = %s WHERE id = %s"
 
 
@@ -223,15 +240,25 @@ def test_the_database_takes_no_other_difference(settles: Settling) -> None:
             sql(f"UPDATE fx_receiptdifference SET {change} WHERE id = %s", made.pk)
     with pytest.raises(DatabaseError):
         sql("DELETE FROM fx_receiptdifference WHERE id = %s", made.pk)
-    sql(ACCEPT, desk.checker.pk, "-0.12", made.pk)
-    assert "difference_without_its_leg" in wrong()  # accepted, and settles nothing: it is found
-    sql(SETTLE, came.pk, owed)
-    assert "difference_without_its_leg" not in wrong()
-    with pytest.raises(DatabaseError, match="stands while its entry"):
-        sql(
-            "UPDATE fx_receiptdifference SET state = 'REVERSED', reversed_at = now() WHERE id = %s",
-            made.pk,
-        )
+    with transaction.atomic():
+        sql(ACCEPT, desk.checker.pk, "-0.12", made.pk)
+        # Accepted, and settles nothing, and nothing is booked: the books find both.
+        assert {"difference_without_its_leg", "difference_not_booked"} <= wrong()
+        with pytest.raises(DatabaseError, match="booked as it was accepted"):
+            commit()
+        sql(SETTLE, came.pk, owed)
+        assert "difference_without_its_leg" not in wrong()
+        with pytest.raises(DatabaseError, match="stands while its entry"):
+            sql(REVERSE, made.pk)
+        for column, value in (("amount_usd", "-0.13"), ("usd_rate", "0.0119"), ("kind", "x")):
+            with pytest.raises(DatabaseError):
+                sql(BOOK[column], value, made.pk)
+        sql(BOOK["amount_usd"], "-0.12", made.pk)
+        assert "difference_not_booked" not in wrong()
+        with pytest.raises(DatabaseError):
+            sql(BOOK["amount_usd"], "-0.12", made.pk)
+        commit()
+        transaction.set_rollback(True)
 
 
 def test_the_books_find_a_leg_settled_by_another_amount(settles: Settling) -> None:
@@ -277,3 +304,246 @@ def test_what_came_is_taken_on_the_desk_and_over_the_api(settles: Settling) -> N
     assert "Charges that a bank kept back" in page
     valued = client.get(reverse("fx:valuation")).content.decode()
     assert "Charges that a bank kept back" in valued
+
+
+def test_an_accepted_difference_is_a_result_of_its_own_until_it_is_taken_back(
+    settles: Settling,
+) -> None:
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    today = clock.now().date()
+    assert valuation.differences_between(None, today) == 0
+    differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    commit()
+    [booked] = PnlEntry.objects.all()
+    assert (booked.kind, booked.deal, booked.day) == ("DIFFERENCE", deal, today)
+    # Ten rupees at 0.0118 dollars each.
+    assert (booked.amount_usd, booked.usd_rate) == (D("-0.12"), D("0.0118"))
+    assert valuation.value_of(deal.pk).booked == D("-0.12")
+    assert valuation.realised_between(None, today) == D("-0.12")
+    assert valuation.differences_between(None, today) == D("-0.12")
+    client, at = client_of(settles.desk.checker), reverse("fx:booked")
+    assert "charges that a bank kept back" in client.get(at).content.decode()
+    for query, rows in (({"kind": "DIFFERENCE"}, 1), ({"kind": "REALISED"}, 0), (
+        {"since": str(today), "until": str(today), "reference": deal.reference}, 1,
+    ), ({"until": str(today - timedelta(days=1))}, 0)):  # fmt: skip
+        assert len(client.get(at, query).context["rows"]) == rows
+    [head, line] = client.get(at, {"as": "csv"}).content.decode().splitlines()
+    assert (
+        head == "day,deal,pair,what,amount_usd,rate,usd_rate,receipt,kind_of_difference,booked_at"
+    )
+    assert line.startswith(
+        f"{today},{deal.reference},USD/INR,DIFFERENCE,-0.1200,,0.0118000000000000,"
+        f"{deal.reference}R1,FEE,"
+    )
+    came.state = "WITHDRAWN"
+    came.save()
+    flows.release_flows(entry_ids=[came.pk])
+    follow(deal)
+    commit()
+    [back] = PnlEntry.objects.filter(kind="TAKEN_BACK")
+    assert (back.amount_usd, back.earlier, back.difference) == (D("0.12"), booked, made)
+    assert valuation.realised_between(None, today) == 0
+    assert not wrong()
+    with pytest.raises(DatabaseError):
+        sql("UPDATE fx_pnlentry SET amount_usd = 1 WHERE id = %s", booked.pk)
+
+
+def test_a_difference_stands_beside_the_value_of_its_deal(settles: Settling) -> None:
+    deal, came = short(settles)
+    with clock.frozen(clock.now() + timedelta(minutes=1)):
+        first = valuing.revalue(at=clock.now()).run
+    made = propose(deal, came, settles.desk.back_office)
+    differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    tip = valuation.standing(deal.pk)
+    assert tip is not None
+    assert tip.kind == "UNREALISED"
+    gained = valuing.realise(deal_id=deal.pk, on=first.day, rate=D("86"))
+    assert (gained.kind, gained.number) == ("REALISED", 2)
+    assert valuation.value_of(deal.pk).booked == gained.amount_usd + D("-0.12")
+    assert not wrong()
+    [day] = valuation.series(days=5)
+    assert day.realised == gained.amount_usd + D("-0.12")
+    told = machine(settles.desk.checker).get(reverse("fx-explain")).json()
+    assert (told["realised"], told["differences"]) == (f"{day.realised:.4f}", "-0.1200")
+    page = client_of(settles.desk.checker).get(reverse("fx:valuation")).content.decode()
+    assert "Of it by receipts of another amount" in page
+
+
+def batch_of(
+    settles: Settling, *amounts: str, names: tuple[str, ...] = ()
+) -> tuple[list[Deal], BankEntry]:
+    """Return a deal for each amount of rupees that a bank books as one entry, and that entry."""
+    deals = [settles.confirmed(dealt=f"{one} USD") for one in ("1000000.00", "250000.00")]
+    total = sum((D(one) for one in amounts), D(0))
+    entry = book(leg(deals[0], 2), f"{total}", end_to_end_id="")
+    for number, amount in enumerate(amounts, start=1):
+        EntryPart.objects.create(
+            entry=entry, number=number, source="BANK", amount=D(amount),
+            end_to_end_id=names[number - 1] if names else "",
+        )  # fmt: skip
+    flows.match_entries(entries=[entry])
+    return [follow(one) for one in deals], entry
+
+
+def test_a_payment_of_a_batch_is_taken_with_a_difference(settles: Settling) -> None:
+    # 85 and 21.25 million were agreed: of the first one ten rupees are missing.
+    (deal, other), entry = batch_of(settles, SHORT, "21250000.00")
+    part, theirs = EntryPart.objects.filter(entry=entry).order_by("number")
+    by, owed = settles.desk.back_office, leg(deal, 2)
+    listed = differences.came_instead(owed, most=9)
+    assert [(one.key, one.amount) for one in listed] == [
+        (f"{entry.pk}:{part.pk}", D(SHORT)),
+        (f"{entry.pk}:{theirs.pk}", D("21250000")),
+    ]
+    page = client_of(by).get(reverse("fx:deal", args=[deal.pk])).content.decode()
+    assert f'<option value="{entry.pk}:{part.pk}">' in page
+    with pytest.raises(DifferenceRefused, match="name which"):
+        propose(deal, entry, by)
+    with pytest.raises(DifferenceRefused, match=r"more than 1\.00%"):
+        propose(deal, entry, by, part=theirs.pk)
+    made = propose(deal, entry, by, part=part.pk)
+    differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    commit()
+    owed.refresh_from_db()
+    assert (owed.state, owed.entry, owed.entry_part) == ("SETTLED", entry, part)
+    # The other payment of the batch still proves the other deal, and the first one nothing else.
+    assert [one.part for one in differences.came_instead(leg(other, 2), most=9)] == []
+    flows.fulfil(
+        entry=entry, end_to_end_id=other.counterparty_reference, amount=theirs.amount,
+        source_ref=leg(other, 2).reference,
+    )  # fmt: skip
+    follow(other)
+    assert (leg(other, 2).state, leg(other, 2).entry_part) == ("SETTLED", theirs)
+    assert not wrong()
+    entry.state = "WITHDRAWN"
+    entry.save()
+    flows.release_flows(entry_ids=[entry.pk])
+    follow(deal)
+    made.refresh_from_db()
+    assert (leg(deal, 2).state, made.state) == ("EXPECTED", "REVERSED")
+    commit()
+
+
+def test_a_payment_of_a_batch_that_proves_another_deal_is_no_difference(
+    settles: Settling,
+) -> None:
+    # Both deals agreed upon 85 million; one payment is exact and the other one short.
+    deals = [settles.confirmed(), settles.confirmed(dealt="999999.90 USD")]
+    entry = book(leg(deals[0], 2), "169999990.00", end_to_end_id="")
+    for number, amount in enumerate(("85000000.00", SHORT), start=1):
+        EntryPart.objects.create(entry=entry, number=number, source="BANK", amount=D(amount))
+    exact, less = EntryPart.objects.filter(entry=entry).order_by("number")
+    flows.fulfil(
+        entry=entry, end_to_end_id=deals[0].counterparty_reference, amount=exact.amount,
+        source_ref=leg(deals[0], 2).reference,
+    )  # fmt: skip
+    by = settles.desk.back_office
+    # Fulfilled, and not settled yet: the flow alone says that the exact one is spoken for.
+    with pytest.raises(DifferenceRefused, match="nothing that came for"):
+        propose(deals[1], entry, by, part=exact.pk, kind="OVER")
+    plant = INSERT.replace("kind, came", "entry_part_id, kind, came").replace(
+        "id, %s, 'FEE'", "id, %s, %s, 'OVER'"
+    )
+    owed = leg(deals[1], 2)
+    with pytest.raises(DatabaseError, match="no entry of its bank"):
+        sql(plant, entry.pk, exact.pk, "85000000", "8.5", "PROPOSED", by.pk, owed.pk)
+    follow(deals[0])
+    assert leg(deals[0], 2).entry_part == exact
+    with pytest.raises(DifferenceRefused, match="nothing that came for"):
+        propose(deals[1], entry, by, part=exact.pk, kind="OVER")
+    # 84,999,991.50 were agreed for the second deal.
+    made = propose(deals[1], entry, by, part=less.pk)
+    assert made.difference == D("-1.5")
+
+
+@pytest.fixture
+def netted(settles: Settling) -> tuple[Deal, Deal, SettlementNet]:
+    """Two deals whose rupees are one receipt of 51 million."""
+    policies.write_version(
+        policy=FX_NETTING_LEAD_MINUTES, value="1440", actor=None, reason="a test"
+    )
+    netting.sign_agreement(
+        party=settles.desk.bank,
+        wish=netting.AgreementIn(
+            reference="ISDA 2002", signed_on=date(2026, 1, 2), starts_on=date(2026, 2, 2)
+        ),
+    )
+    deals = settles.confirmed(), settles.confirmed(side="BUY", dealt="400000.00 USD")
+    instructing.instruct_nets(now=clock.now())
+    return *deals, SettlementNet.objects.get(currency="INR")
+
+
+def test_a_net_is_taken_with_a_difference_and_taken_back(
+    settles: Settling, netted: tuple[Deal, Deal, SettlementNet]
+) -> None:
+    sold, bought, net = netted
+    desk = settles.desk
+    came = book(leg(sold, 2), "50999000.00", end_to_end_id="")
+    page = client_of(desk.back_office).get(reverse("fx:deal", args=[bought.pk])).content.decode()
+    assert f'<option value="{came.pk}">' in page
+    assert f"Take what came for {net.reference}" in page
+    with pytest.raises(Forbidden):
+        propose(sold, came, desk.dealer)
+    # Either leg names the net: of the one we receive, and of the one we pay.
+    wish = differing.Wish(entry=came.pk, kind="FEE", reason="Their correspondent kept it.")
+    made = differing.propose_difference(leg_id=leg(bought, 1).pk, wish=wish, actor=desk.back_office)
+    assert (made.net_id, made.leg_id) == (net.pk, None)
+    assert (made.agreed, made.difference) == (D(51_000_000), D(-1000))
+    with pytest.raises(DifferenceRefused, match="awaits another person"):
+        propose(sold, came, desk.back_office)
+    with pytest.raises(Forbidden):
+        differing.accept_difference(difference_id=made.pk, actor=desk.back_office)
+    differing.accept_difference(difference_id=made.pk, actor=desk.checker)
+    commit()
+    net.refresh_from_db()
+    assert (net.state, net.entry) == ("SETTLED", came)
+    assert {leg(sold, 2).state, leg(bought, 1).state} == {"SETTLED"}
+    # A thousand rupees at 0.0118: booked with the deal whose leg brings them.
+    [booked] = PnlEntry.objects.filter(difference=made)
+    assert (booked.deal, booked.amount_usd) == (sold, D("-11.80"))
+    board = client_of(desk.checker).get(reverse("fx:deal", args=[bought.pk])).content.decode()
+    assert f"for {net.reference}" in board
+    assert not wrong()
+    came.state = "WITHDRAWN"
+    came.save()
+    flows.release_flows(entry_ids=[came.pk])
+    settling.follow_open()
+    made.refresh_from_db()
+    net.refresh_from_db()
+    assert (net.state, made.state, leg(sold, 2).state) == ("EXPECTED", "REVERSED", "NETTED")
+    commit()
+    assert not wrong()
+
+
+def test_the_database_settles_no_net_by_another_amount_that_nobody_accepted(
+    settles: Settling, netted: tuple[Deal, Deal, SettlementNet]
+) -> None:
+    sold, _, net = netted
+    came = book(leg(sold, 2), "50999000.00", end_to_end_id="")
+    settle = (
+        "UPDATE fx_settlementnet SET state = 'SETTLED', settled_at = now(), entry_id = %s"
+        " WHERE id = %s"
+    )
+    with pytest.raises(DatabaseError, match="no entry of its bank settles net"):
+        sql(settle, came.pk, net.pk)
+    plant = (
+        "INSERT INTO fx_receiptdifference (id, tenant_id, net_id, entry_id, kind, came, difference,"
+        " reason, state, maker_id, created_at, note) SELECT gen_random_uuid(), tenant_id, id, %s,"
+        " 'FEE', 50999000, -1000, 'x', 'PROPOSED', %s, now(), '' FROM fx_settlementnet"
+        " WHERE currency = %s"
+    )
+    desk = settles.desk
+    for who, currency in ((desk.dealer, "INR"), (desk.back_office, "USD")):
+        with pytest.raises(DatabaseError):
+            sql(plant, came.pk, who.pk, currency)
+    sql(plant, came.pk, desk.back_office.pk, "INR")
+    made = ReceiptDifference.objects.get()
+    # Proposed is not accepted.
+    with pytest.raises(DatabaseError, match="no entry of its bank settles net"):
+        sql(settle, came.pk, net.pk)
+    with pytest.raises(DatabaseError, match="two people"):
+        sql(ACCEPT, desk.back_office.pk, "-11.80", made.pk)
+    with guard_replaced("fx_settlementnet", "guard"):
+        sql(settle, came.pk, net.pk)
+    assert "net_without_its_entry" in wrong()

@@ -11,17 +11,18 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from core import clock
+from core import browsing, clock
 from core.errors import Forbidden, Invalid
 from core.identity.models import User
 from fx.engine.pairs import Pair
 from fx.errors import CorrectionRefused, LegAlreadySent
 from fx.models import DayFixing, Deal, DealLeg, NdfFixing, SettlementInstruction
+from fx.selectors import closing as closing_reads
 from fx.selectors import valuation
 from fx.services import closing, correcting, dealing, fixing, instructing
 from tests.conftest import make_user
 from tests.fx.dealing import another_account
-from tests.fx.settling import D, Settling, book, follow, fresh
+from tests.fx.settling import D, Settling, book, follow, fresh, price
 from tests.fx.test_closing import approve_cancel, ndf, on_its_fixing_day
 from tests.fx.test_deals_delivery import machine
 from tests.fx.test_deals_guards import sql
@@ -384,3 +385,57 @@ def test_a_day_is_fixed_and_corrected_on_the_desk_and_over_the_api(
     )
     assert refused.status_code == 302
     assert amounts(two)["RECEIVE"] == "11627.91"
+
+
+def test_fixings_are_asked_for_and_drawn_beside_our_rates(
+    settles: Settling, two: tuple[Deal, Deal], second: User
+) -> None:
+    client, at = client_of(settles.desk.back_office), reverse("fx:fixings")
+    empty = client.get(at).content.decode()
+    assert "Nothing was fixed yet" in empty
+    assert "data-fixing-chart" not in empty
+    held = fixed(settles, two)
+    price()
+    correcting.accept_correction(fixing_id=correction(settles, held).pk, actor=second)
+    page = client.get(at).content.decode()
+    assert page.count("data-row>") + page.count('data-row class="muted"') == 2
+    assert "USD/INR beside our rates" in page
+    [only] = [
+        one
+        for one in closing_reads.fixings_beside_market(USDINR, now=clock.now(), days=90)
+        if one.fixing is not None
+    ]
+    # Our middle rate of that day is 85: the fixing lies 1.29 percent above it.
+    assert (only.day, only.fixing, only.mid) == (held.fixed_on, D("86.1"), D("85"))
+    assert only.apart_pct is not None
+    assert f"{only.apart_pct:.3f}" == "1.294"
+    for query, rows in (
+        ({"state": "REPLACED"}, 1), ({"pair": "usdinr", "source": "fbil"}, 2),
+        ({"day": str(held.fixed_on), "state": "IN_FORCE"}, 1), ({"source": "Nobody"}, 0),
+        ({"pair": "EUR/USD"}, 0),
+    ):  # fmt: skip
+        answer = client.get(at, query)
+        assert len(answer.context["rows"]) == rows
+        assert ("No fixing fits" in answer.content.decode()) is (rows == 0)
+    assert "data-fixing-chart" not in client.get(at, {"pair": "EUR/USD"}).content.decode()
+    for wrong in ({"pair": "XXX"}, {"day": "yesterday"}, {"state": "GONE"}):
+        assert client.get(at, wrong).status_code == 422
+    lines = client.get(at, {"as": "csv", "state": "IN_FORCE"}).content.decode().splitlines()
+    assert lines[0].startswith("day,pair,version,rate,said_by,state")
+    assert lines[1].startswith(f"{held.fixed_on},USD/INR,2,86.1000000000,FBIL,IN_FORCE")
+    assert len(lines) == 2
+
+
+def test_fixings_are_paged(
+    settles: Settling, two: tuple[Deal, Deal], second: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browsing.slice_of, "__kwdefaults__", {"after": "", "size": 2})
+    fixed(settles, two)
+    for rate in ("86.1", "86.2"):
+        held = DayFixing.objects.get(state="IN_FORCE")
+        correcting.accept_correction(fixing_id=correction(settles, held, rate).pk, actor=second)
+    client, at = client_of(settles.desk.back_office), reverse("fx:fixings")
+    first = client.get(at)
+    assert [one.version for one in first.context["rows"]] == [3, 2]
+    older = first.context["slice"].older
+    assert [one.version for one in client.get(at, {"after": older}).context["rows"]] == [1]

@@ -50,6 +50,7 @@ PARTS: Final = (
     Part(name="manager", display_name="Treasury Manager", roles=(roles.TREASURY_MANAGER,)),
     Part(name="dealer", display_name="Dealer", roles=(roles.DEALER,)),
     Part(name="backoffice", display_name="Back Office", roles=(roles.BACK_OFFICE,)),
+    Part(name="backoffice2", display_name="Back Office Two", roles=(roles.BACK_OFFICE,)),
     Part(name="recon", display_name="Reconciliation Analyst", roles=(roles.RECON_ANALYST,)),
     Part(name="risk", display_name="Risk Officer", roles=(roles.RISK_OFFICER,)),
     Part(name="staticdata", display_name="Static Data", roles=(roles.STATIC_DATA,)),

@@ -21,6 +21,7 @@ from liquidity.services.forecasting import run_daily_forecast
 from risk.services.measuring import measure_risk
 from tms.demo import (
     dealing,
+    fixings,
     history,
     payees,
     people,
@@ -166,7 +167,7 @@ def _begin(number: int, wish: Wish) -> Seeded:
         payees.make_payees()
         sweeping.make_line(accounts=demo_accounts(number), ids=ids)
         dealing.make_counterparties()
-        valuing.make_month(now=now)
+        valuing.make_month(now=now, with_fixings=wish.days >= fixings.HISTORY_DAYS_MIN)
         dealing.make_deals()
         dealing.make_settlements(cast)
         open_tenant(actor=None)
@@ -207,10 +208,14 @@ def _take_in_the_past(
     until = date.fromisoformat(row.until)
     span = history.Span(until=until, days=row.days, seed=row.seed)
     _let_commits_be_quick()
-    with history.written_past(accounts, span, book=None if running else place.home) as past:
+    with bound(tenant, actor=ACTOR):
+        described = fixings.paid_by_bank(accounts)
+    with history.written_past(described, span, book=None if running else place.home) as past:
         say(f"{row.slug}: the bank wrote {len(past.recent) + len(past.older):,} statements")
         took = history.take_in(past.recent, tenant=tenant, progress=_progress(row, "recent", say))
         say(f"{row.slug}: the last weeks are in the books after {took.seconds} s")
+        with bound(tenant, actor=ACTOR, reason="a demo tenant"):
+            fixings.take_receipts()
         if running:
             say(f"{row.slug}: accounts at the bank {history.load_book(place, past)}")
         made = keep_fresh(tenant=tenant, accounts=accounts, seed=row.seed, now=clock.now())

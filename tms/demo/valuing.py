@@ -4,6 +4,7 @@ The points are made up from the interest of both currencies, and wander a little
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -28,6 +29,7 @@ from fx.services import curves, dealing, deals
 from fx.services.rates import Origin
 from fx.services.sources import FILE
 from fx.services.valuing import revalue
+from tms.demo import fixings
 from treasury.selectors import accounts
 
 LONDON: Final = ZoneInfo("Europe/London")
@@ -47,8 +49,11 @@ _DEALS: Final = (
 )
 
 
-def make_month(*, now: datetime) -> int:
-    """Record a month of points and interest, deal two forwards in it, and value its days."""
+def make_month(*, now: datetime, with_fixings: bool = False) -> int:
+    """Record a month of points and interest, deal two forwards in it, and value its days.
+
+    With fixings two non-deliverable deals of it are fixed as well: their receipts take a past.
+    """
     closes = [*_closes(now)]
     put_curves(closes)
     _ask_for_devices(wanted=False, reason="Approvals of the made-up past need no device.")
@@ -56,6 +61,8 @@ def make_month(*, now: datetime) -> int:
         at = next(one for one in closes if one >= now - timedelta(days=back))
         with clock.frozen(at):
             _deal(*wish)
+    if with_fixings:
+        fixings.deal_and_fix(closes, now=now, dealt=_deal_ndf)
     _ask_for_devices(wanted=True, reason="From now on each approval needs its second factor.")
     done = 0
     for at in closes[::-STEP][::-1]:
@@ -125,15 +132,21 @@ def _point(pair: Pair, tenor: str, spot: Decimal, at: datetime) -> curves.PointI
     )
 
 
-def _deal(pair: str, side: Side, amount: str, tenor: str, why: str) -> None:
-    """Let the people of a deal capture, approve, deal and confirm it."""
+def _deal_ndf(pair: str, side: Side, amount: str, tenor: str) -> UUID:
+    return _deal(pair, side, amount, tenor, "Rupees that are not to move", kind="NDF")
+
+
+def _deal(
+    pair: str, side: Side, amount: str, tenor: str, why: str, *, kind: str = "DELIVERABLE"
+) -> UUID:
+    """Let the people of a deal capture, approve, deal and confirm it; return it."""
     tenant, bank = current_tenant_id(), deal_reads.counterparties()[0]
     dealer, checker, back_office = (
         User.objects.get(username__startswith=f"{name}@")
         for name in ("dealer", "checker1", "backoffice")
     )
     with bound(tenant, actor=dealer.pk, reason="a demo tenant"):
-        wish = _wish(parse_pair(pair), side, amount, (bank.pk, tenor, why))
+        wish = replace(_wish(parse_pair(pair), side, amount, (bank.pk, tenor, why)), kind=kind)
         made = deals.capture_deal(draft=wish, maker=dealer)
         deals.submit_deal(deal_id=made.pk, actor=dealer)
     with bound(tenant, actor=checker.pk, reason="a demo tenant"):
@@ -173,6 +186,7 @@ def _deal(pair: str, side: Side, amount: str, tenor: str, why: str) -> None:
             counterparty_reference=dealt.counterparty_reference,
         )
         dealing.confirm_deal(deal_id=made.pk, stated=stated, actor=back_office)
+    return made.pk
 
 
 def _wish(pair: Pair, side: Side, amount: str, rest: tuple[UUID, str, str]) -> deals.DealIn:

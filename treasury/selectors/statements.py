@@ -1,6 +1,7 @@
 """From a figure down to the bytes it was read in: entries, their sightings, statements."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -117,6 +118,11 @@ def unclaimed_credits(account_id: UUID, *, start: date, end: date) -> QuerySet[B
 def entries_since(account_id: UUID, base: Base) -> QuerySet[BankEntry]:
     """Return the entries that a position adds to its stated closing balance."""
     return counted_entries(account_id).filter(booking_date__gt=base.on_date)
+
+
+def parts(ids: Sequence[UUID]) -> QuerySet[EntryPart]:
+    """Return these parts with their entries."""
+    return EntryPart.objects.select_related("entry").filter(pk__in=ids)
 
 
 def parts_of(entry_id: UUID) -> QuerySet[EntryPart]:

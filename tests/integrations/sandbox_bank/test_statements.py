@@ -19,6 +19,7 @@ from integrations.sandbox_bank.book import Book
 from integrations.sandbox_bank.engine import Bank
 from integrations.sandbox_bank.history import span_until, write_history
 from integrations.sandbox_bank.office import Office
+from integrations.sandbox_bank.patterns import plan_day
 from integrations.sandbox_bank.records import Account, BankError
 
 USD_OPERATING, USD_FUNDING = "4010007781", "4020009945"
@@ -356,3 +357,18 @@ def test_business_goes_on_when_activity_is_wanted(tmp_path: Path) -> None:
 )
 def test_bank_days_follow_each_currency(currency: str, day: str, is_open: bool) -> None:
     assert is_bank_day(currency, date.fromisoformat(day)) is is_open
+
+
+def test_a_receipt_that_is_told_of_stands_on_its_day_alone() -> None:
+    [plain] = [one for one in load_accounts(DEMO_ACCOUNTS) if one.name == USD_FUNDING]
+    paid = {
+        "on": "2026-11-05", "amount": "12323.06", "name": "Example Markets Bank",
+        "text": "Settlement of EXF-0003", "end_to_end_id": "EXF-0003",
+    }  # fmt: skip
+    told = replace(plain, profile={**plain.profile, "one_offs": [paid]})
+    for day, more in ((date(2026, 11, 5), 1), (date(2026, 11, 6), 0)):
+        before = plan_day(plain, day, seed=7, balance=10**9)
+        after = plan_day(told, day, seed=7, balance=10**9)
+        new = [one for one in after if one not in before]
+        assert len(after) - len(before) == len(new) == more
+        assert [(one.amount, one.end_to_end_id) for one in new] == [(1_232_306, "EXF-0003")] * more
