@@ -1,6 +1,7 @@
 """A database of its own for the benchmarks: migrated as the owner, used as the app role."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -139,6 +140,25 @@ def analyse(tables: Sequence[str]) -> None:
     """Let the planner know what a preparation loaded."""
     with administrator() as server:
         server.execute(f"VACUUM ANALYZE {', '.join(tables)}")
+
+
+@contextmanager
+def indexed_afterwards(server: psycopg.Connection[Any], tables: Sequence[str]) -> Iterator[None]:
+    """Take away the indexes that hold no constraint while rows are loaded, and build them anew.
+
+    What stands afterwards is what the migrations made: every index by its own definition.
+    """
+    found = server.execute(
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
+        " WHERE i.indrelid = ANY(%s::text[]::regclass[]) AND NOT i.indisunique"
+        " AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)",
+        [list(tables)],
+    ).fetchall()
+    for name, _ in found:
+        server.execute(f"DROP INDEX {name}")
+    yield
+    for _, definition in found:
+        server.execute(definition)
 
 
 def rows_written() -> int:

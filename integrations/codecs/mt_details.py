@@ -5,6 +5,7 @@ plain text.
 """
 
 import re
+from functools import partial
 from typing import Final, NamedTuple
 
 from integrations.codecs.camt_entries import join_pieces
@@ -39,6 +40,18 @@ _FURTHER_PURPOSE: Final = "60"
 _IS_PURPOSE: Final = {
     f"{code:02d}": code in range(20, 30) or code in range(60, 64) for code in range(100)
 }
+# What most banks write, in one go: business code, posting text, references each in a subfield of
+# its own, then the purpose, then who it was. What is written otherwise is read piece by piece.
+_USUAL: Final = re.compile(
+    r"(?!10[89]|159)([0-9]{3})\?(?=[0-9]{2})(?:00([^?]*+)(?:\?|\Z))?(?:10[^?]*+(?:\?|\Z))?"
+    r"(?:(?:2[0-9]EREF\+([^?+]{1,35}+)(?:\?|\Z))?(?:2[0-9]KREF\+([^?+]{1,35}+)(?:\?|\Z))?"
+    r"(?:2[0-9]MREF\+([^?+]{1,35}+)(?:\?|\Z))?"
+    r"2[0-9](SVWZ\+[^?+]*+(?:\?(?:2[0-9]|6[0-3])[^?+]*+)*+)(?:\?|\Z))?"
+    r"(?:30([^?]*+)(?:\?|\Z))?(?:31([^?]*+)(?:\?|\Z))?(?:32([^?]*+)(?:\?|\Z))?"
+    r"(?:33([^?]*+))?(?<!\?)",
+    re.ASCII,
+)
+_PURPOSE_KEYWORD_CHARS: Final = len("SVWZ+")
 
 
 class Narrative(NamedTuple):
@@ -56,6 +69,46 @@ class Narrative(NamedTuple):
     uetr: str | None = None
     return_reason: str | None = None
     purpose: str | None = None
+
+
+# All fields in their order; naming them takes longer than reading some of them.
+_narrative: Final = partial(tuple.__new__, Narrative)
+
+
+def read_narrative_text(text: str, *, style: DetailsStyle = _AUTO) -> Narrative:
+    """Read field 86 from its lines as one text: the usual shape at once, else as `read_narrative`.
+
+    The result is the same.
+    """
+    if style is _AUTO or style is _SUBFIELD_STYLE:
+        whole = (text.replace("\n", "") if "\n" in text else text).strip()
+        usual = _USUAL.fullmatch(whole)
+        if usual is not None:
+            return _read_usual(usual)
+    return read_narrative(text.split("\n"), style=style)
+
+
+def _read_usual(usual: re.Match[str]) -> Narrative:
+    business_code, posting, eref, kref, mref, words, bank, account, name, more = usual.groups("")
+    if "?" in words:
+        # The first piece has lost its code to the pattern.
+        words = _join_purpose(f"20{words}".split("?"))
+    return _narrative(
+        (
+            business_code,
+            posting.strip(),
+            words[_PURPOSE_KEYWORD_CHARS:].strip(),
+            f"{name}{more}".strip(),
+            account.strip(),
+            bank.strip() or None,
+            reference(eref) if eref else None,
+            reference(kref) if kref else None,
+            reference(mref) if mref else None,
+            None,
+            None,
+            None,
+        )
+    )
 
 
 def read_narrative(lines: list[str], *, style: DetailsStyle = _AUTO) -> Narrative:

@@ -17,7 +17,7 @@ from core.errors import Invalid
 from core.money import minor_units
 from integrations.codecs.building import swift
 from integrations.codecs.constants import AMOUNT_DECIMALS_MAX, CENTURY_PIVOT_YEAR
-from integrations.codecs.mt_details import read_narrative
+from integrations.codecs.mt_details import read_narrative_text
 from integrations.codecs.records import EntryStatus, ParsedEntry
 from integrations.codecs.values import FILLER_CHARS_MAX, reference
 from integrations.dialects.reading import DateOrder, DetailsStyle, Dialect
@@ -134,7 +134,7 @@ class RunReader:
                 additional_info=extra,
                 locator=locator,
             )
-        told = read_narrative(told_lines.split("\n"), style=self.style)
+        told = read_narrative_text(told_lines, style=self.style)
         if told.posting_text:
             extra = f"{extra} {told.posting_text}" if extra else told.posting_text
         codes = (kind, told.transaction_type)

@@ -8,11 +8,11 @@ import pytest
 
 from benchmarks.bank_files import movements, mt940
 from integrations.codecs import mt940 as reader
-from integrations.codecs import mt_runs
+from integrations.codecs import mt_details, mt_runs
 from integrations.codecs.constants import ENTRIES_MAX
 from integrations.codecs.errors import UnreadableMessage
 from integrations.codecs.mt940 import read_mt
-from integrations.codecs.mt_details import read_narrative
+from integrations.codecs.mt_details import read_narrative, read_narrative_text
 from integrations.codecs.records import ParsedMessage
 from integrations.dialects.reading import PLAIN as PLAIN_DIALECT
 from integrations.dialects.reading import DateOrder, DetailsStyle, Dialect, Reversals
@@ -157,6 +157,44 @@ def test_narratives_come_out_as_in_the_plain_way() -> None:
         whole = rng.choice(("166?20", "109?00", "", "/EREF/", "159+20"))
         lines = (whole + "".join(rng.choices(pieces, k=rng.randint(0, 14)))).split("x")
         assert read_narrative(lines) == read_plainly(lines), lines
+
+
+def usual_narratives(count: int) -> list[str]:
+    """Return narratives near the usual shape; most keep to it, some break it in one place."""
+    rng = random.Random(11)
+    words = ("x", "Rent 11", " a ", "", "NOTPROVIDED", "y" * 22, "z" * 27, "w" * 36, "A EREF", " ")
+    breaks = ("+", "?", "\n", "?2", "BIC+", "?20EREF+q", "?34AC04", " ", "?00", "?60m", "6", "166")
+    made = []
+    for _ in range(count):
+        pieces = [f"?{code}{rng.choice(words)}" for code in ("00", "10") if rng.random() < 0.5]
+        keywords = [one for one in ("EREF", "KREF", "MREF", "SVWZ") if rng.random() < 0.7]
+        pieces += [f"?2{rng.randint(0, 9)}{one}+{rng.choice(words)}" for one in keywords]
+        more = rng.choices(("25", "29", "60", "63"), k=rng.choice((0, 0, 1, 3)))
+        pieces += [f"?{code}{rng.choice(words)}" for code in more]
+        codes = [code for code in ("30", "31", "32", "33") if rng.random() < 0.7]
+        pieces += [f"?{code}{rng.choice(words)}" for code in codes]
+        text = rng.choice(("166", "166", "109", "1x6")) + "".join(pieces)
+        if rng.random() < 0.4:
+            place = rng.randrange(len(text) + 1)
+            text = text[:place] + rng.choice(breaks) + text[place:]
+        made.append(text)
+    return made
+
+
+def test_usual_narratives_come_out_as_in_the_plain_way() -> None:
+    at_once = 0
+    for text in usual_narratives(6_000):
+        assert read_narrative_text(text) == read_plainly(text.split("\n")), text
+        at_once += mt_details._USUAL.fullmatch(text) is not None
+    # Both ways have had their share.
+    assert 700 < at_once < 5_000
+
+
+def test_a_usual_narrative_is_not_cut_where_the_bank_has_plain_text() -> None:
+    text = "166?00TRANSFER?20SVWZ+Rent?32Somebody"
+    told = read_narrative_text(text, style=DetailsStyle.TEXT)
+    assert told.remittance == text
+    assert read_narrative_text(text).counterparty_name == "Somebody"
 
 
 def test_the_plain_file_is_read_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
