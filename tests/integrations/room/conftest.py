@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
@@ -28,6 +29,7 @@ from integrations.models import Message
 SECRET = "a secret that only this bank and this test share"
 DEBTOR_IBAN = "DE42990000010532013000"
 CREDITOR_IBAN = "DE41990000020648489890"
+BERLIN = ZoneInfo("Europe/Berlin")
 PROJECT = Path(__file__).parents[3]
 
 
@@ -82,6 +84,11 @@ class SandboxBank:
     def report(self, account: str) -> None:
         self._ask("POST", "/report", json={"account": account, "type": "camt.052"})
 
+    def today(self) -> date:
+        """Return the day that it is at the bank, whose clock is moved ahead of ours."""
+        now = datetime.fromisoformat(self._ask("GET", "/clock")["now"])
+        return now.astimezone(BERLIN).date()
+
     def advance(self, seconds: float) -> None:
         self._ask("POST", "/clock/advance", json={"seconds": seconds})
 
@@ -106,6 +113,10 @@ def _accounts() -> list[dict[str, str]]:
     ]
 
 
+# The banks that run for this process, the newest last.
+_serving: list[SandboxBank] = []
+
+
 @contextmanager
 def running_bank(home: Path) -> Iterator[SandboxBank]:
     accounts = home / "accounts.json"
@@ -124,7 +135,10 @@ def running_bank(home: Path) -> Iterator[SandboxBank]:
     try:
         assert process.stdout is not None
         first_line = process.stdout.readline()
-        yield SandboxBank(url=json.loads(first_line)["listening"], folder=home / "shared")
+        bank = SandboxBank(url=json.loads(first_line)["listening"], folder=home / "shared")
+        _serving.append(bank)
+        yield bank
+        _serving.remove(bank)
     finally:
         process.terminate()
         process.communicate(timeout=20)
@@ -144,8 +158,12 @@ def bank(bank_process: SandboxBank) -> SandboxBank:
 
 
 def order(reference: str = "", **changes: Any) -> PaymentInstruction:
-    """An instant euro transfer that preflight and the bank accept; every call has a new MsgId."""
+    """An instant euro transfer that preflight and the bank accept; every call has a new MsgId.
+
+    For the day that it is at the bank: a day earlier is refused, a later one waits.
+    """
     now = clock.now()
+    today = _serving[-1].today() if _serving else now.astimezone(BERLIN).date()
     address = PostalAddress(town="Frankfurt am Main", country="DE")
     facts: dict[str, Any] = {
         "message_id": f"M{uuid.uuid4().hex[:30]}",
@@ -153,7 +171,7 @@ def order(reference: str = "", **changes: Any) -> PaymentInstruction:
         "end_to_end_id": reference or f"E{uuid.uuid4().hex[:30]}",
         "amount": Decimal("125.50"),
         "currency": "EUR",
-        "execution_date": (now + timedelta(hours=2)).date(),
+        "execution_date": today,
         "created_at": now,
         "initiating_party_name": "Demo Remit Limited",
         "debtor": Party(name="Demo Remit Limited", iban=DEBTOR_IBAN, address=address),
