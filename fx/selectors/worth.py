@@ -75,8 +75,11 @@ DISCOUNT: Final = (
 # The ways to settle come in the order of the index, and meet their deals in it.
 _WORTH: Final = f"""
 WITH ways AS MATERIALIZED (
-    SELECT DISTINCT d.base, d.quote, d.settles_on AS value_date, d.fixing_date FROM fx_deal d
-     WHERE {{these}} ORDER BY 1, 2, 3, 4
+    -- Read in the order of the index, equal ones are neighbours: nothing is hashed or sorted.
+    SELECT DISTINCT d.base, d.quote, d.settles_on AS value_date, d.fixing_date FROM (
+           SELECT d.base, d.quote, d.settles_on, d.fixing_date FROM fx_deal d
+            WHERE {{these}} ORDER BY 1, 2, 3, 4 OFFSET 0) d
+     ORDER BY 1, 2, 3, 4
 ), marked AS MATERIALIZED (
     SELECT w.*, {FORWARD} AS forward, s.usd * {DISCOUNT} AS worth,
            CASE WHEN s.is_ndf THEN {FORWARD} END AS by
