@@ -28,11 +28,13 @@ venv: ## make the environment with the development tools
 
 test: check suite ## all checks, the whole suite with a browser, and the coverage floors
 
+# Each worker begins with rooms of its own: while one waits for a browser others have work to do, and
+# what a module sets up is set up once.
 suite: venv
 	@rm -rf $(COVERAGE_DIR) && mkdir $(COVERAGE_DIR)
 	@TMS_CHROMIUM="$$(bin/ensure_chromium | head -n 1)" && export TMS_CHROMIUM && test -n "$$TMS_CHROMIUM" \
 	  && PYTHONPATH=$(CURDIR)/tests/measured TMS_COVERAGE_DIR=$(COVERAGE_DIR) \
-	  $(PY) -m pytest -n $(TMS_TEST_WORKERS) -m "not chaos" $(ARGS)
+	  $(PY) -m pytest -n $(TMS_TEST_WORKERS) --dist worksteal -m "not chaos" $(ARGS)
 	@$(PY) bin/coverage_floor $(COVERAGE_DIR) --lines $(COVERAGE_LINES_MIN) --branches $(COVERAGE_BRANCHES_MIN)
 
 chaos: venv ## kill every part of a running system under load, and crash every money flow step by step (minutes)
