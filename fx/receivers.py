@@ -22,7 +22,6 @@ from fx.selectors import reforecast as reforecast_reads
 from fx.selectors import suggestions as suggestion_reads
 from fx.services import closing, deals, instructing, reforecasting, settling, suggesting, unfunded
 from fx.services.valuing import realise_settled
-from treasury.constants import REPORTED
 from treasury.selectors import accounts
 
 logger = structlog.get_logger(__name__)
@@ -98,8 +97,8 @@ def follow_payment(envelope: Envelope) -> None:
 
 
 def _brings_entries(facts: Mapping[str, Any]) -> bool:
-    """A balance that a feed reports by itself brings no entries."""
-    return bool(facts["source"] != REPORTED)
+    """A balance that a feed reports by itself brings no entries, whatever came before it."""
+    return bool(facts.get("brings_entries", True))
 
 
 @subscribe_many("ops.nostro.balance.update", consumer="fx.entries", concerns=_brings_entries)

@@ -12,8 +12,6 @@ FREEZE_SUBJECT: Final = "treasury.freeze"
 RECALL_SUBJECT: Final = "treasury.recall"
 # What the approvals room calls a sweep beyond its mandate.
 SWEEP_SUBJECT: Final = "treasury.sweep"
-# The `source` of a balance that was reported by itself: no entries come with it.
-REPORTED: Final = "API"
 
 
 class ProposalState(models.TextChoices):

@@ -31,7 +31,7 @@ class FundMovementStatus(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NostroBalanceUpdate(Event):
-    """A bank stated a balance."""
+    """A bank stated a balance; with a statement entries may have come, or have gone."""
 
     topic: ClassVar[str] = "ops.nostro.balance.update"
     account_id: UUID
@@ -41,6 +41,7 @@ class NostroBalanceUpdate(Event):
     as_of: datetime
     source: str
     statement_id: UUID | None
+    brings_entries: bool
 
     def aggregate(self) -> str:
         """Order balances per account."""

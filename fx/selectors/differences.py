@@ -38,8 +38,8 @@ def differences_of(deal_id: UUID) -> QuerySet[ReceiptDifference]:
     return differences().filter(Q(leg__deal=deal_id) | Q(net__in=nets))
 
 
-def deal_of(difference_id: UUID) -> UUID:
-    """Return the deal that a difference is booked with.
+def deal_of(difference_id: UUID) -> UUID | None:
+    """Return the deal that a difference is booked with; None where its net was undone.
 
     Raises:
         NotFound: there is no such difference.
@@ -50,13 +50,24 @@ def deal_of(difference_id: UUID) -> UUID:
     return deal_booked_with(found)
 
 
-def deal_booked_with(difference: ReceiptDifference) -> UUID:
-    """Return the deal of a leg; of a net that whose leg brings most, the first one of equals."""
+def deal_booked_with(difference: ReceiptDifference) -> UUID | None:
+    """Return the deal of a leg; of a net that whose leg brings most, the first one of equals.
+
+    None where its net was undone: no leg is part of it any more.
+    """
     if difference.leg is not None:
         return difference.leg.deal_id
     brings = DealLeg.objects.filter(net=difference.net, direction=LegDirection.RECEIVE)
-    first = brings.order_by("-amount", "deal_id").values_list("deal_id", flat=True)[0]
-    return UUID(str(first))
+    return brings.order_by("-amount", "deal_id").values_list("deal_id", flat=True).first()
+
+
+def deal_to_book(difference: ReceiptDifference) -> UUID:
+    """Return the deal that a difference is booked with.
+
+    Raises:
+        NotFound: its net was undone.
+    """
+    return _known(deal_booked_with(difference), "net")
 
 
 def deal_of_leg(leg_id: UUID) -> UUID:

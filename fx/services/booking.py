@@ -12,7 +12,7 @@ def book_difference(made: ReceiptDifference, *, at: datetime) -> PnlEntry:
     It stands beside the deal's own result: reversals and later values of the deal leave it alone.
     """
     return PnlEntry.objects.create(
-        deal_id=reads.deal_booked_with(made),
+        deal_id=reads.deal_to_book(made),
         kind=PnlKind.DIFFERENCE,
         number=0,
         day=at.date(),

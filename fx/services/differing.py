@@ -141,7 +141,7 @@ def accept_difference(*, difference_id: UUID, actor: User) -> ReceiptDifference:
         kind="fx_difference_accepted",
         severity="medium",
         subject_type=SUBJECT,
-        subject_id=reads.deal_booked_with(made),
+        subject_id=reads.deal_to_book(made),
         title=f"{made.reference}: {Money(made.difference, made.currency)} taken as"
         f" {made.get_kind_display()}",
         detail=f"{Money(made.came, made.currency)} came, {Money(made.agreed, made.currency)} were"

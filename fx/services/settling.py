@@ -168,6 +168,13 @@ def _follow_net_receipt(net: SettlementNet) -> None:
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[net.reference]).get(net.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
     accepted = differences.accepted_for(net) if entry is not None or net.entry_id else None
+    was_settled = net.state == NetState.SETTLED and net.entry_id is not None
+    if was_settled and (entry is None or entry.pk != net.entry_id):
+        # What had settled it is gone; another entry may have taken its place in one statement.
+        net.expect_again()
+        net.save()
+        _take_back_difference(accepted)
+        accepted = None
     is_taken = _is_taken(accepted, entry)
     part = accepted.entry_part if accepted is not None and is_taken else _part_of(entry, net)
     is_whole = entry is not None and _booked(entry, part) == net.amount
@@ -176,10 +183,6 @@ def _follow_net_receipt(net: SettlementNet) -> None:
         net.settle(at=clock.now())
         net.save()
         tasks.answer_task(kind=MISSING, key=net.reference, note="It was booked.")
-    elif net.state == NetState.SETTLED and net.entry_id is not None and entry is None:
-        net.expect_again()
-        net.save()
-        _take_back_difference(accepted)
 
 
 def _is_taken(accepted: ReceiptDifference | None, entry: Any) -> bool:
@@ -326,11 +329,18 @@ def _follow_receipt(leg: DealLeg) -> str:
     flow = flow_reads.flows_named(source=legs.SOURCE, refs=[leg.reference]).get(leg.reference)
     entry = flow.matched_entry if flow is not None and flow.state == _MATCHED else None
     accepted = differences.accepted_for(leg) if entry is not None or leg.entry_id else None
+    if leg.state == LegState.SETTLED and (entry is None or entry.pk != leg.entry_id):
+        # What had settled it is gone; another entry may have taken its place in one statement.
+        leg.expect_again()
+        leg.save()
+        _take_back_difference(accepted)
+        accepted = None
     is_taken = _is_taken(accepted, entry)
     part = accepted.entry_part if accepted is not None and is_taken else _part_of(entry, leg)
     if entry is not None and _booked(entry, part) != leg.amount and not is_taken:
         _ask_about(leg, Money(entry.amount, leg.currency))
-        flow_writes.release_flows(entry_ids=[entry.pk])  # the right amount may still come
+        # The right amount may still come; what else the entry fulfils stays as it is.
+        flow_writes.release_flow(entry=entry, source=legs.SOURCE, source_ref=leg.reference)
         entry = None
     if entry is not None and leg.state == LegState.EXPECTED:
         leg.entry, leg.entry_part = entry, part
@@ -338,10 +348,6 @@ def _follow_receipt(leg: DealLeg) -> str:
         leg.save()
         for kind in (MISSING, DIFFERS, legs.ACCOUNT_DROPPED):
             tasks.answer_task(kind=kind, key=leg.reference, note="It was booked.")
-    elif entry is None and leg.state == LegState.SETTLED:
-        leg.expect_again()
-        leg.save()
-        _take_back_difference(accepted)
     return ""
 
 

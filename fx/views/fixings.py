@@ -227,7 +227,8 @@ def decide_difference(request: HttpRequest, difference_id: UUID) -> HttpResponse
         ),
     }
     _take(request, steps)
-    return redirect("fx:deal", deal_id=differences.deal_of(difference_id))
+    deal = differences.deal_of(difference_id)
+    return redirect("fx:deal", deal_id=deal) if deal is not None else redirect("fx:settlements")
 
 
 def _take(request: HttpRequest, steps: dict[str, tuple[Callable[[], object], str]]) -> None:

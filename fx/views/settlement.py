@@ -120,6 +120,7 @@ def board(request: HttpRequest) -> HttpResponse:
             (one, differences.deal_booked_with(one)) for one in differences.open_differences()
         ],
         may_net=actor(request).has_role(*netting.NETTERS),
+        may_decide_difference=actor(request).has_role(*differing.ACCEPTERS),
     )
 
 

@@ -205,10 +205,11 @@ def _join_purpose(purpose: list[str]) -> str:
     due_blank = False
     for piece in purpose:
         content = piece[2:]
+        is_full = len(content) >= _SUBFIELD_CHARS  # without the blank that a keyword is given
         if "+" in piece[5:7] and (joined or due_blank) and _KEYWORD.match(content):
             content = f" {content}"
         joined += f" {content}" if due_blank else content
-        due_blank = len(content) < _SUBFIELD_CHARS and content[-1:] != " "
+        due_blank = not is_full and content[-1:] != " "
     return joined.strip()
 
 

@@ -113,7 +113,10 @@ class Killer:
 
     def _may_be_killed(self, name: str) -> bool:
         row = self.system.table()[name]
-        if row["pid"] is None or any(kill.pid == row["pid"] for kill in self.kills):
+        last = next((kill for kill in reversed(self.kills) if kill.name == name), None)
+        # The table still names who was killed; later its number may be another process's.
+        is_down = last is not None and last.recovery_seconds is None and last.pid == row["pid"]
+        if row["pid"] is None or is_down:
             return False
         return row["state"] == "ready" or self.rng.random() < STARTING_TOO * TICK_SECONDS
 

@@ -191,6 +191,28 @@ def test_an_entry_that_is_gone_takes_the_difference_back(settles: Settling) -> N
     assert not wrong()
 
 
+def test_the_whole_amount_in_place_of_what_was_taken_takes_the_difference_back(
+    settles: Settling,
+) -> None:
+    """One statement withdraws the short entry and books the full one: nothing is seen between."""
+    deal, came = short(settles)
+    made = propose(deal, came, settles.desk.back_office)
+    differing.accept_difference(difference_id=made.pk, actor=settles.desk.checker)
+    came.state = "WITHDRAWN"
+    came.save()
+    flows.release_flows(entry_ids=[came.pk])
+    whole = book(leg(deal, 2), end_to_end_id=deal.counterparty_reference)
+    assert flow_of(leg(deal, 2)).matched_entry == whole
+    follow(deal)
+    made.refresh_from_db()
+    settled = leg(deal, 2)
+    assert (settled.state, settled.entry, made.state) == ("SETTLED", whole, "REVERSED")
+    assert differences.totals() == []
+    assert sum(PnlEntry.objects.filter(difference=made).values_list("amount_usd", flat=True)) == 0
+    commit()
+    assert not wrong()
+
+
 INSERT = (
     "INSERT INTO fx_receiptdifference (id, tenant_id, leg_id, entry_id, kind, came, difference,"
     " reason, state, maker_id, created_at, note) SELECT gen_random_uuid(), tenant_id, id, %s,"
@@ -514,6 +536,30 @@ def test_a_net_is_taken_with_a_difference_and_taken_back(
     assert (net.state, made.state, leg(sold, 2).state) == ("EXPECTED", "REVERSED", "NETTED")
     commit()
     assert not wrong()
+
+
+def test_a_difference_of_a_net_that_was_undone_is_refused_on_the_board(
+    settles: Settling, netted: tuple[Deal, Deal, SettlementNet]
+) -> None:
+    sold, bought, net = netted
+    desk = settles.desk
+    came = book(leg(sold, 2), "50999000.00", end_to_end_id="")
+    wish = differing.Wish(entry=came.pk, kind="FEE", reason="Their correspondent kept it.")
+    made = differing.propose_difference(leg_id=leg(bought, 1).pk, wish=wish, actor=desk.back_office)
+    netting.undo(net, reason="One of its deals fell.")
+    board = reverse("fx:settlements")
+    page = client_of(desk.checker).get(board)
+    assert page.status_code == 200
+    decide = reverse("fx:decide-difference", args=[made.pk])
+    assert decide in page.content.decode()
+    accepted = client_of(desk.checker).post(decide, {"step": "accept"}, follow=True)
+    assert accepted.status_code == 200
+    made.refresh_from_db()
+    assert made.state == "PROPOSED"
+    refused = client_of(desk.checker).post(decide, {"step": "refuse", "reason": "Undone."})
+    assert refused.headers["Location"] == board
+    made.refresh_from_db()
+    assert made.state == "REFUSED"
 
 
 def test_the_database_settles_no_net_by_another_amount_that_nobody_accepted(

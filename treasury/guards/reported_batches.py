@@ -30,8 +30,11 @@ LANGUAGE plpgsql {_PLANNED} AS $$
 #variable_conflict use_column
 DECLARE
     wall uuid := nullif(current_setting('app.tenant', true), '')::uuid;
-    -- An id for each report's statement, balance and event, and for each delivery of it.
-    each integer := 3 + cardinality(consumers);
+    -- An id for each report's statement, balance and event, and for each delivery of it; a process
+    -- of the version before gives none for deliveries.
+    each integer := CASE
+        WHEN cardinality(ids) >= (3 + cardinality(consumers)) * cardinality(event_ids)
+        THEN 3 + cardinality(consumers) ELSE 3 END;
 BEGIN
     -- One report of an account at a time; in one order, so that no two batches wait for each other.
     PERFORM 1 FROM treasury_bankaccount a WHERE a.number_index = ANY(indexes || others)
@@ -107,15 +110,17 @@ BEGIN
                jsonb_build_object(
                    'account_id', s.account, 'currency', s.currency, 'balance_type', s.code,
                    'amount', s.amount::numeric(20, 4)::text, 'source', 'API',
-                   'as_of', {_INSTANT.format(at="s.as_of")}, 'statement_id', s.row_id),
+                   'as_of', {_INSTANT.format(at="s.as_of")}, 'statement_id', s.row_id,
+                   'brings_entries', false),
                at, s.event, 'treasury'
           FROM said s WHERE s.what = 'NEW' AND s.newest ORDER BY s.n
     ), delivered AS (
         INSERT INTO core_delivery
             (id, tenant_id, event_id, consumer, aggregate, state, attempts, fence, due_at,
              last_error)
-        SELECT ids[each * (s.n - 1) + 3 + c.nth::integer], wall, s.event, c.consumer,
-               'account:' || s.account, 'WAITING', 0, 0, at, ''
+        SELECT CASE WHEN each > 3 THEN ids[each * (s.n - 1) + 3 + c.nth::integer]
+                    ELSE gen_random_uuid() END,
+               wall, s.event, c.consumer, 'account:' || s.account, 'WAITING', 0, 0, at, ''
           FROM said s CROSS JOIN unnest(consumers) WITH ORDINALITY c(consumer, nth)
          WHERE s.what = 'NEW' AND s.newest ORDER BY s.n
     )

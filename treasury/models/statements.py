@@ -6,14 +6,13 @@ from django.db.models import Q
 
 from core.money_columns import finite, not_negative
 from core.tenancy import TenantModel
-from treasury.constants import REPORTED
 from treasury.models.static import BankAccount
 
 
 class StatementSource(models.TextChoices):
     """Which message a statement came in, weakest first."""
 
-    API = REPORTED, "balance reported through the API"
+    API = "API", "balance reported through the API"
     CAMT054 = "CAMT054", "camt.054 notification"
     CAMT052 = "CAMT052", "camt.052 intraday report"
     MT942 = "MT942", "MT942 intraday report"

@@ -53,8 +53,11 @@ def tell_quarantine(row: Statement) -> None:
     )
 
 
-def tell_balance(account: BankAccount) -> None:
-    """Publish the newest balance a bank stated for an account."""
+def tell_balance(account: BankAccount, *, brings_entries: bool = True) -> None:
+    """Publish the newest balance a bank stated for an account.
+
+    It may be another one than what has just arrived: whether entries came or went is said apart.
+    """
     found = newest_balance(account, before=clock.now())
     if found is None:
         return
@@ -67,6 +70,7 @@ def tell_balance(account: BankAccount) -> None:
             as_of=found.as_of,
             source=found.statement.source,
             statement_id=found.statement_id,
+            brings_entries=brings_entries,
         )
     )
 

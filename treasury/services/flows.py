@@ -226,6 +226,13 @@ def release_flows(*, entry_ids: Iterable[UUID]) -> int:
     )
 
 
+def release_flow(*, entry: BankEntry, source: str, source_ref: str) -> int:
+    """Expect one flow again that an entry does not fulfil after all; return how many it was."""
+    return ExpectedFlow.objects.filter(
+        matched_entry=entry, source=source, source_ref=source_ref, state=FlowState.MATCHED
+    ).update(state=FlowState.EXPECTED, matched_entry=None)
+
+
 @transaction.atomic
 def mark_stale(*, now: datetime) -> list[ExpectedFlow]:
     """Stop counting flows that are overdue, and alert; a payment that may have left stays reserved.

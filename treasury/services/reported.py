@@ -103,7 +103,7 @@ def record_balance(*, balance: ReportedBalance) -> Recorded:
     is_newest = newest is not None and newest.statement_id == row.pk
     if known is None and is_newest:
         with traced(row.trace_id):
-            tell_balance(account)
+            tell_balance(account, brings_entries=False)
     return Recorded(
         statement_id=row.pk,
         account_id=row.account_id,
@@ -178,7 +178,7 @@ def _recorded(
     balances: Sequence[ReportedBalance], now: datetime
 ) -> list[tuple[int, str, UUID | None, UUID | None, bool]]:
     indexes = [[blind_index(each) for each in spellings(one.account)] for one in balances]
-    consumers = consumers_of(NostroBalanceUpdate.topic, {"source": StatementSource.API})
+    consumers = consumers_of(NostroBalanceUpdate.topic, {"brings_entries": False})
     with connection.cursor() as cursor:
         cursor.execute(
             _RECORD,

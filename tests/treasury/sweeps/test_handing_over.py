@@ -16,6 +16,7 @@ from core import clock
 from core.audit.models import AuditEntry
 from core.events.drain import drain
 from core.events.models import Delivery, OutboxEvent
+from core.ids import uuid7_texts
 from tests.treasury.movement.conftest import put_balance
 from tests.treasury.sweeps.conftest import (
     QUARTER_PAST,
@@ -34,7 +35,7 @@ from treasury.models import (
     Task,
 )
 from treasury.selectors.sweep_plans import unfit
-from treasury.services import reported, static, sweeps
+from treasury.services import announcing, reported, static, sweeps
 from treasury.services.sweeps import batching
 
 D = Decimal
@@ -387,6 +388,38 @@ def test_a_balance_that_arrives_near_its_window_is_decided_by_the_drain(
     told = Delivery.objects.filter(event__topic="ops.nostro.balance.update")
     assert {*told.values_list("consumer", flat=True)} == {"treasury.sweeps"}
     assert sweeps.replay_decision(decision_id=order.decision_id).is_identical
+
+
+def consumers_of_newest() -> set[str]:
+    """Return whom the newest balance that was told of is delivered to."""
+    told = OutboxEvent.objects.filter(topic="ops.nostro.balance.update").latest("id")
+    return {*Delivery.objects.filter(event=told).values_list("consumer", flat=True)}
+
+
+def test_entries_are_told_of_although_a_reported_balance_is_newer(sweeping: Sweeping) -> None:
+    """What is told is the newest balance; who looks for entries hears of them all the same."""
+    reported.record_balances(balances=[report(sweeping, "ev-1", "900000.00")])
+    assert consumers_of_newest() == {"treasury.sweeps"}
+    announcing.tell_balance(sweeping.account)
+    assert consumers_of_newest() == {"treasury.sweeps", "fx.entries"}
+    announcing.tell_balance(sweeping.account, brings_entries=False)
+    assert consumers_of_newest() == {"treasury.sweeps"}
+
+
+def test_a_process_of_the_version_before_records_balances_too(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives three ids for a report, and none for deliveries."""
+    monkeypatch.setattr(reported, "uuid7_texts", lambda _: uuid7_texts(3 * 2))
+    at = clock.now()
+    reports = [
+        report(sweeping, name, "900000.00", as_of=at - timedelta(milliseconds=number))
+        for number, name in enumerate(("ev-2", "ev-1"))
+    ]
+    told = reported.record_balances(balances=reports[::-1])
+    assert [one.why for one in told] == ["", ""]
+    assert len({one.statement_id for one in told}) == 2
+    assert Delivery.objects.filter(consumer="treasury.sweeps", state="WAITING").count() >= 2
 
 
 def test_an_order_names_the_balance_that_caused_it(sweeping: Sweeping) -> None:
