@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-from integrations.codecs.camt_entries import join_pieces
 from integrations.codecs.mt_details import Narrative, read_narrative
 from integrations.codecs.values import reference
 
@@ -78,11 +77,13 @@ def _read_purpose(purpose: list[tuple[str, str]]) -> tuple[str, dict[str, str]]:
 
 def _join_purpose(purpose: list[str]) -> str:
     """Join purpose subfields; a keyword opens a new word even after a full subfield."""
-    spaced = [
-        f" {piece}" if index and _KEYWORD.match(piece) else piece
-        for index, piece in enumerate(purpose)
-    ]
-    return join_pieces(spaced, piece_chars=_SUBFIELD_CHARS)
+    joined, is_cut = "", True
+    for piece in purpose:
+        opens_a_word = bool(joined) and _KEYWORD.match(piece) is not None
+        joined += f"{'' if is_cut else ' '}{' ' if opens_a_word else ''}{piece}"
+        # A full subfield is cut where the bank had no more room: the next one goes on.
+        is_cut = len(piece) >= _SUBFIELD_CHARS or piece.endswith(" ")
+    return joined.strip()
 
 
 def _read_keywords(words: str) -> tuple[str, dict[str, str]]:
