@@ -192,9 +192,14 @@ BEGIN
         RAISE EXCEPTION 'what a difference is worth follows from its rate'
             USING ERRCODE = 'check_violation';
     END IF;
-    -- What came counts: only once its entry does not settle it any more is it taken back.
-    IF NEW.state = 'REVERSED' AND OLD.state <> 'REVERSED'
-       AND settled_by IS NOT DISTINCT FROM NEW.entry_id THEN
+    -- What came counts: only once its entry does not settle it any more is it taken back, and
+    -- while that counts, only once it does not fulfil what was expected either.
+    IF NEW.state = 'REVERSED' AND OLD.state <> 'REVERSED' AND (
+        settled_by IS NOT DISTINCT FROM NEW.entry_id
+        OR e.state = 'COUNTED' AND e.status = 'BOOK' AND fx_difference_came(NEW, e)
+           AND EXISTS (SELECT 1 FROM treasury_expectedflow f
+                        WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED'
+                          AND fx_difference_explains(NEW, f))) THEN
         RAISE EXCEPTION 'a difference stands while its entry settles the leg'
             USING ERRCODE = 'check_violation';
     END IF;
