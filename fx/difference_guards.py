@@ -15,6 +15,16 @@ RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
             OR NOT EXISTS (SELECT 1 FROM treasury_entrypart x WHERE x.entry_id = e.id))
 $$;
 
+-- Whether a flow is what the treasury expects of what a difference is for.
+CREATE OR REPLACE FUNCTION fx_difference_explains(r fx_receiptdifference, f treasury_expectedflow)
+RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT f.tenant_id = r.tenant_id AND f.source = 'DEAL' AND f.source_ref = CASE
+        WHEN r.net_id IS NULL THEN (
+            SELECT d.reference || left(l.direction, 1) || l.version
+              FROM fx_dealleg l JOIN fx_deal d ON d.id = l.deal_id WHERE l.id = r.leg_id)
+        ELSE (SELECT n.reference FROM fx_settlementnet n WHERE n.id = r.net_id) END
+$$;
+
 -- Whether two people accepted that an entry settles a leg although it is another amount.
 CREATE OR REPLACE FUNCTION fx_difference_holds(l fx_dealleg, e treasury_bankentry) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
@@ -76,9 +86,24 @@ LANGUAGE sql STABLE {_PATH} AS $$
                         WHERE e.id IN (t.credit_entry_id, t.return_entry_id))
 $$;
 
+-- Whether two people took a part of an entry for another amount than its own.
+CREATE OR REPLACE FUNCTION fx_part_is_taken(part uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (SELECT 1 FROM fx_receiptdifference r
+                    WHERE r.entry_part_id = part AND r.state = 'ACCEPTED')
+$$;
+
+-- Whether a flow is fulfilled by another part than this one, as two people accepted.
+CREATE OR REPLACE FUNCTION fx_flow_is_explained(f treasury_expectedflow, part uuid)
+RETURNS boolean LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (SELECT 1 FROM fx_receiptdifference r
+                    WHERE r.entry_id = f.matched_entry_id AND r.entry_part_id <> part
+                      AND r.state = 'ACCEPTED' AND fx_difference_explains(r, f))
+$$;
+
 -- Whether a part of an entry proves nothing else yet. A flow says by which entry it was fulfilled,
--- and not by which part: each one that this entry fulfils has to be another part, by its amount or
--- by what two people accepted of it.
+-- and not by which part: each one that this entry fulfils has to be another part, by what two
+-- people accepted of it or by its amount. A part taken for another amount proves no second flow.
 CREATE OR REPLACE FUNCTION fx_part_is_free(e treasury_bankentry, part uuid) RETURNS boolean
 LANGUAGE sql STABLE {_PATH} AS $$
     SELECT NOT EXISTS (SELECT 1 FROM fx_dealleg o WHERE o.entry_id = e.id
@@ -93,19 +118,18 @@ LANGUAGE sql STABLE {_PATH} AS $$
        AND NOT EXISTS (
            SELECT 1 FROM treasury_expectedflow f
             WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED'
+              AND NOT fx_flow_is_explained(f, part)
               AND NOT EXISTS (
                   SELECT 1 FROM treasury_entrypart o
-                   WHERE o.entry_id = e.id AND o.id <> part
-                     AND (o.amount = f.amount OR EXISTS (
-                          SELECT 1 FROM fx_receiptdifference x
-                           WHERE x.entry_part_id = o.id AND x.state = 'ACCEPTED'
-                             AND x.came - x.difference = f.amount))))
+                   WHERE o.entry_id = e.id AND o.id <> part AND o.amount = f.amount
+                     AND NOT fx_part_is_taken(o.id)))
        AND (SELECT count(*) FROM treasury_expectedflow f
              WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED'
-               AND f.amount = (SELECT p.amount FROM treasury_entrypart p WHERE p.id = part))
+               AND f.amount = (SELECT p.amount FROM treasury_entrypart p WHERE p.id = part)
+               AND NOT fx_flow_is_explained(f, part))
         <= (SELECT count(*) FROM treasury_entrypart o
               JOIN treasury_entrypart p ON p.id = part AND o.amount = p.amount
-             WHERE o.entry_id = e.id AND o.id <> part)
+             WHERE o.entry_id = e.id AND o.id <> part AND NOT fx_part_is_taken(o.id))
 $$;
 """
 
@@ -168,9 +192,14 @@ BEGIN
         RAISE EXCEPTION 'what a difference is worth follows from its rate'
             USING ERRCODE = 'check_violation';
     END IF;
-    -- What came counts: only once its entry does not settle it any more is it taken back.
-    IF NEW.state = 'REVERSED' AND OLD.state <> 'REVERSED'
-       AND settled_by IS NOT DISTINCT FROM NEW.entry_id THEN
+    -- What came counts: only once its entry does not settle it any more is it taken back, and
+    -- while that counts, only once it does not fulfil what was expected either.
+    IF NEW.state = 'REVERSED' AND OLD.state <> 'REVERSED' AND (
+        settled_by IS NOT DISTINCT FROM NEW.entry_id
+        OR e.state = 'COUNTED' AND e.status = 'BOOK' AND fx_difference_came(NEW, e)
+           AND EXISTS (SELECT 1 FROM treasury_expectedflow f
+                        WHERE f.matched_entry_id = e.id AND f.state = 'MATCHED'
+                          AND fx_difference_explains(NEW, f))) THEN
         RAISE EXCEPTION 'a difference stands while its entry settles the leg'
             USING ERRCODE = 'check_violation';
     END IF;

@@ -154,6 +154,29 @@ LANGUAGE sql STABLE {_PATH} AS $$
                             WHERE f.deal_id = d.id AND fx_same_person(person, f.entered_by_id))))
 $$;
 
+-- Whether a leg is settled by an entry, or by the part of it that is named. What is taken as a
+-- whole has no part left.
+CREATE OR REPLACE FUNCTION fx_settles_a_leg(entry uuid, part uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_dealleg o
+         WHERE o.entry_id = entry
+           AND (o.entry_part_id IS NULL OR part IS NULL OR o.entry_part_id = part))
+$$;
+
+-- Legs and nets ask about each other's rows: one transaction at a time settles by an entry as a
+-- whole, and one by each of its parts.
+CREATE OR REPLACE FUNCTION fx_hold_entry(entry uuid, part uuid) RETURNS void
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    IF part IS NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('fx.entry:' || entry, 0));
+    ELSE
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('fx.entry:' || entry, 0));
+        PERFORM pg_advisory_xact_lock(hashtextextended('fx.part:' || part, 0));
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION fx_guard_leg() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
@@ -226,6 +249,9 @@ BEGIN
         RAISE EXCEPTION 'a leg of % follows its net', d.reference
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'SETTLED' AND NEW.net_id IS NULL THEN
+        PERFORM fx_hold_entry(NEW.entry_id, NEW.entry_part_id);
+    END IF;
     IF NEW.state = 'SETTLED' AND NEW.net_id IS NULL AND NOT EXISTS (
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
@@ -233,6 +259,7 @@ BEGIN
            AND (treasury_entry_books(e, NEW.entry_part_id,
                    CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END)
                 OR NEW.direction = 'RECEIVE' AND fx_difference_holds(NEW, e))
+           AND NOT fx_settles_a_net(e.id, NEW.entry_part_id)
            -- An entry is taken as a whole or in parts.
            AND NOT EXISTS (
                 SELECT 1 FROM fx_dealleg o

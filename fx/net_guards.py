@@ -61,6 +61,15 @@ LANGUAGE sql STABLE {_PATH} AS $$
                             WHERE l.net_id = n.id AND fx_leg_may_be_paid(l)))
 $$;
 
+-- Whether a net is settled by an entry, or by the part of it that is named.
+CREATE OR REPLACE FUNCTION fx_settles_a_net(entry uuid, part uuid) RETURNS boolean
+LANGUAGE sql STABLE {_PATH} AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fx_settlementnet o
+         WHERE o.entry_id = entry
+           AND (o.entry_part_id IS NULL OR part IS NULL OR o.entry_part_id = part))
+$$;
+
 CREATE OR REPLACE FUNCTION fx_guard_net() RETURNS trigger
 LANGUAGE plpgsql {_PATH} AS $$
 DECLARE
@@ -125,6 +134,9 @@ BEGIN
         RAISE EXCEPTION 'net % offsets nothing before its day', NEW.reference
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'SETTLED' AND NEW.direction <> 'NOTHING' THEN
+        PERFORM fx_hold_entry(NEW.entry_id, NEW.entry_part_id);
+    END IF;
     IF NEW.state = 'SETTLED' AND NEW.direction <> 'NOTHING' AND NOT EXISTS (
         SELECT 1 FROM treasury_bankentry e
          WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id
@@ -132,6 +144,12 @@ BEGIN
            AND (treasury_entry_books(e, NEW.entry_part_id,
                    CASE NEW.direction WHEN 'PAY' THEN -NEW.amount ELSE NEW.amount END)
                 OR NEW.direction = 'RECEIVE' AND fx_net_difference_holds(NEW, e))
+           AND NOT fx_settles_a_leg(e.id, NEW.entry_part_id)
+           -- An entry is taken as a whole or in parts.
+           AND NOT EXISTS (
+                SELECT 1 FROM fx_settlementnet o
+                 WHERE o.entry_id = e.id AND o.id <> NEW.id
+                   AND (o.entry_part_id IS NULL) <> (NEW.entry_part_id IS NULL))
            AND (NEW.direction = 'RECEIVE' OR EXISTS (
                 SELECT 1 FROM treasury_transfer t
                  WHERE t.proposal_id = NEW.proposal_id AND t.debit_entry_id = e.id

@@ -33,7 +33,7 @@ SELECT l.id, l.amount FROM fx_dealleg l
   LEFT JOIN treasury_entrypart p ON p.id = l.entry_part_id AND p.entry_id = e.id
   LEFT JOIN fx_settlementnet n ON n.id = l.net_id
  WHERE l.state = 'SETTLED' AND CASE WHEN l.net_id IS NULL
-            THEN e.id IS NULL OR e.account_id <> l.account_id
+            THEN e.id IS NULL OR e.state <> 'COUNTED' OR e.account_id <> l.account_id
                  OR abs(coalesce(p.amount, e.amount)) <> l.amount + coalesce((
                     SELECT r.difference FROM fx_receiptdifference r
                      WHERE r.leg_id = l.id AND r.entry_id = e.id AND r.state = 'ACCEPTED'), 0)
@@ -78,7 +78,7 @@ SELECT n.id, n.amount FROM fx_settlementnet n
   LEFT JOIN treasury_bankentry e ON e.id = n.entry_id
   LEFT JOIN treasury_entrypart p ON p.id = n.entry_part_id AND p.entry_id = e.id
  WHERE n.state = 'SETTLED' AND n.direction <> 'NOTHING'
-   AND (e.id IS NULL OR e.account_id <> n.account_id
+   AND (e.id IS NULL OR e.state <> 'COUNTED' OR e.account_id <> n.account_id
         OR abs(coalesce(p.amount, e.amount)) <> n.amount + coalesce((
            SELECT r.difference FROM fx_receiptdifference r
             WHERE r.net_id = n.id AND r.entry_id = e.id AND r.state = 'ACCEPTED'), 0))

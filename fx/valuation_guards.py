@@ -123,6 +123,7 @@ BEGIN
         RAISE EXCEPTION 'a realised result follows from the rate it was realised at'
             USING ERRCODE = 'check_violation';
     END IF;
+    -- On the day it was accepted, in UTC, and back on the day it was taken back, never before.
     IF EXISTS (SELECT 1 FROM fresh f LEFT JOIN fx_receiptdifference r ON r.id = f.difference_id
                  LEFT JOIN fx_pnlentry e ON e.id = f.earlier_id
                 WHERE f.difference_id IS NOT NULL
@@ -130,9 +131,12 @@ BEGIN
                        OR CASE f.kind
                           WHEN 'DIFFERENCE' THEN r.state <> 'ACCEPTED'
                                OR (f.amount_usd, f.usd_rate) <> (r.amount_usd, r.usd_rate)
+                               OR f.day <> (r.decided_at AT TIME ZONE 'UTC')::date
                           ELSE r.state <> 'REVERSED' OR e.kind IS DISTINCT FROM 'DIFFERENCE'
                                OR e.difference_id <> r.id OR e.deal_id <> f.deal_id
-                               OR e.amount_usd <> -f.amount_usd OR e.day > f.day END)) THEN
+                               OR e.amount_usd <> -f.amount_usd
+                               OR f.day <> greatest(
+                                      e.day, (r.reversed_at AT TIME ZONE 'UTC')::date) END)) THEN
         RAISE EXCEPTION 'what is booked of a difference is what two people accepted'
             USING ERRCODE = 'check_violation';
     END IF;
