@@ -24,9 +24,9 @@ from tms.story.need import LOCAL_ZONE, need_money
 from tms.story.scene import CLOCKS_APART_MAX, Scene, Stage, amount_of, shown
 from tms.story.stream import Stream, present_position
 
-# About eleven million dollars at 95 rupees: strictly above ten million, two people decide. Small
+# About 10.8 million dollars at 95 rupees: strictly above ten million, two people decide. Small
 # enough for the story to be told twice of the money that the demo has.
-LARGE_AMOUNT: Final = Decimal(1_050_000_000)
+LARGE_AMOUNT: Final = Decimal(1_030_000_000)
 VARIATION: Final = 9_999
 MIDNIGHT_MARGIN: Final = timedelta(seconds=120)
 TWO: Final = 2

@@ -246,6 +246,7 @@ def test_what_others_hold_changes_a_decision_only_where_a_cap_counts_it(
     decide(sweeping)
     assert SweepOrder.objects.get().amount == D(760_000)
     (settled,) = sweeps.decide_many(accounts=[other.pk], now=clock.now()).settled
+    assert settled.decision is not None
     record = json.loads(SweepDecision.objects.get(pk=settled.decision).record)
     held = {one["code"]: D(one["held"]) for one in record["inputs"]["products"]}
     assert held == {"CARBON_NOTE": D(0), "FED_RRP": D(0), "TBILL_4W": counted}
@@ -258,6 +259,7 @@ def test_the_trail_names_the_digest_of_a_record_and_does_not_repeat_it(
     decide(sweeping)
     decision = SweepDecision.objects.get()
     entry = AuditEntry.objects.get(table_name="treasury_sweepdecision", action="INSERT")
+    assert entry.after is not None
     assert entry.after["record_sha256"] == sha256(decision.record.encode()).hexdigest()
     left_out = {field.column for field in SweepDecision._meta.local_fields} - {*entry.after}
     assert left_out == {"record"}
