@@ -3,18 +3,23 @@
 Each attack is the app role's own SQL, and stands beside what is allowed in its place.
 """
 
-from datetime import date
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from core import clock, policies
 from core.identity.models import User
+from core.tenancy import bound
 from fx.errors import DifferenceRefused
 from fx.models import Deal, DealLeg, PnlEntry, ReceiptDifference, SettlementNet
 from fx.policies import FX_NETTING_LEAD_MINUTES
 from fx.services import differing, instructing, netting
-from tests.fx.settling import D, Settling, book, follow, leg
+from tests.fx.settling import D, Settling, book, build_committed, follow, leg
 from tests.fx.test_deals_guards import sql
 from tests.fx.test_differences import ACCEPT, INSERT, REVERSE, SHORT, propose, short, wrong
 from tests.fx.test_fixings import commit
@@ -134,6 +139,11 @@ def test_a_flow_that_a_difference_explains_takes_no_part_of_its_amount(
 @pytest.fixture
 def net(settles: Settling) -> SettlementNet:
     """Two deals whose rupees are one receipt of 51 million."""
+    return netted(settles)
+
+
+def netted(settles: Settling) -> SettlementNet:
+    """Return a net of 51 million rupees that we receive."""
     policies.write_version(
         policy=FX_NETTING_LEAD_MINUTES, value="1440", actor=None, reason="a test"
     )
@@ -191,6 +201,42 @@ def test_an_entry_that_settles_a_leg_as_a_whole_settles_no_net(
     sql(SETTLE_NET, another.pk, None, net.pk)
     with pytest.raises(DatabaseError, match="no entry of its bank settles this leg"):
         sql(SETTLE_LEG, another.pk, None, leg(deal, 2).pk)
+
+
+@pytest.mark.parametrize("part_of_net", [0, 1], ids=["the same", "another"])
+def test_a_leg_and_a_net_at_the_same_instant_take_no_part_together(
+    committed_tenant: UUID, tmp_path: Path, part_of_net: int
+) -> None:
+    at = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+    with clock.frozen(at), bound(committed_tenant, actor="system:test"):
+        settles = build_committed(committed_tenant, tmp_path)
+        with transaction.atomic():
+            net = netted(settles)
+            owed = leg(settles.confirmed(dealt="600000.00 USD"), 2)
+            entry, parts = parts_of(owed, NET, NET)
+    is_taken, is_asked = threading.Event(), threading.Event()
+
+    def settle_net() -> bool:
+        is_taken.wait(30)
+        try:
+            with bound(committed_tenant, actor="system:test"):
+                is_asked.set()
+                sql(SETTLE_NET, entry.pk, parts[part_of_net].pk, net.pk)
+        except DatabaseError:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(settle_net)
+        with bound(committed_tenant, actor="system:test"), transaction.atomic():
+            sql(SETTLE_LEG, entry.pk, parts[0].pk, owed.pk)
+            is_taken.set()
+            assert is_asked.wait(30)
+            threading.Event().wait(0.5)  # the leg is not committed while the net is asked about
+            assert second.done() is (part_of_net == 1)
+        assert second.result(30) is (part_of_net == 1)
 
 
 def test_a_difference_is_booked_on_the_day_it_was_accepted(settles: Settling) -> None:
