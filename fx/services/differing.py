@@ -136,7 +136,7 @@ def accept_difference(*, difference_id: UUID, actor: User) -> ReceiptDifference:
     settled_by = (made.owed.state, made.owed.entry_id, made.owed.entry_part_id)
     if not is_taken or settled_by != (LegState.SETTLED, made.entry_id, made.entry_part_id):
         raise DifferenceRefused(f"{made.reference} is not settled by that entry any more.")
-    booking.book_difference(made, at=clock.now())
+    booking.book_difference(made, at=made.decided_at or clock.now())
     raise_alert(
         kind="fx_difference_accepted",
         severity="medium",
