@@ -218,5 +218,6 @@ def test_a_row_trigger_that_writes_the_same_table_first_is_named(owner: UUID) ->
             "             AND a.tgname = 'audited_inserts')"
         )
         assert {name for (name,) in cursor.fetchall()} == {
-            "core_guard_governed", "fx_day_holds", "fx_fixing_is_its_days",
+            "core_guard_governed", "fx_day_holds", "fx_difference_booked",
+            "fx_fixing_is_its_days",
         }  # fmt: skip
