@@ -85,7 +85,11 @@ def _seeded(slug: str) -> tuple[dict[str, Any], int]:
     for number, facts in enumerate(tenants, start=1):
         if facts["slug"] == slug:
             return facts, number
-    raise NotFound(f"No demo tenant {slug} was made; run seed_demo first.", field="tenant")
+    raise NotFound(
+        f"No demo tenant {slug} is there yet: a start makes it in the background (log/demo.log),"
+        " seed_demo at once.",
+        field="tenant",
+    )
 
 
 def _move_clock(step: timedelta) -> None:
