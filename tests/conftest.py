@@ -22,7 +22,7 @@ from pytest_django.plugin import blocking_manager_key
 from core.identity.models import User
 from core.identity.services import create_tenant, create_user
 from core.tenancy import Tenant, bound
-from tests import emptying, template
+from tests import emptying, plans, template
 from tests.scenes import STAGE, prepare, scene
 from tms.run.config import APP_ROLE, runtime
 from tms.run.roles import prepare_database
@@ -32,6 +32,7 @@ from treasury.services.sweeps import batching
 Argon2PasswordHasher.time_cost = 1
 Argon2PasswordHasher.memory_cost = 1_024
 Argon2PasswordHasher.parallelism = 1
+plans.keep()
 
 # A busy machine is no finding: examples are judged by what they show, not by their seconds.
 hypothesis.settings.register_profile(

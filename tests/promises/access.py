@@ -15,6 +15,7 @@ from django.contrib import admin
 from django.db import transaction
 from django.template.backends.django import Template
 from django.test import Client
+from django.test.client import ClientHandler
 from django.utils.safestring import SafeString
 from drf_spectacular.generators import SchemaGenerator
 
@@ -54,6 +55,8 @@ class Caller:
         self.role = role
         self._headers: dict[str, Any] = {}
         self._cookie = ""
+        # What answers is made once; what a client remembers is made for every call.
+        self._handler = ClientHandler(enforce_csrf_checks=False)
         if role == INTEGRATION:
             self._headers = dict(machine(realm.people[role]).defaults)
         elif role != NOBODY:
@@ -63,6 +66,7 @@ class Caller:
     def client(self) -> Client:
         """Return a fresh client, so that no call sees what another one left in the cookies."""
         client = Client(raise_request_exception=False)
+        client.handler = self._handler
         client.defaults.update(self._headers)
         if self._cookie:
             client.cookies[settings.SESSION_COOKIE_NAME] = self._cookie

@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx
 
 from core.errors import DomainError
+from integrations.channels.access import usual_trust
 
 CONNECT_SECONDS_MAX: Final = 2.0
 ANSWER_SECONDS_MAX: Final = 60.0
@@ -108,7 +109,12 @@ class SandboxBank:
         patience = httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
         try:
             answer = httpx.request(
-                method, self.base_url + path, json=body, headers=headers, timeout=patience
+                method,
+                self.base_url + path,
+                json=body,
+                headers=headers,
+                timeout=patience,
+                verify=usual_trust(),
             )
             content: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as trouble:

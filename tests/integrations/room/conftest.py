@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import uuid
@@ -31,6 +32,8 @@ DEBTOR_IBAN = "DE42990000010532013000"
 CREDITOR_IBAN = "DE41990000020648489890"
 BERLIN = ZoneInfo("Europe/Berlin")
 PROJECT = Path(__file__).parents[3]
+# The bank's door is plain: no list of authorities is read for every question.
+TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +66,8 @@ class SandboxBank:
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {SECRET}"}
-        answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=10, **more)
+        more |= {"timeout": 10, "verify": TRUSTS_NOBODY}
+        answer = httpx.request(method, f"{self.url}{path}", headers=headers, **more)
         assert answer.is_success, answer.text
         return answer.json()
 

@@ -21,6 +21,7 @@ from core import clock
 from core.identity.models import User
 from core.tenancy import Tenant, bound
 from integrations import services as lines
+from tests import plans
 from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.scenes import scene
@@ -263,10 +264,12 @@ class guard_replaced:  # noqa: N801 - reads as a phrase
             f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
             " 'BEGIN RETURN NEW; END'"
         )
+        plans.forget(connection)
 
     def __exit__(self, *_exception: object) -> None:
         self.owner.execute(self.definition)
         self.owner.close()
+        plans.forget(connection)
 
 
 def sql(statement: str, **values: Any) -> int:
