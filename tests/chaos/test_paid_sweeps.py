@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -23,9 +24,10 @@ from tests.chaos.crashing import in_a_process, points
 from tests.chaos.test_sweeps import Stage as Sweeps
 from tests.conftest import make_user
 from tests.treasury.movement.conftest import age, put_on_the_list
-from tests.treasury.sweeps.conftest import QUARTER_PAST, build_sweeping
+from tests.treasury.sweeps.conftest import QUARTER_PAST, build_sweeping, set_policy
 from tests.treasury.sweeps.paying import FUND
 from treasury.models import BankAccount, Beneficiary, Proposal, SweepOrder
+from treasury.policies import OUTFLOW_24H_BENEFICIARY_USD_MAX
 from treasury.services import sweeps, transfers
 from treasury.services.sweeps import paying, sending
 
@@ -133,6 +135,8 @@ def stage(
                 keeper = make_user("keeper", "static_data")
                 built = build_sweeping(Tenant.objects.get(pk=tenant), files)
                 fund = put_on_the_list(built.tenant, keeper, **FUND)
+                # Every step that is tried pays the fund a million more.
+                set_policy(OUTFLOW_24H_BENEFICIARY_USD_MAX, Decimal(0))
             with bound(tenant, actor="system:chaos"):
                 age()
             yield Stage(tenant, Sweeps(tenant, built), fund, files)
@@ -142,11 +146,13 @@ def stage(
 
 
 def test_killed_after_any_step_a_paid_sweep_ends_the_same(stage: Stage) -> None:
-    first = stage.account(0)
-    whole = in_a_process(lambda: stage.sweep(first))
-    assert stage.picture(first) == WHOLE
+    # The first of all sweeps asks a few things that are asked once.
+    for number in range(2):
+        account = stage.account(number)
+        whole = in_a_process(lambda mine=account: stage.sweep(mine))
+        assert stage.picture(account) == WHOLE
     otherwise = {}
-    for number, step in enumerate(points(whole.steps, limit=LIMIT), start=1):
+    for number, step in enumerate(points(whole.steps, limit=LIMIT), start=2):
         account = stage.account(number)
         killed = in_a_process(lambda mine=account: stage.sweep(mine), die_after=step)
         assert killed.was_killed or step == whole.steps
