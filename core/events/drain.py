@@ -1,8 +1,9 @@
 """Deliver waiting events to their consumers: claim with a lease, handle, complete, all fenced."""
 
 import json
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -41,7 +42,7 @@ BACKOFF_SECONDS_MAX: Final = 60
 _CLAIMED = """
     WITH chosen AS MATERIALIZED (
         SELECT c.id FROM core_delivery c
-         WHERE c.state = 'WAITING' AND c.due_at <= %(now)s
+         WHERE c.state = 'WAITING' AND c.consumer > '' AND c.due_at <= %(now)s
            AND (c.locked_until IS NULL OR c.locked_until < %(now)s)
            AND {whose}
            AND NOT EXISTS (
@@ -57,8 +58,11 @@ _CLAIMED = """
 """
 _CLAIM: Final = _CLAIMED.format(whose="NOT c.consumer = ANY(%(many)s)")
 _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
-_TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s)"
-_BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s)"
+# How long before the oldest that was found somebody may still commit what was due earlier.
+OVERLAP: Final = timedelta(seconds=2)
+WHOLE_LOOK_SECONDS: Final = 1.0
+_TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s, %s)"
+_BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s, %s)"
 _TAKE_BACK: Final = """
     UPDATE core_delivery SET attempts = attempts - 1
      WHERE id = ANY(%s) AND state = 'WAITING' AND attempts > 0
@@ -130,14 +134,14 @@ def take_many(*, tenant: UUID, many: Many) -> int:
     was begun is committed before: when its worker is killed over it, the next batch is a quarter of
     it, until the event that does it is alone, waits like every other failure, and is set aside.
     """
-    begun = _begin(tenant, many)
+    begun = _begun(tenant, many)
     if begun is None:
         return 0
     if not begun.takes:
         return _alone(tenant, many, limit=1)
     try:
         with bound(tenant, actor=f"system:{many.consumer}"):
-            if arrived := _arrived(tenant, many, most=begun.takes):
+            if arrived := _arrived(tenant, many, begun):
                 many.handler(arrived)
     except Exception as error:  # noqa: BLE001 - each is tried again alone, and tells its failure
         logger.warning("batch_failed", consumer=many.consumer, error=type(error).__name__)
@@ -154,19 +158,57 @@ class _Begun:
 
     takes: int
     counted: tuple[UUID, ...]
+    since: datetime
 
 
-def _begin(tenant: UUID, many: Many) -> _Begun | None:
+@dataclass(slots=True)
+class _Look:
+    """From when on this process looks for what waits, and when it last looked at everything."""
+
+    since: datetime
+    whole_at: float
+
+
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+_looks: dict[tuple[UUID, str], _Look] = {}
+
+
+def _begun(tenant: UUID, many: Many) -> _Begun | None:
+    """Begin a batch near where the last one began; everything is looked at once a second.
+
+    A look at everything passes by all that is done and not cleared away yet: after a minute of two
+    thousand events a second that costs more than to decide a small batch.
+    """
+    look = _looks.get((tenant, many.consumer))
+    if look is not None and time.monotonic() - look.whole_at < WHOLE_LOOK_SECONDS:
+        begun = _begin(tenant, many, since=look.since)
+        if begun is not None:
+            look.since = max(look.since, begun.since)
+            return begun
+    begun = _begin(tenant, many, since=EVER)
+    if begun is None:
+        _looks.pop((tenant, many.consumer), None)
+    else:
+        look = _Look(since=begun.since, whole_at=time.monotonic())
+        _looks[tenant, many.consumer] = look
+        begun = replace(begun, since=EVER)
+    return begun
+
+
+def _begin(tenant: UUID, many: Many, *, since: datetime) -> _Begun | None:
     """Count, in a commit of its own, that a batch is begun; None where nothing has arrived."""
     with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
         cursor.execute(
             _BEGIN,
-            [many.consumer, MANY_MAX, clock.now(), many.several, ALONE_FROM_ATTEMPTS],
+            [many.consumer, MANY_MAX, clock.now(), many.several, ALONE_FROM_ATTEMPTS, since],
         )
         found = cursor.fetchone()
-    if found is not None and found[0] < MANY_MAX:
-        logger.warning("batch_taken_up_again", consumer=many.consumer, takes=found[0] or 1)
-    return None if found is None else _Begun(takes=found[0], counted=tuple(found[1]))
+    if found is None:
+        return None
+    takes, counted, oldest = found
+    if takes < MANY_MAX:
+        logger.warning("batch_taken_up_again", consumer=many.consumer, takes=takes or 1)
+    return _Begun(takes=takes, counted=tuple(counted), since=oldest - OVERLAP)
 
 
 def _take_back(tenant: UUID, begun: _Begun) -> None:
@@ -181,10 +223,10 @@ def _alone(tenant: UUID, many: Many, *, limit: int) -> int:
     return sum(handle(tenant=tenant, claimed=claimed) for claimed in claims)
 
 
-def _arrived(tenant: UUID, many: Many, *, most: int) -> list[Envelope]:
+def _arrived(tenant: UUID, many: Many, begun: _Begun) -> list[Envelope]:
     """Complete what waits for the consumer, and return it, oldest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [many.consumer, most, clock.now(), many.several])
+        cursor.execute(_TAKE, [many.consumer, begun.takes, clock.now(), many.several, begun.since])
         return [
             Envelope(
                 event_id=event,

@@ -1,10 +1,12 @@
 """The statement by which a consumer of many events takes whatever has arrived.
 
 It costs what is taken, however long the queue: the oldest are read in the order of an index, and
-nothing is sorted. One plan for a short queue and a long one.
+nothing is sorted. One plan for a short queue and a long one. What is done stays at the beginning of
+that index until it is cleared away, so whoever looks again and again says `since` when.
 """
 
-_FREE = """c.consumer = who AND c.state = 'WAITING' AND c.due_at <= at
+_FREE = """c.consumer = who AND c.state = 'WAITING' AND c.consumer > ''
+           AND c.due_at BETWEEN since AND at
            AND (c.locked_until IS NULL OR c.locked_until < at)
            -- What cannot be taken now takes no place from what can. An elder that is tried again
            -- comes later than its youngers in the order of the queue: they wait until it was taken.
@@ -35,9 +37,10 @@ TAKING = """
 -- Take up to `most` waiting deliveries of a consumer, oldest first, and complete them: it counts
 -- with the caller's commit, so effect and completion are one, and others pass by what is held.
 -- A delivery waits for its elder of the same aggregate. `several`: its elders may be taken with it;
--- else one of an aggregate at a time.
+-- else one of an aggregate at a time. What was due before `since` is left for another look.
+DROP FUNCTION IF EXISTS core_take_deliveries(text, integer, timestamptz, boolean);
 CREATE OR REPLACE FUNCTION core_take_deliveries(
-    who text, most integer, at timestamptz, several boolean)
+    who text, most integer, at timestamptz, several boolean, since timestamptz DEFAULT '-infinity')
 RETURNS TABLE (
     event uuid, topic text, version smallint, occurred_at timestamptz, correlation uuid,
     causation uuid, producer text, payload jsonb)
@@ -85,9 +88,11 @@ ALTER TABLE core_delivery SET (
 # leads a batch counts an attempt. One that counted before leads a smaller batch, all of which
 # counts. It is taken back where the batch fails and can say so.
 BEGINNING = """
+DROP FUNCTION IF EXISTS core_begin_deliveries(text, integer, timestamptz, boolean, integer);
 CREATE OR REPLACE FUNCTION core_begin_deliveries(
-    who text, most integer, at timestamptz, several boolean, alone_from integer)
-RETURNS TABLE (takes integer, begun uuid[])
+    who text, most integer, at timestamptz, several boolean, alone_from integer,
+    since timestamptz DEFAULT '-infinity')
+RETURNS TABLE (takes integer, begun uuid[], oldest timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -96,7 +101,7 @@ DECLARE
     leader record;
 BEGIN
     -- Without elders: this one is taken, unless another worker is quicker.
-    SELECT c.id, c.attempts INTO leader FROM core_delivery c
+    SELECT c.id, c.attempts, c.due_at INTO leader FROM core_delivery c
      WHERE @free@
        AND (c.aggregate = '' OR NOT EXISTS (
             SELECT 1 FROM core_delivery e
@@ -104,7 +109,7 @@ BEGIN
                AND e.event_id < c.event_id))
      ORDER BY c.due_at, c.event_id LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF leader.id IS NULL THEN RETURN; END IF;
-    begun := ARRAY[leader.id];
+    begun := ARRAY[leader.id]; oldest := leader.due_at;
     IF leader.attempts >= alone_from THEN
         takes := 0;
         RETURN NEXT;

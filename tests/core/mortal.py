@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,11 +28,16 @@ def main(wish: dict[str, Any]) -> int:
     django.setup()
     from core import clock
     from core.events import Envelope, drain, subscribe_many
+    from core.events.bus import Many
 
     drain.MANY_MAX = wish["most"]  # type: ignore[misc]
     if not wish["counted"]:
-        begun = drain._Begun(takes=wish["most"], counted=())
-        drain._begin = lambda tenant, many: begun  # noqa: ARG005
+        begun = drain._Begun(takes=wish["most"], counted=(), since=drain.EVER)
+
+        def uncounted(tenant: UUID, many: Many, *, since: datetime) -> drain._Begun:
+            return begun
+
+        drain._begin = uncounted
 
     def handler(envelopes: Sequence[Envelope]) -> None:
         if wish["poison"] in [one.payload["number"] for one in envelopes]:

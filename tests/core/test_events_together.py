@@ -15,7 +15,7 @@ from django.db import connection
 from core import clock
 from core.events import Envelope, publish, subscribe_many
 from core.events import drain as draining
-from core.events.bus import _concerns, _handlers, _many
+from core.events.bus import _concerns, _handlers, _many, many_consumers
 from core.events.drain import ATTEMPTS_MAX, claim, drain, handle, take_many
 from core.events.models import Delivery, DeliveryState
 from core.tenancy import Tenant, bound
@@ -281,3 +281,72 @@ def test_a_backend_that_dies_under_a_batch_loses_and_doubles_nothing(
     with bound(committed_tenant):
         done = Delivery.objects.filter(state=DeliveryState.DONE, attempts=1, fence=1)
         assert done.count() == Delivery.objects.count() == 2
+
+
+@pytest.fixture
+def late(tenant: Tenant, together: Together) -> None:
+    """The queue was just looked at; then somebody commits what was due an hour ago, and now."""
+    publish(Happened(number=0, about="first"))
+    assert take_many(tenant=tenant.id, many=many_of_test()) == 1
+    with clock.frozen(clock.now() - timedelta(hours=1)):
+        publish(Happened(number=1, about="late"))
+
+
+def many_of_test() -> Any:
+    return next(one for one in many_consumers() if one.consumer == CONSUMER)
+
+
+@pytest.mark.usefixtures("late")
+def test_what_was_due_long_ago_is_taken_where_nothing_else_waits(
+    tenant: Tenant, together: Together
+) -> None:
+    assert take_many(tenant=tenant.id, many=many_of_test()) == 1
+    assert together.batches == [[0], [1]]
+
+
+@pytest.mark.usefixtures("late")
+def test_everything_is_looked_at_once_a_second(
+    tenant: Tenant, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(Happened(number=2, about="new"))
+    take_many(tenant=tenant.id, many=many_of_test())
+    assert together.batches == [[0], [2]]
+    publish(Happened(number=3, about="newer"))
+    monkeypatch.setattr(draining, "WHOLE_LOOK_SECONDS", 0.0)
+    take_many(tenant=tenant.id, many=many_of_test())
+    assert together.batches == [[0], [2], [1, 3]]
+
+
+def test_what_was_due_a_moment_before_the_oldest_is_taken_with_it(
+    tenant: Tenant, together: Together
+) -> None:
+    """Whoever began earlier may commit later."""
+    moment = clock.now()
+    for number, seconds in ((0, 0.0), (1, -1.5), (2, 0.1)):
+        with clock.frozen(moment + timedelta(seconds=seconds)):
+            publish(Happened(number=number, about=f"thing {number}"))
+        if number == 0:
+            with clock.frozen(moment):
+                take_many(tenant=tenant.id, many=many_of_test())
+    with clock.frozen(moment + timedelta(seconds=1)):
+        take_many(tenant=tenant.id, many=many_of_test())
+    assert together.batches == [[0], [1, 2]]
+
+
+_ELDERS = """SELECT 1 FROM core_delivery e WHERE e.consumer = %s AND e.aggregate = %s
+    AND e.state = 'WAITING' AND e.event_id < %s"""
+
+
+@pytest.mark.parametrize("along", [False, True])
+def test_elders_of_an_aggregate_are_not_looked_for_along_the_queue(
+    tenant: Tenant, *, along: bool
+) -> None:
+    """Not even where the planner believes that hardly anything waits: what is done lies there."""
+    more = " AND e.consumer > '' ORDER BY e.due_at, e.event_id" if along else ""
+    with connection.cursor() as cursor:
+        for kind in ("seqscan", "bitmapscan", "sort"):
+            cursor.execute(f"SET LOCAL enable_{kind} = off")
+        cursor.execute("EXPLAIN " + _ELDERS + more, [CONSUMER, "thing", tenant.id])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert ("delivery_in_turn" in plan) == along
+    assert "delivery_waiting" not in plan
