@@ -150,10 +150,10 @@ def stage(
 
 def test_killed_after_any_step_a_paid_sweep_ends_the_same(stage: Stage) -> None:
     # The first of all sweeps asks a few things that are asked once.
-    for number in range(2):
-        account = stage.account(number)
-        whole = in_a_process(lambda mine=account: stage.sweep(mine))
-        assert stage.picture(account) == WHOLE
+    first, second = stage.account(0), stage.account(1)
+    in_a_process(lambda: stage.sweep(first))
+    whole = in_a_process(lambda: stage.sweep(second))
+    assert stage.picture(first) == stage.picture(second) == WHOLE
     otherwise, never_left = {}, []
     for number, step in enumerate(points(whole.steps, limit=LIMIT), start=2):
         account = stage.account(number)
