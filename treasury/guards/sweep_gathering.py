@@ -10,12 +10,13 @@ _GATHERED = """
            a.min_balance + a.required_collateral AS minimum,
            latest.sequence, latest.facts_sha256 AS facts,
            standing.part, standing.is_seen,
-           -- Asked only where something was decided before and no order stands.
-           CASE WHEN latest.sequence IS NOT NULL AND standing.part IS NULL THEN EXISTS (
-                SELECT 1 FROM treasury_sweeporder o
+           -- Asked only where something was decided before and no order stands; for one account, not
+           -- for all that were refused: a limit keeps the planner from gathering those first.
+           CASE WHEN latest.sequence IS NOT NULL AND standing.part IS NULL THEN coalesce((
+                SELECT true FROM treasury_sweeporder o
                  WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state = 'FAILED'
-                   AND o.release = 'WAITING' AND o.reason NOT IN ('SUPERSEDED', 'EXPIRED')
-                ) END AS was_refused,
+                   AND o.release = 'WAITING' AND o.reason NOT IN ('SUPERSEDED', 'EXPIRED') LIMIT 1
+                ), false) END AS was_refused,
            coalesce(head.amount, 0) - coalesce(head.line, 0) + coalesce(head.moved, 0)
                + coalesce(head.ahead, 0) AS available,
            coalesce(head.as_of, '1970-01-01T00:00:00Z') AS as_of,

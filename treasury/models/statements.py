@@ -151,7 +151,8 @@ class StatementBalance(TenantModel):
         ]
         ordering = ["-as_of"]
         indexes = [
-            models.Index(fields=["tenant", "account", "code", "as_of"], name="balance_latest")
+            # The id decides between two of one instant: the first entry is the answer, unsorted.
+            models.Index(fields=["tenant", "account", "code", "as_of", "id"], name="balance_latest")
         ]
 
     def __str__(self) -> str:

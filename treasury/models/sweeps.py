@@ -288,6 +288,12 @@ class SweepOrder(FSMModelMixin, TenantModel):
                 fields=["tenant", "due_at"], condition=Q(state="NEW"), name="sweep_order_due"
             ),
             models.Index(fields=["tenant", "account", "day"], name="sweep_order_of_day"),
+            # What people refused is not decided again; hardly any, whatever an account has ordered.
+            models.Index(
+                fields=["tenant", "account", "cutoff_at"],
+                condition=Q(state="FAILED", release="WAITING"),
+                name="sweep_order_refused",
+            ),
             # What is in a product, or on its way there: every decision writes it down.
             models.Index(
                 fields=["tenant", "product", "matures_on"],
