@@ -62,7 +62,7 @@ _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
 OVERLAP: Final = timedelta(seconds=2)
 WHOLE_LOOK_SECONDS: Final = 1.0
 _TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s, %s)"
-_BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s, %s)"
+_BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s, %s, %s)"
 _TAKE_BACK: Final = """
     UPDATE core_delivery SET attempts = attempts - 1
      WHERE id = ANY(%s) AND state = 'WAITING' AND attempts > 0
@@ -197,10 +197,11 @@ def _begun(tenant: UUID, many: Many) -> _Begun | None:
 
 def _begin(tenant: UUID, many: Many, *, since: datetime) -> _Begun | None:
     """Count, in a commit of its own, that a batch is begun; None where nothing has arrived."""
-    with bound(tenant, actor="system:drain"), connection.cursor() as cursor:
+    now = clock.now()
+    with connection.cursor() as cursor:
         cursor.execute(
             _BEGIN,
-            [many.consumer, MANY_MAX, clock.now(), many.several, ALONE_FROM_ATTEMPTS, since],
+            [tenant, many.consumer, MANY_MAX, now, many.several, ALONE_FROM_ATTEMPTS, since],
         )
         found = cursor.fetchone()
     if found is None:

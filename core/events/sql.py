@@ -86,12 +86,15 @@ ALTER TABLE core_delivery SET (
 
 # Committed before the work, so that it outlives a worker that is killed over it: the delivery that
 # leads a batch counts an attempt. One that counted before leads a smaller batch, all of which
-# counts. It is taken back where the batch fails and can say so.
+# counts. It is taken back where the batch fails and can say so. One statement, which is its own
+# transaction: it names its tenant itself, and leaves the caller's as it was.
 BEGINNING = """
 DROP FUNCTION IF EXISTS core_begin_deliveries(text, integer, timestamptz, boolean, integer);
+DROP FUNCTION IF EXISTS core_begin_deliveries(
+    text, integer, timestamptz, boolean, integer, timestamptz);
 CREATE OR REPLACE FUNCTION core_begin_deliveries(
-    who text, most integer, at timestamptz, several boolean, alone_from integer,
-    since timestamptz DEFAULT '-infinity')
+    wall uuid, who text, most integer, at timestamptz, several boolean, alone_from integer,
+    since timestamptz)
 RETURNS TABLE (takes integer, begun uuid[], oldest timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
@@ -99,7 +102,9 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_variable
 DECLARE
     leader record;
+    bound_before text := coalesce(current_setting('app.tenant', true), '');
 BEGIN
+    PERFORM set_config('app.tenant', wall::text, true);
     -- Without elders: this one is taken, unless another worker is quicker.
     SELECT c.id, c.attempts, c.due_at INTO leader FROM core_delivery c
      WHERE @free@
@@ -108,23 +113,23 @@ BEGIN
              WHERE e.consumer = who AND e.aggregate = c.aggregate AND e.state = 'WAITING'
                AND e.event_id < c.event_id))
      ORDER BY c.due_at, c.event_id LIMIT 1 FOR UPDATE SKIP LOCKED;
-    IF leader.id IS NULL THEN RETURN; END IF;
-    begun := ARRAY[leader.id]; oldest := leader.due_at;
-    IF leader.attempts >= alone_from THEN
-        takes := 0;
+    IF leader.id IS NOT NULL THEN
+        begun := ARRAY[leader.id]; oldest := leader.due_at; takes := 0;
+        IF leader.attempts < alone_from THEN
+            takes := greatest(1, most >> (2 * leader.attempts));
+            IF leader.attempts > 0 THEN
+                most := takes;
+                WITH @placed@
+                SELECT leader.id || coalesce(array_agg(p.id) FILTER (WHERE p.id <> leader.id), '{}')
+                  INTO begun FROM ours p;
+            END IF;
+            UPDATE core_delivery d SET attempts = d.attempts + 1 WHERE d.id = ANY(begun);
+            -- It counts kills: what a crash of the whole server forgets is not worth waiting for
+            -- the disk.
+            PERFORM set_config('synchronous_commit', 'off', true);
+        END IF;
         RETURN NEXT;
-        RETURN;
     END IF;
-    takes := greatest(1, most >> (2 * leader.attempts));
-    IF leader.attempts > 0 THEN
-        most := takes;
-        WITH @placed@
-        SELECT leader.id || coalesce(array_agg(p.id) FILTER (WHERE p.id <> leader.id), '{}')
-          INTO begun FROM ours p;
-    END IF;
-    UPDATE core_delivery d SET attempts = d.attempts + 1 WHERE d.id = ANY(begun);
-    -- It counts kills: what a crash of the whole server forgets is not worth waiting for the disk.
-    PERFORM set_config('synchronous_commit', 'off', true);
-    RETURN NEXT;
+    PERFORM set_config('app.tenant', bound_before, true);
 END $$;
 """.replace("@free@", _FREE).replace("@placed@", _PLACED)

@@ -67,15 +67,21 @@ class _Kept:
 _kept: dict[UUID, _Kept] = {}
 
 
+def kept_plan(*, now: datetime) -> Plan | None:
+    """Return the bound tenant's plan of the next window, where this process has made it already."""
+    kept = _kept.get(current_tenant_id())
+    if kept is None or not kept.since <= now < kept.plan.window.cutoff - SAFETY:
+        return None
+    return kept.plan
+
+
 def next_plan(*, now: datetime) -> Plan:
     """Return the plan of the window that is decided next; kept while that is the next one."""
-    tenant = current_tenant_id()
-    kept = _kept.get(tenant)
-    if kept is None or not kept.since <= now < kept.plan.window.cutoff - SAFETY:
-        kept = _Kept(now, make_plan(window=reads.next_window(now=now)))
-        if not kept.plan.refusal:
-            _kept[tenant] = kept
-    return kept.plan
+    if (plan := kept_plan(now=now)) is None:
+        plan = make_plan(window=reads.next_window(now=now))
+        if not plan.refusal:
+            _kept[current_tenant_id()] = _Kept(now, plan)
+    return plan
 
 
 def forget_plan() -> None:

@@ -23,7 +23,13 @@ from treasury.engine.sweep_windows import Window
 from treasury.models import BankAccount, SweepDecision, SweepOrder, SweepState
 from treasury.selectors import sweeps as reads
 from treasury.services import tasks
-from treasury.services.sweeps.batching import BATCH_MAX, Batch, HandedOver, decide_many
+from treasury.services.sweeps.batching import (
+    BATCH_MAX,
+    Batch,
+    HandedOver,
+    decide_many,
+    kept_plan,
+)
 from treasury.services.sweeps.deciding import Decided, decide_account
 
 logger = structlog.get_logger(__name__)
@@ -77,25 +83,30 @@ def decide_arrived(
         CalendarUnknown: the calendar of dollars is not installed.
         CalendarCoverageError: it does not reach the window's day.
     """
-    listed = reads.with_mandate(accounts)
-    if not listed:
-        return None
     now, told = clock.now(), causes or {}
+    # The statement leaves out who has no mandate; where nobody has one no plan is made for it.
+    if kept_plan(now=now) is None and not reads.with_mandate(accounts):
+        return None
     named = {account: one.event_id for account, one in told.items()}
     try:
         with nullcontext() if is_repeated else transaction.atomic():
-            batch = decide_many(accounts=listed, now=now, within=DECIDE_BEFORE, causes=named)
+            batch = decide_many(accounts=accounts, now=now, within=DECIDE_BEFORE, causes=named)
     except DatabaseError as refusal:
         if is_repeated:
             raise
-        batch = _refused(listed, refusal)
+        batch = _refused(accounts, refusal)
         if batch.window.cutoff - now > DECIDE_BEFORE:
             return None
-    for one in batch.handed_over:
+    for one in _with_mandate(batch.handed_over):
         cause = told.get(one.account)
         with caused_by(cause) if cause else nullcontext():
             _decide_alone(one.account, batch.window)
     return batch
+
+
+def _with_mandate(handed: Sequence[HandedOver]) -> list[HandedOver]:
+    named = {*reads.with_mandate([one.account for one in handed])} if handed else set()
+    return [one for one in handed if one.account in named]
 
 
 def decide_together(*, tenant: UUID, accounts: Sequence[UUID]) -> Batch:
