@@ -6,7 +6,7 @@ decision is always the same bytes, so that its digest proves it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -36,17 +36,23 @@ def record_of(inputs: Inputs, outcome: Outcome) -> str:
     return canonical({"version": VERSION, "inputs": plain(inputs), "outcome": plain(outcome)})
 
 
+# What all accounts of a window share, but for what a company may use and a product still takes.
+_SHARED: Final = ("calendars", "policy", "products", "window")
+
+
 def facts_digest(inputs: Inputs) -> str:
     """Return the digest of what a decision rests on.
 
     Instants are left out: another message with the same balance is no other fact. Whether the
-    balance is too old to decide on is one.
+    balance is too old to decide on is one. What accounts share goes in by its own digest.
     """
     oldest = timedelta(minutes=inputs.policy.balance_age_minutes_max)
-    at = inputs.window.cutoff
-    timeless = replace(inputs, decided_at=at, money=replace(inputs.money, as_of=at))
-    is_stale = inputs.decided_at - inputs.money.as_of > oldest
-    return digest(canonical({"facts": plain(timeless), "is_stale": is_stale}))
+    facts = plain(inputs)
+    shared = {name: facts.pop(name) for name in _SHARED}
+    del facts["decided_at"], facts["money"]["as_of"]
+    facts["is_stale"] = inputs.decided_at - inputs.money.as_of > oldest
+    facts["shared"] = digest(canonical(shared))
+    return digest(canonical(facts))
 
 
 def inputs_of(record: str) -> Inputs:

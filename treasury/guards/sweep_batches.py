@@ -28,8 +28,10 @@ _KEYS_OF_ORDERS = KEYS_NOW.format(
 GROUND = f"""
 CREATE OR REPLACE FUNCTION treasury_sweep_ground(
     keys text[], codes text[], first_day date, last_day date) RETURNS text
-LANGUAGE sql STABLE {_PATH} AS $$
-    SELECT md5(concat_ws('/',
+LANGUAGE plpgsql STABLE {_PATH} SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN md5(concat_ws('/',
         (SELECT string_agg(k.key || ':' || coalesce(v.version, 0), ',' ORDER BY k.key)
            FROM unnest(keys) k(key) LEFT JOIN LATERAL (
                 SELECT p.version FROM core_policyversion p WHERE p.key = k.key
@@ -45,8 +47,8 @@ LANGUAGE sql STABLE {_PATH} AS $$
           WHERE c.code = ANY(codes)),
         (SELECT string_agg(h.id || ':' || h.xmin || h.ctid, ',' ORDER BY h.id)
            FROM calendars_holiday h JOIN calendars_calendar c ON c.id = h.calendar_id
-          WHERE c.code = ANY(codes) AND h.date BETWEEN first_day AND last_day)))
-$$;
+          WHERE c.code = ANY(codes) AND h.date BETWEEN first_day AND last_day)));
+END $$;
 """
 
 # Half to even, as the rule rounds; exact, because the quotient is never written down as a fraction.
@@ -118,7 +120,6 @@ _FROM_PLAN = (
     ("freshest", "make_interval(hours => x.var_reading_hours_max)", "interval"),
     ("today", "(at AT TIME ZONE x.zone)::date", "date"),
     ("text_at", _TEXT.format("at"), "text"),
-    ("text_cutoff", _TEXT.format("x.cutoff"), "text"),
     ("products", "cardinality(x.p_id)", "integer"),
 )
 _ONLY_IN_PLAN = (
@@ -150,11 +151,12 @@ DECLARE
     seen_entity uuid;
     is_stale boolean; risk_state text; risk_var numeric; risk_count integer; fallback text;
     chosen integer; i integer; refused text; text_products text; text_risk text; text_money text;
+    shared_sha text; text_cutoff text;
     text_costs text; text_inputs text; text_outcome text;
     excess numeric; kept numeric; swept numeric; before numeric; free numeric; least_swept numeric;
     rejected text; settles date; matures date; paid numeric; earned numeric; days integer;
     fraction numeric; outcome text; went text; said text; took text;
-    facts text; facts_sha text; written text; mandate uuid;
+    facts_sha text; written text; mandate uuid;
     rung date; carried numeric; fewest numeric; earlier date; j integer;
     d_rows treasury_sweepdecision[] := '{{}}'; d_row treasury_sweepdecision;
     o_rows treasury_sweeporder[] := '{{}}'; o_row treasury_sweeporder;
@@ -249,31 +251,32 @@ BEGIN
                 text_products := text_products || CASE WHEN i > 1 THEN ',' ELSE '' END || p_one[i]
                     || trim_scale(p_held[i]) || p_two[i] || p_open[i]::text || p_three[i];
             END LOOP;
+            shared_sha := encode(sha256(convert_to('{{"calendars":' || text_calendars
+                || ',"policy":' || text_policy || ',"products":[' || text_products
+                || '],"window":' || text_window || '}}', 'UTF8')), 'hex');
         END IF;
         text_risk := '{{"observations":' || risk_count || ',"state":"' || risk_state
             || '","var_bps":' || coalesce('"' || trim_scale(risk_var) || '"', 'null') || '}}';
-        text_money := '","available":"' || trim_scale(g.available)
+        text_money := '"available":"' || trim_scale(g.available)
             || '","committed":"' || trim_scale(g.committed)
             || '","in_flight":"' || trim_scale(g.in_flight)
             || '","lowest":' || coalesce('"' || trim_scale(g.lowest) || '"', 'null')
             || ',"minimum":"' || trim_scale(g.minimum)
-            || '","outflows":"' || trim_scale(g.outflows) || '"}},"policy":' || text_policy
-            || ',"products":[' || text_products || '],"risk":' || text_risk
-            || ',"window":' || text_window || '}}';
-        text_inputs := '{{"account":"' || g.account || '","calendars":' || text_calendars
-            || ',"decided_at":"';
-        rejected := '","ladder":[' || g.words || '],"money":{{"as_of":"';
-        facts := '{{"facts":' || text_inputs || text_cutoff || rejected || text_cutoff || text_money
-            || ',"is_stale":' || is_stale::text || '}}';
-        facts_sha := encode(sha256(convert_to(facts, 'UTF8')), 'hex');
+            || '","outflows":"' || trim_scale(g.outflows) || '"}}';
+        facts_sha := encode(sha256(convert_to('{{"account":"' || g.account || '","is_stale":'
+            || is_stale::text || ',"ladder":[' || g.words || '],"money":{{' || text_money
+            || ',"risk":' || text_risk || ',"shared":"' || shared_sha || '"}}', 'UTF8')), 'hex');
         IF g.facts = facts_sha THEN
             what := 'SAME';
             RETURN NEXT;
             CONTINUE;
         END IF;
-        text_inputs := text_inputs || text_at || rejected
+        text_inputs := '{{"account":"' || g.account || '","calendars":' || text_calendars
+            || ',"decided_at":"' || text_at || '","ladder":[' || g.words
+            || '],"money":{{"as_of":"'
             || to_char(g.as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
-            || text_money;
+            || '",' || text_money || ',"policy":' || text_policy || ',"products":['
+            || text_products || '],"risk":' || text_risk || ',"window":' || text_window || '}}';
 
         -- The rule, one constraint after another.
         swept := 0; paid := 0; earned := 0; settles := NULL; matures := NULL; took := '';

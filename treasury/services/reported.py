@@ -16,7 +16,7 @@ from core.crypto import blind_index
 from core.errors import Invalid
 from core.events import present_trace, traced
 from core.events.bus import consumers_of
-from core.ids import uuid7, uuid7_texts
+from core.ids import uuid7, uuid7_texts, uuid_array
 from core.money import parse_amount
 from integrations.codecs.records import AccountRef
 from treasury.engine.numbers import spellings
@@ -194,7 +194,7 @@ def _recorded(
                 list(HEADLINE_ORDER),
                 now,
                 now + AHEAD_MAX,
-                uuid7_texts((_ROWS_EACH + len(consumers)) * len(balances)),
+                uuid_array(uuid7_texts((_ROWS_EACH + len(consumers)) * len(balances))),
                 list(consumers),
             ],
         )

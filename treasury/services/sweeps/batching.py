@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from core.ids import uuid7_texts
+from core.ids import uuid7_texts, uuid_array
 from core.tenancy.context import current_tenant_id
 from treasury.engine.sweep_windows import SAFETY, Window
 from treasury.selectors import sweeps as reads
@@ -21,7 +21,9 @@ from treasury.services.sweeps import watching
 BATCH_MAX: Final = 500
 _IDS_EACH: Final = 4
 _TRIES_MAX: Final = 2
-_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s, %s, %s::uuid[], %s::uuid[])"
+_DECIDE: Final = (
+    "SELECT * FROM treasury_decide_sweeps(%s, %s::uuid[], %s, %s::uuid[], %s::uuid[])"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,9 @@ def decide_many(
         ids = uuid7_texts(_IDS_EACH * len(listed))
         with connection.cursor() as cursor:
             asked = [(causes or {}).get(one) for one in listed]
-            cursor.execute(_DECIDE, [plan.text, listed, now, ids, asked])
+            cursor.execute(
+                _DECIDE, [plan.text, uuid_array(listed), now, uuid_array(ids), uuid_array(asked)]
+            )
             rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
         if not rows or rows[0][1] != "OLD_PLAN":
             return _told(rows, plan.window, seconds=time.perf_counter() - began)
