@@ -4,7 +4,6 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterable
 
 _RANDOM_BITS = 74
 _lock = threading.Lock()
@@ -38,11 +37,6 @@ def uuid7_texts(count: int) -> list[str]:
     """Return `count` of them as 32 hexadecimal digits, which PostgreSQL reads as it reads any."""
     milliseconds, first = _taken(count)
     return [f"{_number(milliseconds, first + step):032x}" for step in range(count)]
-
-
-def uuid_array(ids: Iterable[uuid.UUID | str | None]) -> str:
-    """Return PostgreSQL's text of an array of ids, to be read as `uuid[]`: nothing is quoted."""
-    return "{" + ",".join("NULL" if one is None else str(one) for one in ids) + "}"
 
 
 def _taken(count: int) -> tuple[int, int]:

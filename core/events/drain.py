@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -60,7 +60,7 @@ _CLAIM: Final = _CLAIMED.format(whose="NOT c.consumer = ANY(%(many)s)")
 _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
 # How long before the oldest that was found somebody may still commit what was due earlier.
 OVERLAP: Final = timedelta(seconds=2)
-WHOLE_LOOK_SECONDS: Final = 1.0
+WHOLE_LOOK_SECONDS: Final = 5.0
 _TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s, %s)"
 _BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s, %s, %s)"
 _TAKE_BACK: Final = """
@@ -174,10 +174,11 @@ _looks: dict[tuple[UUID, str], _Look] = {}
 
 
 def _begun(tenant: UUID, many: Many) -> _Begun | None:
-    """Begin a batch near where the last one began; everything is looked at once a second.
+    """Begin a batch near where the last one began; everything is looked at now and then.
 
     A look at everything passes by all that is done and not cleared away yet: after a minute of two
-    thousand events a second that costs more than to decide a small batch.
+    thousand events a second that costs more than to decide several small batches. It finds who
+    committed long after the instant that his event was due at, while others keep the queue busy.
     """
     look = _looks.get((tenant, many.consumer))
     if look is not None and time.monotonic() - look.whole_at < WHOLE_LOOK_SECONDS:
@@ -189,9 +190,7 @@ def _begun(tenant: UUID, many: Many) -> _Begun | None:
     if begun is None:
         _looks.pop((tenant, many.consumer), None)
     else:
-        look = _Look(since=begun.since, whole_at=time.monotonic())
-        _looks[tenant, many.consumer] = look
-        begun = replace(begun, since=EVER)
+        _looks[tenant, many.consumer] = _Look(since=begun.since, whole_at=time.monotonic())
     return begun
 
 

@@ -78,10 +78,11 @@ BEGIN
      WHERE d.ctid = ANY(places) AND d.state = 'WAITING';
 END $$;
 
--- Its rows pass through quickly: what is done is cleared away before there is much of it.
+-- Its rows pass through quickly: what is done is cleared away before there is much of it, and with
+-- pauses, so that who waits for an event does not wait for that.
 ALTER TABLE core_delivery SET (
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
-    autovacuum_vacuum_cost_delay = 0);
+    autovacuum_vacuum_cost_delay = 2, autovacuum_vacuum_cost_limit = 400);
 """.replace("@placed@", _PLACED)
 
 # Committed before the work, so that it outlives a worker that is killed over it: the delivery that

@@ -1,8 +1,8 @@
-"""That a batch is begun is counted in one statement, which names its tenant itself."""
+"""A batch is begun in one statement, which names its tenant itself; the queue is tidied with pauses."""
 
 from django.db import migrations
 
-from core.events.sql import BEGINNING
+from core.events.sql import BEGINNING, TAKING
 
 
 class Migration(migrations.Migration):
@@ -12,5 +12,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(TAKING, migrations.RunSQL.noop),
         migrations.RunSQL(BEGINNING, migrations.RunSQL.noop),
     ]

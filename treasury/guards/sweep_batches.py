@@ -31,23 +31,25 @@ CREATE OR REPLACE FUNCTION treasury_sweep_ground(
 LANGUAGE plpgsql STABLE {_PATH} SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 BEGIN
-    RETURN md5(concat_ws('/',
-        (SELECT string_agg(k.key || ':' || coalesce(v.version, 0), ',' ORDER BY k.key)
-           FROM unnest(keys) k(key) LEFT JOIN LATERAL (
-                SELECT p.version FROM core_policyversion p WHERE p.key = k.key
-                 ORDER BY p.version DESC LIMIT 1) v ON true),
-        (SELECT string_agg(p.id || ':' || p.xmin || p.ctid, ',' ORDER BY p.id)
-           FROM treasury_sweepproduct p),
-        (SELECT string_agg(e.id || ':' || e.xmin || e.ctid, ',' ORDER BY e.id)
-           FROM treasury_sweepeligibility e),
-        (SELECT string_agg(c.id || ':' || c.xmin || c.ctid, ',' ORDER BY c.id)
-           FROM calendars_calendar c WHERE c.code = ANY(codes)),
-        (SELECT string_agg(w.id || ':' || w.xmin || w.ctid, ',' ORDER BY w.id)
-           FROM calendars_weekendrule w JOIN calendars_calendar c ON c.id = w.calendar_id
-          WHERE c.code = ANY(codes)),
-        (SELECT string_agg(h.id || ':' || h.xmin || h.ctid, ',' ORDER BY h.id)
-           FROM calendars_holiday h JOIN calendars_calendar c ON c.id = h.calendar_id
-          WHERE c.code = ANY(codes) AND h.date BETWEEN first_day AND last_day)));
+    RETURN (SELECT md5(string_agg(v.part, ',' ORDER BY v.part COLLATE "C")) FROM (
+        SELECT k.key || ':' || coalesce((
+               SELECT p.version FROM core_policyversion p WHERE p.key = k.key
+                ORDER BY p.version DESC LIMIT 1), 0) AS part
+          FROM unnest(keys) k(key)
+         UNION ALL
+        SELECT p.id || ':' || p.xmin || p.ctid FROM treasury_sweepproduct p
+         UNION ALL
+        SELECT e.id || ':' || e.xmin || e.ctid FROM treasury_sweepeligibility e
+         UNION ALL
+        SELECT d.part FROM calendars_calendar c CROSS JOIN LATERAL (
+               SELECT c.id || ':' || c.xmin || c.ctid AS part
+                UNION ALL
+               SELECT w.id || ':' || w.xmin || w.ctid FROM calendars_weekendrule w
+                WHERE w.calendar_id = c.id
+                UNION ALL
+               SELECT h.id || ':' || h.xmin || h.ctid FROM calendars_holiday h
+                WHERE h.calendar_id = c.id AND h.date BETWEEN first_day AND last_day) d
+         WHERE c.code = ANY(codes)) v);
 END $$;
 """
 

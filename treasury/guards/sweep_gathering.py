@@ -10,8 +10,8 @@ _GATHERED = """
            a.min_balance + a.required_collateral AS minimum,
            latest.sequence, latest.facts_sha256 AS facts,
            standing.part, standing.is_seen,
-           -- Asked only where something was decided before and no order stands; for one account, not
-           -- for all that were refused: a limit keeps the planner from gathering those first.
+           -- Asked only where something was decided before and no order stands, and of the account
+           -- alone: a limit keeps the planner from gathering all that was ever refused.
            CASE WHEN latest.sequence IS NOT NULL AND standing.part IS NULL THEN coalesce((
                 SELECT true FROM treasury_sweeporder o
                  WHERE o.account_id = a.id AND o.cutoff_at = cutoff AND o.state = 'FAILED'

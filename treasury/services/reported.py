@@ -16,7 +16,7 @@ from core.crypto import blind_index
 from core.errors import Invalid
 from core.events import present_trace, traced
 from core.events.bus import consumers_of
-from core.ids import uuid7, uuid7_texts, uuid_array
+from core.ids import uuid7, uuid7_texts
 from core.money import parse_amount
 from integrations.codecs.records import AccountRef
 from treasury.engine.numbers import spellings
@@ -33,14 +33,15 @@ from treasury.models import (
 )
 from treasury.selectors import accounts
 from treasury.services.announcing import newest_balance, tell_balance
+from treasury.services.rows import plain_array
 
 # The sender's clock may run ahead of ours by this much.
 AHEAD_MAX: Final = timedelta(minutes=5)
 # Statement, balance and event; each delivery of the event is a row more.
 _ROWS_EACH: Final = 3
 _RECORD: Final = (
-    "SELECT * FROM treasury_record_balances(%s, %s, %s, %s, %s, %s::numeric[], %s, %s, %s, %s, %s,"
-    " %s::uuid[], %s)"
+    "SELECT * FROM treasury_record_balances(%s, %s::text[], %s::text[], %s, %s, %s::numeric[],"
+    " %s::timestamptz[], %s::text[], %s::text[], %s, %s, %s::uuid[], %s)"
 )
 
 
@@ -184,17 +185,17 @@ def _recorded(
             _RECORD,
             [
                 [one.event_id for one in balances],
-                [each[0] for each in indexes],
-                [each[-1] for each in indexes],
+                plain_array(each[0] for each in indexes),
+                plain_array(each[-1] for each in indexes),
                 [one.currency for one in balances],
                 [one.balance_type for one in balances],
-                [one.amount for one in balances],
-                [one.as_of for one in balances],
-                [_digest(one) for one in balances],
-                list(HEADLINE_ORDER),
+                plain_array(one.amount for one in balances),
+                plain_array(one.as_of.isoformat() for one in balances),
+                plain_array(_digest(one) for one in balances),
+                plain_array(HEADLINE_ORDER),
                 now,
                 now + AHEAD_MAX,
-                uuid_array(uuid7_texts((_ROWS_EACH + len(consumers)) * len(balances))),
+                plain_array(uuid7_texts((_ROWS_EACH + len(consumers)) * len(balances))),
                 list(consumers),
             ],
         )

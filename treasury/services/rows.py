@@ -6,7 +6,7 @@ INSERT or UPDATE that unnests them.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -68,6 +68,15 @@ def insert_columns(
         )
         with connection.cursor() as cursor:
             cursor.execute(statement, [*constants, *arrays])
+
+
+def plain_array(values: Iterable[object]) -> str:
+    """Return PostgreSQL's text of an array of ids, digests, numbers or instants.
+
+    None of them holds a sign that would have to be quoted; None becomes NULL. The statement says
+    what the elements are, as in `%s::uuid[]`.
+    """
+    return "{" + ",".join("NULL" if one is None else str(one) for one in values) + "}"
 
 
 def text_array(texts: Sequence[str]) -> tuple[str, Any]:

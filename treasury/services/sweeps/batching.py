@@ -10,20 +10,19 @@ from uuid import UUID
 
 from django.db import connection
 
-from core.ids import uuid7_texts, uuid_array
+from core.ids import uuid7_texts
 from core.tenancy.context import current_tenant_id
 from treasury.engine.sweep_windows import SAFETY, Window
 from treasury.selectors import sweeps as reads
 from treasury.selectors.sweep_plans import Plan, make_plan
+from treasury.services.rows import plain_array
 from treasury.services.sweeps import watching
 
 # Whatever has arrived, but never more than this in one commit.
 BATCH_MAX: Final = 500
 _IDS_EACH: Final = 4
 _TRIES_MAX: Final = 2
-_DECIDE: Final = (
-    "SELECT * FROM treasury_decide_sweeps(%s, %s::uuid[], %s, %s::uuid[], %s::uuid[])"
-)
+_DECIDE: Final = "SELECT * FROM treasury_decide_sweeps(%s, %s::uuid[], %s, %s::uuid[], %s::uuid[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +121,7 @@ def decide_many(
         with connection.cursor() as cursor:
             asked = [(causes or {}).get(one) for one in listed]
             cursor.execute(
-                _DECIDE, [plan.text, uuid_array(listed), now, uuid_array(ids), uuid_array(asked)]
+                _DECIDE, [plan.text, plain_array(listed), now, plain_array(ids), plain_array(asked)]
             )
             rows = sorted(cursor.fetchall(), key=lambda row: place.get(row[0], 0))
         if not rows or rows[0][1] != "OLD_PLAN":
