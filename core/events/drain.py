@@ -59,7 +59,7 @@ _CLAIMED = """
 _CLAIM: Final = _CLAIMED.format(whose="NOT c.consumer = ANY(%(many)s)")
 _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
 # How long before the oldest that was found somebody may still commit what was due earlier.
-OVERLAP: Final = timedelta(seconds=2)
+OVERLAP: Final = timedelta(seconds=1)
 WHOLE_LOOK_SECONDS: Final = 5.0
 _TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s, %s)"
 _BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s, %s, %s)"
@@ -154,11 +154,14 @@ def take_many(*, tenant: UUID, many: Many) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Begun:
-    """How many may be taken together (0: one, alone), and whose attempts were counted for it."""
+    """How many may be taken together (0: one, alone), and whose attempts were counted for it.
+
+    `oldest`: when the one that leads the batch was due; before it nothing is free.
+    """
 
     takes: int
     counted: tuple[UUID, ...]
-    since: datetime
+    oldest: datetime
 
 
 @dataclass(slots=True)
@@ -184,13 +187,15 @@ def _begun(tenant: UUID, many: Many) -> _Begun | None:
     if look is not None and time.monotonic() - look.whole_at < WHOLE_LOOK_SECONDS:
         begun = _begin(tenant, many, since=look.since)
         if begun is not None:
-            look.since = max(look.since, begun.since)
+            look.since = max(look.since, begun.oldest - OVERLAP)
             return begun
     begun = _begin(tenant, many, since=EVER)
     if begun is None:
         _looks.pop((tenant, many.consumer), None)
     else:
-        _looks[tenant, many.consumer] = _Look(since=begun.since, whole_at=time.monotonic())
+        _looks[tenant, many.consumer] = _Look(
+            since=begun.oldest - OVERLAP, whole_at=time.monotonic()
+        )
     return begun
 
 
@@ -208,7 +213,7 @@ def _begin(tenant: UUID, many: Many, *, since: datetime) -> _Begun | None:
     takes, counted, oldest = found
     if takes < MANY_MAX:
         logger.warning("batch_taken_up_again", consumer=many.consumer, takes=takes or 1)
-    return _Begun(takes=takes, counted=tuple(counted), since=oldest - OVERLAP)
+    return _Begun(takes=takes, counted=tuple(counted), oldest=oldest)
 
 
 def _take_back(tenant: UUID, begun: _Begun) -> None:
@@ -226,7 +231,7 @@ def _alone(tenant: UUID, many: Many, *, limit: int) -> int:
 def _arrived(tenant: UUID, many: Many, begun: _Begun) -> list[Envelope]:
     """Complete what waits for the consumer, and return it, oldest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [many.consumer, begun.takes, clock.now(), many.several, begun.since])
+        cursor.execute(_TAKE, [many.consumer, begun.takes, clock.now(), many.several, begun.oldest])
         return [
             Envelope(
                 event_id=event,

@@ -32,7 +32,7 @@ def main(wish: dict[str, Any]) -> int:
 
     drain.MANY_MAX = wish["most"]  # type: ignore[misc]
     if not wish["counted"]:
-        begun = drain._Begun(takes=wish["most"], counted=(), since=drain.EVER)
+        begun = drain._Begun(takes=wish["most"], counted=(), oldest=drain.EVER + drain.OVERLAP)
 
         def uncounted(tenant: UUID, many: Many, *, since: datetime) -> drain._Begun:
             return begun
