@@ -20,7 +20,12 @@ def logging_configuration() -> dict[str, Any]:
     """Configure structlog and the standard library's logging to write the same JSON lines."""
     level = os.environ.get("TMS_LOG_LEVEL", "INFO")
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            # First: what is not written costs nothing.
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
