@@ -346,7 +346,7 @@ def test_elders_of_an_aggregate_are_not_looked_for_along_the_queue(
     """Not even where the planner believes that hardly anything waits: what is done lies there."""
     more = " AND e.consumer > '' ORDER BY e.due_at, e.event_id" if along else ""
     with connection.cursor() as cursor:
-        for kind in ("seqscan", "bitmapscan", "sort"):
+        for kind in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
             cursor.execute(f"SET LOCAL enable_{kind} = off")
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         cursor.execute(_ELDERS + more)
