@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import psycopg
 import structlog
-from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
 from core.checks import refuse_unless_safe
 from core.events.drain import drain_all
+from core.events.listening import Listener
 from core.events.relay import relay_all
 from core.events.transports import BusUnavailable, transport
 
@@ -41,32 +41,18 @@ class Command(BaseCommand):
             return
         stop = {"asked": False}
         signal.signal(signal.SIGTERM, lambda *_: stop.update(asked=True))
-        listener: psycopg.Connection[Any] | None = None
+        listener: Listener | None = None
         self.stdout.write("relay: ready")
         while not stop["asked"]:
             try:
-                listener = listener or _listen()
+                listener = listener or Listener()
                 relay_all(bus)
                 drain_all()
-                for _ in listener.notifies(timeout=IDLE_SECONDS, stop_after=1):
-                    pass
+                listener.wait(IDLE_SECONDS)
             except (DatabaseError, psycopg.Error, BusUnavailable, RedisError, OSError) as error:
                 logger.warning("relay_waits", error=type(error).__name__)
                 connection.close()
+                if listener is not None:
+                    listener.close()
                 listener = None
                 signal.sigtimedwait([], TROUBLE_SECONDS)
-
-
-def _listen() -> psycopg.Connection[Any]:
-    database = settings.DATABASES["default"]
-    listener = psycopg.connect(
-        host=database["HOST"],
-        port=database["PORT"],
-        dbname=database["NAME"],
-        user=database["USER"],
-        password=database["PASSWORD"],
-        autocommit=True,
-        connect_timeout=5,
-    )
-    listener.execute("LISTEN tms_outbox")
-    return listener
