@@ -6,6 +6,7 @@ import time
 import uuid
 
 _RANDOM_BITS = 74
+_LOW = 2**62 - 1
 _lock = threading.Lock()
 _last = {"milliseconds": 0, "random": 0}
 
@@ -36,7 +37,11 @@ def uuid7() -> uuid.UUID:
 def uuid7_texts(count: int) -> list[str]:
     """Return `count` of them as 32 hexadecimal digits, which PostgreSQL reads as it reads any."""
     milliseconds, first = _taken(count)
-    return [f"{_number(milliseconds, first + step):032x}" for step in range(count)]
+    low, last = first & _LOW, (first + count - 1) & _LOW
+    if last < low:  # the upper half counts on among them
+        return [f"{_number(milliseconds, first + step):032x}" for step in range(count)]
+    start = _number(milliseconds, first)
+    return [f"{number:032x}" for number in range(start, start + count)]
 
 
 def _taken(count: int) -> tuple[int, int]:
@@ -53,7 +58,7 @@ def _taken(count: int) -> tuple[int, int]:
 
 
 def _number(milliseconds: int, random: int) -> int:
-    high, low = random >> 62, random & (2**62 - 1)
+    high, low = random >> 62, random & _LOW
     return milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
 
 

@@ -61,7 +61,12 @@ _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
 # How long before the oldest that was found somebody may still commit what was due earlier.
 OVERLAP: Final = timedelta(seconds=1)
 WHOLE_LOOK_SECONDS: Final = 5.0
-_TAKE: Final = "SELECT * FROM core_take_deliveries(%s, %s, %s, %s, %s)"
+# The instant as text: the standard library reads it in a fraction of the driver's time.
+_TAKE: Final = """
+    SELECT t.event, t.topic, t.version, t.occurred_at::text, t.correlation, t.causation, t.producer,
+           t.payload
+      FROM core_take_deliveries(%s, %s, %s, %s, %s) t
+"""
 _BEGIN: Final = "SELECT * FROM core_begin_deliveries(%s, %s, %s, %s, %s, %s, %s)"
 _TAKE_BACK: Final = """
     UPDATE core_delivery SET attempts = attempts - 1
@@ -202,12 +207,17 @@ def _begun(tenant: UUID, many: Many) -> _Begun | None:
 def _begin(tenant: UUID, many: Many, *, since: datetime) -> _Begun | None:
     """Count, in a commit of its own, that a batch is begun; None where nothing has arrived."""
     now = clock.now()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _BEGIN,
-            [tenant, many.consumer, MANY_MAX, now, many.several, ALONE_FROM_ATTEMPTS, since],
-        )
-        found = cursor.fetchone()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _BEGIN,
+                [tenant, many.consumer, MANY_MAX, now, many.several, ALONE_FROM_ATTEMPTS, since],
+            )
+            found = cursor.fetchone()
+    except DatabaseError:
+        # No transaction is open that would give up a connection that was lost.
+        connection.close_if_unusable_or_obsolete()
+        raise
     if found is None:
         return None
     takes, counted, oldest = found
@@ -238,7 +248,7 @@ def _arrived(tenant: UUID, many: Many, begun: _Begun) -> list[Envelope]:
                 type=topic,
                 version=version,
                 tenant=tenant,
-                occurred_at=occurred_at,
+                occurred_at=datetime.fromisoformat(occurred_at),
                 correlation_id=correlation,
                 causation_id=causation,
                 producer=producer,

@@ -91,8 +91,6 @@ ALTER TABLE core_delivery SET (
 # transaction: it names its tenant itself, and leaves the caller's as it was.
 BEGINNING = """
 DROP FUNCTION IF EXISTS core_begin_deliveries(text, integer, timestamptz, boolean, integer);
-DROP FUNCTION IF EXISTS core_begin_deliveries(
-    text, integer, timestamptz, boolean, integer, timestamptz);
 CREATE OR REPLACE FUNCTION core_begin_deliveries(
     wall uuid, who text, most integer, at timestamptz, several boolean, alone_from integer,
     since timestamptz)
@@ -133,4 +131,14 @@ BEGIN
     END IF;
     PERFORM set_config('app.tenant', bound_before, true);
 END $$;
+
+-- A process of the version before names no tenant: its transaction does.
+CREATE OR REPLACE FUNCTION core_begin_deliveries(
+    who text, most integer, at timestamptz, several boolean, alone_from integer,
+    since timestamptz DEFAULT '-infinity')
+RETURNS TABLE (takes integer, begun uuid[], oldest timestamptz)
+LANGUAGE sql SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT * FROM core_begin_deliveries(
+        current_setting('app.tenant')::uuid, who, most, at, several, alone_from, since)
+$$;
 """.replace("@free@", _FREE).replace("@placed@", _PLACED)

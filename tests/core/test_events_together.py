@@ -10,13 +10,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from core import clock
 from core.events import Envelope, publish, subscribe_many
 from core.events import drain as draining
 from core.events.bus import _concerns, _handlers, _many, many_consumers
 from core.events.drain import ATTEMPTS_MAX, claim, drain, handle, take_many
+from core.events.listening import connect
 from core.events.models import Delivery, DeliveryState
 from core.tenancy import Tenant, bound
 from tests.core.test_events import Happened
@@ -355,3 +356,31 @@ def test_elders_of_an_aggregate_are_not_looked_for_along_the_queue(
         cursor.execute("DEALLOCATE elders")
     assert ("delivery_in_turn" in plan) == along
     assert "delivery_waiting" not in plan
+
+
+def test_to_begin_a_batch_leaves_the_tenant_that_was_bound(
+    tenant: Tenant, other_tenant: Tenant, together: Together
+) -> None:
+    publish(Happened(number=1))
+    (many,) = [one for one in many_consumers() if one.consumer == CONSUMER]
+    with bound(other_tenant.id, actor="system:test"):
+        assert draining._begin(tenant.id, many, since=draining.EVER) is not None
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('app.tenant')")
+            assert cursor.fetchone() == (str(other_tenant.id),)
+
+
+def test_who_lost_the_connection_goes_on_with_another(
+    committed_tenant: UUID, together: Together
+) -> None:
+    with bound(committed_tenant, actor="system:test"):
+        publish(Happened(number=1))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (mine,) = cursor.fetchone()
+    (many,) = [one for one in many_consumers() if one.consumer == CONSUMER]
+    with connect() as another:
+        another.execute("SELECT pg_terminate_backend(%s)", [mine])
+    with pytest.raises(OperationalError):
+        take_many(tenant=committed_tenant, many=many)
+    assert take_many(tenant=committed_tenant, many=many) == 1
