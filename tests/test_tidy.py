@@ -55,6 +55,7 @@ NO_ADMIN: Final = {
     "treasury.ReferenceCounter": "the next number; nothing to look at",
     "treasury.SuppressedShortfall": "shown with its prefunding",
     "treasury.UploadedProposal": "shown with its upload",
+    "treasury.SweepUniverse": "shown with the decisions that name it",
     "liquidity.ForecastLine": "shown with its forecast",
     "risk.Backtest": "shown with its reading",
 }

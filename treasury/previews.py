@@ -155,8 +155,8 @@ def _sweeps(policy: policies.Policy[Any], name: str) -> Callable[[ChangeRequest]
     def preview(change: ChangeRequest) -> Preview:
         value = proposed_value(change, policy)
         since = clock.now() - timedelta(days=SWEEPS_REPLAYED_DAYS)
-        records = sweep_reads.records_since(since=since, limit=SWEEPS_REPLAYED_MAX)
-        found = simulate(records, lambda rule: replace(rule, **{name: value}))
+        pasts = sweep_reads.pasts_since(since=since, limit=SWEEPS_REPLAYED_MAX)
+        found = simulate(pasts, lambda rule: replace(rule, **{name: value}))
         changed = [case for case in found.cases if case.differs]
         return Preview(
             summary=f"Of {len(found.cases)} decisions in the last {SWEEPS_REPLAYED_DAYS} days,"

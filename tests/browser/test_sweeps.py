@@ -52,7 +52,8 @@ def test_from_the_page_to_the_record_of_a_decision(office: Office, open_desk: Op
     steps = page.locator("[aria-labelledby=way] li")
     expect(steps.first).to_contain_text("The balance came")
     expect(steps.last).to_contain_text(f"Ordered as {order.order_id}")
-    expect(page.locator("pre.record")).to_contain_text('"outcome"')
+    expect(page.locator("pre.record").first).to_contain_text('"outcome"')
+    expect(page.locator("pre.record").last).to_contain_text('"calendars"')
     expect(page.get_by_role("link", name="Statement", exact=True)).to_be_visible()
 
 

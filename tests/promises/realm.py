@@ -41,19 +41,15 @@ from tests.approvals.stepping import shown
 from tests.conftest import make_user
 from tests.promises.realm_fx import make_deals
 from tests.promises.realm_pools import make_pools
+from tests.promises.realm_sweeps import make_sweeps
 from tests.treasury.bank import paper
 from treasury.models import (
     BankAccount,
     BankEntry,
     LateEntry,
     Proposal,
-    ReferenceCounter,
-    SweepEligibility,
-    SweepProduct,
     Transfer,
 )
-from treasury.policies import MAX_BALANCE_AGE_MINUTES
-from treasury.selectors import sweeps as sweep_reads
 from treasury.services import (
     beneficiaries,
     flows,
@@ -63,7 +59,6 @@ from treasury.services import (
     proposals,
     rates,
     static,
-    sweeps,
     tasks,
     transfers,
     uploading,
@@ -367,42 +362,6 @@ def _prefunding(tenant: UUID, accounts: dict[str, BankAccount]) -> dict[str, str
         return {"prefunding": str(first.pk), "suppressed": str(later.pk)}
 
 
-def _sweeps(mark: str, digit: str, accounts: dict[str, BankAccount]) -> dict[str, str]:
-    """Sweep the dollars beyond their mandate, so that the order waits for checkers."""
-    sweeps.add_product(
-        product=sweeps.ProductIn(
-            code="FED_RRP",
-            name=f"{mark} overnight",
-            kind="OVERNIGHT",
-            cutoff_local=time(13, 15),
-            timezone="America/New_York",
-            calendar="FED",
-            rate=Decimal("0.035"),
-            for_all_companies=True,
-        )
-    )
-    product = SweepProduct.objects.get(code="FED_RRP")
-    entity = accounts["dollars"].entity
-    sweeps.save_eligibility(eligibility=SweepEligibility(product=product, entity=entity))
-    sweeps.add_mandate(
-        mandate=sweeps.MandateIn(
-            name=f"{mark} sweeps",
-            account_id=accounts["dollars"].pk,
-            order_max=Decimal(1_000),
-            day_max=Decimal(1_000),
-            valid_from=TUESDAY.date(),
-            valid_until=TUESDAY.date(),
-        )
-    )
-    policies.change(policy=MAX_BALANCE_AGE_MINUTES, value=2_880, actor=None, reason=f"{mark} wish")
-    # Names of orders repeat between tenants; here they must not, to be told apart.
-    ReferenceCounter.objects.create(kind=f"SWP-{TUESDAY:%Y%m%d}", last=int(digit) * 100)
-    window = sweep_reads.next_window(now=clock.now())
-    decided = sweeps.decide_account(account=accounts["dollars"], window=window)
-    assert decided.order is not None
-    return {"decision": str(decided.decision.pk), "sweep": decided.order.order_id}
-
-
 def _calendar_rows(mark: str, people: dict[str, User]) -> None:
     keeper = people["static_data"]
     calendars.declare_closure(
@@ -581,7 +540,7 @@ def build_realm(*, slug: str, digit: str, folder: Path) -> Realm:
     with _at_work(tenant):
         objects |= _late(objects["entry"])
         objects |= _forecasts(mark, accounts)
-        objects |= _sweeps(mark, digit, accounts)
+        objects |= make_sweeps(mark, digit, accounts, day=TUESDAY.date())
         objects |= make_pools(mark, digit, accounts, day=TUESDAY.date())
     objects |= make_deals(tenant, mark, people, accounts)
     objects |= _changes(tenant, mark, keeper)

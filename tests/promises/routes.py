@@ -37,6 +37,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "late_id": "late",
         "decision_id": "decision",
         "order_id": "sweep",
+        "sha256": "universe",
         "pool_id": "pool",
         "run_id": "pool_run",
         "lender_id": "lender",

@@ -240,6 +240,7 @@ APPEND_ONLY = {
     "risk_accountrisk": {"SELECT", "INSERT"},
     "risk_backtest": {"SELECT", "INSERT"},
     "treasury_sweepdecision": {"SELECT", "INSERT"},
+    "treasury_sweepuniverse": {"SELECT", "INSERT"},
     "treasury_poolrun": {"SELECT", "INSERT"},
     "treasury_poolmove": {"SELECT", "INSERT"},
     "treasury_poolpair": {"SELECT", "INSERT"},

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from core.api.actor import HasRole
 from core.api.fields import AmountField
 from core.identity.roles import INTEGRATION
-from treasury.models import SweepDecision, SweepOrder
+from treasury.models import SweepDecision, SweepOrder, SweepUniverse
 from treasury.selectors import intents
 from treasury.selectors import sweeps as reads
 from treasury.services import sweeps
@@ -76,7 +76,7 @@ class SweepOrderOut(serializers.ModelSerializer[SweepOrder]):
 
 
 class SweepDecisionOut(serializers.ModelSerializer[SweepDecision]):
-    """A decision; its record holds every input and replays to the same bytes."""
+    """A decision; its record, with the universe it names, holds every input and replays."""
 
     amount = AmountField()
 
@@ -84,8 +84,16 @@ class SweepDecisionOut(serializers.ModelSerializer[SweepDecision]):
         model = SweepDecision
         fields = [
             "id", "account", "cutoff_at", "day", "sequence", "decided_at", "result", "branch",
-            "reason", "product_code", "amount", "record", "record_sha256",
+            "reason", "product_code", "amount", "record", "record_sha256", "universe_sha256",
         ]  # fmt: skip
+
+
+class SweepUniverseOut(serializers.ModelSerializer[SweepUniverse]):
+    """Products and calendars that decisions could choose from, as their records name them."""
+
+    class Meta:
+        model = SweepUniverse
+        fields = ["sha256", "content"]
 
 
 class SweepIntents(APIView):
@@ -145,3 +153,14 @@ class SweepDecisionList(ListAPIView[SweepDecision]):
     def get_queryset(self) -> QuerySet[SweepDecision]:
         """Return the tenant's decisions."""
         return reads.decisions()
+
+
+class SweepUniverseDetail(RetrieveAPIView[SweepUniverse]):
+    """Show one universe by its digest; it never changes."""
+
+    serializer_class = SweepUniverseOut
+    lookup_field = "sha256"
+
+    def get_queryset(self) -> QuerySet[SweepUniverse]:
+        """Return the tenant's universes."""
+        return reads.universes()

@@ -2,6 +2,10 @@
 
 Canonical means: keys in order, no spaces, ASCII, decimals as plain text, instants in UTC. The same
 decision is always the same bytes, so that its digest proves it.
+
+The products that could be chosen and the calendars they deal by are most of what a decision rests
+on, and alike for all of a window: the universe. It is a text of its own, named by its digest; a
+record of version 1 holds it itself.
 """
 
 import json
@@ -17,7 +21,9 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 from core.errors import Invalid
 from treasury.engine.sweeps import Inputs, Outcome, decide
 
-VERSION: Final = 1
+VERSION: Final = 2
+_WHOLE: Final = 1
+_UNIVERSE: Final = ("calendars", "products")
 T = TypeVar("T")
 
 
@@ -31,13 +37,31 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
+def universe_of(inputs: Inputs) -> str:
+    """Return the products that a decision could choose from, with their calendars."""
+    facts = plain(inputs)
+    return canonical({name: facts[name] for name in _UNIVERSE})
+
+
 def record_of(inputs: Inputs, outcome: Outcome) -> str:
-    """Return the record of a decision."""
-    return canonical({"version": VERSION, "inputs": plain(inputs), "outcome": plain(outcome)})
+    """Return the record of a decision; it names its universe by digest."""
+    return _written(VERSION, inputs, outcome)
+
+
+def _written(version: int, inputs: Inputs, outcome: Outcome) -> str:
+    facts = plain(inputs)
+    if version != _WHOLE:
+        _name_universe(facts)
+    return canonical({"version": version, "inputs": facts, "outcome": plain(outcome)})
+
+
+def _name_universe(facts: dict[str, Any]) -> None:
+    """Put the digest of the universe in its place."""
+    facts["universe"] = digest(canonical({name: facts.pop(name) for name in _UNIVERSE}))
 
 
 # What all accounts of a window share, but for what a company may use and a product still takes.
-_SHARED: Final = ("calendars", "policy", "products", "window")
+_SHARED: Final = ("policy", "universe", "window")
 
 
 def facts_digest(inputs: Inputs) -> str:
@@ -48,6 +72,7 @@ def facts_digest(inputs: Inputs) -> str:
     """
     oldest = timedelta(minutes=inputs.policy.balance_age_minutes_max)
     facts = plain(inputs)
+    _name_universe(facts)
     shared = {name: facts.pop(name) for name in _SHARED}
     del facts["decided_at"], facts["money"]["as_of"]
     facts["is_stale"] = inputs.decided_at - inputs.money.as_of > oldest
@@ -55,13 +80,21 @@ def facts_digest(inputs: Inputs) -> str:
     return digest(canonical(facts))
 
 
-def inputs_of(record: str) -> Inputs:
-    """Return the inputs of a record.
+def inputs_of(record: str, universe: str) -> Inputs:
+    """Return the inputs of a record, together with the universe that it names.
 
     Raises:
-        Invalid: it is of another version, or no record.
+        Invalid: it is of another version, or no record; it names another universe.
     """
-    return read(Inputs, _parsed(record)["inputs"])
+    found = _parsed(record)
+    facts = found.get("inputs")
+    if found["version"] != _WHOLE and isinstance(facts, dict):
+        if facts.pop("universe", None) != digest(universe):
+            raise Invalid(
+                "The products and calendars are not those that this record names.", field="universe"
+            )
+        facts |= json.loads(universe)
+    return read(Inputs, facts)
 
 
 def outcome_of(record: str) -> Outcome:
@@ -70,17 +103,17 @@ def outcome_of(record: str) -> Outcome:
     Raises:
         Invalid: it is of another version, or no record.
     """
-    return read(Outcome, _parsed(record)["outcome"])
+    return read(Outcome, _parsed(record).get("outcome"))
 
 
-def replayed(record: str) -> str:
+def replayed(record: str, universe: str) -> str:
     """Decide anew from a record's inputs and return the record of that decision.
 
     Raises:
-        Invalid: it is of another version, or no record.
+        Invalid: it is of another version, or no record; it names another universe.
     """
-    inputs = inputs_of(record)
-    return record_of(inputs, decide(inputs))
+    inputs = inputs_of(record, universe)
+    return _written(_parsed(record)["version"], inputs, decide(inputs))
 
 
 def differences(one: str, other: str) -> tuple[tuple[str, str, str], ...]:
@@ -108,7 +141,7 @@ def _parsed(record: str) -> dict[str, Any]:
         found = json.loads(record)
     except ValueError as error:
         raise Invalid("This is no record of a decision.", field="record") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
+    if not isinstance(found, dict) or found.get("version") not in (_WHOLE, VERSION):
         raise Invalid("This record is of a version that is not known.", field="version")
     return found
 

@@ -7,6 +7,7 @@ sweep would have done to the balances of later windows is not followed: every ca
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from treasury.engine.sweep_records import inputs_of, outcome_of
 from treasury.engine.sweep_windows import ProductKind
@@ -20,6 +21,14 @@ from treasury.engine.sweeps import (
 )
 
 Change = Callable[[Policy], Policy]
+
+
+class Past(NamedTuple):
+    """One stored decision: what it is called, its record, and the universe that it names."""
+
+    name: str
+    record: str
+    universe: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +65,18 @@ class Simulation:
     after: Sums
 
 
-def simulate(records: Iterable[tuple[str, str]], change: Change) -> Simulation:
-    """Replay named records with a changed policy.
+def simulate(pasts: Iterable[Past], change: Change) -> Simulation:
+    """Replay stored decisions with a changed policy.
 
     Raises:
         Invalid: a record cannot be read.
     """
     cases, before, after = [], [], []
-    for name, record in records:
-        inputs = inputs_of(record)
-        was = outcome_of(record)
+    for past in pasts:
+        inputs = inputs_of(past.record, past.universe)
+        was = outcome_of(past.record)
         becomes = decide(replace(inputs, policy=change(inputs.policy)))
-        cases.append(Case(name=name, was=was, becomes=becomes))
+        cases.append(Case(name=past.name, was=was, becomes=becomes))
         before.append((inputs, was))
         after.append((inputs, becomes))
     return Simulation(cases=tuple(cases), before=_sums(before), after=_sums(after))

@@ -307,6 +307,7 @@ SWEEP_LINES = (
 QUESTIONS = controls.QUESTIONS
 PARTS = parts.PARTS
 SWEEPS = _BODIES_ARE_CHECKED_LATER + sweeps.SWEEPS
+SWEEP_UNIVERSES = sweeps.DECISION + sweeps.UNIVERSE
 SWEEP_BATCHES = _BODIES_ARE_CHECKED_LATER + reported_batches.ARRIVING + sweep_batches.SWEEP_BATCHES
 TRIGGERS = {
     "treasury_beneficiary.guard",

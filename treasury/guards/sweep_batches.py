@@ -154,6 +154,9 @@ DECLARE
     is_stale boolean; risk_state text; risk_var numeric; risk_count integer; fallback text;
     chosen integer; i integer; refused text; text_products text; text_risk text; text_money text;
     shared_sha text; text_cutoff text;
+    -- What could be chosen from: as it is now, and all of it that a decision here names.
+    universe text; universe_sha text; is_named boolean;
+    universes text[] := '{{}}'; universe_shas text[] := '{{}}';
     text_costs text; text_inputs text; text_outcome text;
     excess numeric; kept numeric; swept numeric; before numeric; free numeric; least_swept numeric;
     rejected text; settles date; matures date; paid numeric; earned numeric; days integer;
@@ -210,6 +213,12 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
+        -- What it rested on was digested in another form: a person's No, or a bank's, still holds.
+        IF g.is_older THEN
+            why := 'OLDER_RECORD';
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
         IF is_stale AND (NOT closure OR NOT g.has_balance) THEN
             why := 'STALE_BALANCE';
             RETURN NEXT;
@@ -253,9 +262,13 @@ BEGIN
                 text_products := text_products || CASE WHEN i > 1 THEN ',' ELSE '' END || p_one[i]
                     || trim_scale(p_held[i]) || p_two[i] || p_open[i]::text || p_three[i];
             END LOOP;
-            shared_sha := encode(sha256(convert_to('{{"calendars":' || text_calendars
-                || ',"policy":' || text_policy || ',"products":[' || text_products
-                || '],"window":' || text_window || '}}', 'UTF8')), 'hex');
+            universe := '{{"calendars":' || text_calendars || ',"products":[' || text_products
+                || ']}}';
+            universe_sha := encode(sha256(convert_to(universe, 'UTF8')), 'hex');
+            is_named := false;
+            shared_sha := encode(sha256(convert_to('{{"policy":' || text_policy
+                || ',"universe":"' || universe_sha || '","window":' || text_window || '}}',
+                'UTF8')), 'hex');
         END IF;
         text_risk := '{{"observations":' || risk_count || ',"state":"' || risk_state
             || '","var_bps":' || coalesce('"' || trim_scale(risk_var) || '"', 'null') || '}}';
@@ -273,12 +286,11 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        text_inputs := '{{"account":"' || g.account || '","calendars":' || text_calendars
-            || ',"decided_at":"' || text_at || '","ladder":[' || g.words
-            || '],"money":{{"as_of":"'
+        text_inputs := '{{"account":"' || g.account || '","decided_at":"' || text_at
+            || '","ladder":[' || g.words || '],"money":{{"as_of":"'
             || to_char(g.as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
-            || '",' || text_money || ',"policy":' || text_policy || ',"products":['
-            || text_products || '],"risk":' || text_risk || ',"window":' || text_window || '}}';
+            || '",' || text_money || ',"policy":' || text_policy || ',"risk":' || text_risk
+            || ',"universe":"' || universe_sha || '","window":' || text_window || '}}';
 
         -- The rule, one constraint after another.
         swept := 0; paid := 0; earned := 0; settles := NULL; matures := NULL; took := '';
@@ -400,9 +412,7 @@ BEGIN
                 END LOOP;
             END IF;
             IF matures IS NULL OR settles IS NULL THEN
-                why := 'DAYS_UNKNOWN';
-            RETURN NEXT;
-            CONTINUE;
+                why := 'DAYS_UNKNOWN'; RETURN NEXT; CONTINUE;
             END IF;
             days := matures - settles;
             fraction := swept * p_rate[chosen] * days;
@@ -414,9 +424,7 @@ BEGIN
                 earned := treasury_half_even(fraction, 360, 2);
             END IF;
             IF paid <= 0 OR paid <> round(paid, 2) THEN
-                why := 'NO_WHOLE_CENTS';
-            RETURN NEXT;
-            CONTINUE;
+                why := 'NO_WHOLE_CENTS'; RETURN NEXT; CONTINUE;
             END IF;
             FOR j IN 1 .. cardinality(g.mandates) LOOP
                 IF (g.mandate_products[j] IS NULL OR g.mandate_products[j] = p_id[chosen])
@@ -425,9 +433,7 @@ BEGIN
                 END IF;
             END LOOP;
             IF mandate IS NULL THEN
-                why := 'BEYOND_MANDATE';
-            RETURN NEXT;
-            CONTINUE;
+                why := 'BEYOND_MANDATE'; RETURN NEXT; CONTINUE;
             END IF;
         ELSE
             quiet := quiet || g.account::text;
@@ -443,14 +449,18 @@ BEGIN
             || '","settles_on":' || coalesce('"' || settles || '"', 'null')
             || ',"target_float":"' || trim_scale(kept) || '","warnings":[]}}';
         written := '{{"inputs":' || text_inputs || ',"outcome":' || text_outcome
-            || ',"version":1}}';
+            || ',"version":2}}';
+        IF NOT is_named THEN
+            is_named := true;
+            universes := universes || universe; universe_shas := universe_shas || universe_sha;
+        END IF;
         d_row.id := ids[4 * g.n - 3]; d_row.tenant_id := wall; d_row.account_id := g.account;
         d_row.cutoff_at := cutoff; d_row.day := on_day;
         d_row.sequence := coalesce(g.sequence, 0) + 1; d_row.decided_at := at;
         d_row.result := outcome; d_row.branch := went; d_row.reason := said;
         d_row.product_code := took; d_row.amount := swept; d_row.record := written;
         d_row.record_sha256 := encode(sha256(convert_to(written, 'UTF8')), 'hex');
-        d_row.facts_sha256 := facts_sha;
+        d_row.facts_sha256 := facts_sha; d_row.universe_sha256 := universe_sha;
         d_rows := d_rows || d_row;
         IF outcome = 'SWEEP' THEN
             o_decided := o_decided || cardinality(d_rows);
@@ -479,6 +489,14 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- In one order, so that no two batches wait for each other.
+    INSERT INTO treasury_sweepuniverse (id, tenant_id, sha256, content)
+    SELECT DISTINCT ON (x.sha) gen_random_uuid(), wall, x.sha, x.content
+      FROM unnest(universe_shas, universes) x(sha, content)
+     WHERE NOT EXISTS (SELECT 1 FROM treasury_sweepuniverse k
+                        WHERE k.tenant_id = wall AND k.sha256 = x.sha)
+     ORDER BY x.sha
+        ON CONFLICT DO NOTHING;
     INSERT INTO treasury_sweepdecision SELECT x.* FROM unnest(d_rows) x;
     IF cardinality(o_rows) > 0 THEN
         INSERT INTO treasury_referencecounter AS c (id, tenant_id, kind, last)

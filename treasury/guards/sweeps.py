@@ -42,6 +42,9 @@ BEGIN
        OR outcome ->> 'reason' IS DISTINCT FROM NEW.reason
        OR outcome ->> 'product' IS DISTINCT FROM NEW.product_code
        OR (outcome ->> 'amount')::numeric IS DISTINCT FROM NEW.amount
+       -- Either it holds what could be chosen from itself, or it names it.
+       OR coalesce(inputs ->> 'universe', '') <> NEW.universe_sha256
+       OR (NEW.universe_sha256 = '') <> (inputs ? 'products')
        OR inputs ->> 'account' IS DISTINCT FROM NEW.account_id::text
        OR (inputs ->> 'decided_at')::timestamptz IS DISTINCT FROM NEW.decided_at
        OR (inputs -> 'window' ->> 'cutoff')::timestamptz IS DISTINCT FROM NEW.cutoff_at
@@ -55,6 +58,43 @@ END $$;
 DROP TRIGGER IF EXISTS guard ON treasury_sweepdecision;
 CREATE TRIGGER guard BEFORE INSERT ON treasury_sweepdecision
     FOR EACH ROW EXECUTE FUNCTION treasury_guard_sweep_decision();
+"""
+
+UNIVERSE = f"""
+CREATE OR REPLACE FUNCTION treasury_guard_sweep_universe() RETURNS trigger
+LANGUAGE plpgsql {_PATH} AS $$
+BEGIN
+    IF NEW.sha256 <> encode(sha256(convert_to(NEW.content, 'UTF8')), 'hex')
+       OR NOT NEW.content::jsonb ?& ARRAY['calendars', 'products'] THEN
+        RAISE EXCEPTION 'a universe of products is named by its digest'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER IF EXISTS guard ON treasury_sweepuniverse;
+CREATE TRIGGER guard BEFORE INSERT ON treasury_sweepuniverse
+    FOR EACH ROW EXECUTE FUNCTION treasury_guard_sweep_universe();
+
+-- Asked once for a statement: whatever it decides names one universe, or a few.
+CREATE OR REPLACE FUNCTION treasury_guard_universe_is_kept() RETURNS trigger
+LANGUAGE plpgsql {_PATH} SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM (SELECT DISTINCT f.tenant_id, f.universe_sha256 FROM fresh f
+                        WHERE f.universe_sha256 <> '') named
+         WHERE NOT EXISTS (SELECT 1 FROM treasury_sweepuniverse u
+                            WHERE u.tenant_id = named.tenant_id
+                              AND u.sha256 = named.universe_sha256)) THEN
+        RAISE EXCEPTION 'a decision names products that are kept' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS universe_is_kept ON treasury_sweepdecision;
+CREATE TRIGGER universe_is_kept AFTER INSERT ON treasury_sweepdecision
+    REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION treasury_guard_universe_is_kept();
 """
 
 QUESTIONS = f"""
@@ -274,5 +314,8 @@ SWEEPS = DECISION + QUESTIONS + ORDER
 TRIGGERS = {
     "treasury_sweepdecision.guard",
     "treasury_sweepdecision.append_only",
+    "treasury_sweepdecision.universe_is_kept",
+    "treasury_sweepuniverse.append_only",
+    "treasury_sweepuniverse.guard",
     "treasury_sweeporder.guard",
 }

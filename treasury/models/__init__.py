@@ -61,6 +61,7 @@ from treasury.models.sweeps import (
     SweepMandate,
     SweepOrder,
     SweepProduct,
+    SweepUniverse,
 )
 from treasury.models.tasks import Task
 from treasury.models.uploads import ProposalUpload, UploadedProposal, UploadFormat
@@ -76,6 +77,6 @@ __all__ = [
     "RecallState", "ReferenceCounter", "Release", "RiskReading", "Settlement", "ShortfallRule",
     "Statement", "StatementBalance", "StatementSource", "StatementState", "SuppressedShortfall",
     "SweepDecision", "SweepEligibility", "SweepKind", "SweepLine", "SweepMandate", "SweepOrder",
-    "SweepProduct", "SweepState", "Task", "Transfer", "TransferStatus", "UploadFormat",
-    "UploadedProposal", "UsdRate",
+    "SweepProduct", "SweepState", "SweepUniverse", "Task", "Transfer", "TransferStatus",
+    "UploadFormat", "UploadedProposal", "UsdRate",
 ]  # fmt: skip

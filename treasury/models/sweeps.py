@@ -133,11 +133,32 @@ class SweepMandate(TenantModel):
         return self.name
 
 
+class SweepUniverse(TenantModel):
+    """The products that decisions could choose from, and the calendars they deal by: kept once.
+
+    `content` is canonical JSON; the records that rest on it name it by its digest. It never
+    changes.
+    """
+
+    sha256 = models.CharField(max_length=64)
+    content = models.TextField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "sha256"], name="sweep_universe_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
 class SweepDecision(TenantModel):
     """One decision about one account and window: its record says everything, and never changes.
 
-    `record` is canonical JSON of inputs and outcome; `facts_sha256` tells whether a later run rests
-    on other facts.
+    `record` is canonical JSON of inputs and outcome, `universe_sha256` the digest of the
+    `SweepUniverse` that it names (empty where the record holds products and calendars itself);
+    `facts_sha256` tells whether a later run rests on other facts.
     """
 
     account = models.ForeignKey(
@@ -155,6 +176,7 @@ class SweepDecision(TenantModel):
     record = models.TextField()
     record_sha256 = models.CharField(max_length=64)
     facts_sha256 = models.CharField(max_length=64)
+    universe_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["-decided_at", "-id"]

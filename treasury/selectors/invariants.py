@@ -145,6 +145,10 @@ _RECORDS: Final = """
 SELECT d.id, d.amount FROM treasury_sweepdecision d
  WHERE d.record_sha256 <> encode(sha256(convert_to(d.record, 'UTF8')), 'hex')
     OR (d.record::jsonb -> 'outcome' ->> 'amount')::numeric <> d.amount
+    OR d.universe_sha256 <> '' AND NOT EXISTS (
+       SELECT 1 FROM treasury_sweepuniverse u
+        WHERE u.sha256 = d.universe_sha256
+          AND u.sha256 = encode(sha256(convert_to(u.content, 'UTF8')), 'hex'))
 """
 
 # A settled move between two companies is one loan, and one that came back after that is undone.

@@ -87,6 +87,7 @@ class Story:
     decision: SweepDecision
     order: SweepOrder | None
     inputs: Inputs
+    universe: str
     outcome: Outcome
     sentence: str
     rejected: tuple[tuple[str, str], ...]
@@ -153,11 +154,12 @@ def story(decision: SweepDecision) -> Story:
     Raises:
         Invalid: its record cannot be read.
     """
-    outcome = outcome_of(decision.record)
+    outcome, universe = outcome_of(decision.record), reads.universe_of(decision)
     return Story(
         decision=decision,
         order=reads.orders().filter(decision=decision).first(),
-        inputs=inputs_of(decision.record),
+        inputs=inputs_of(decision.record, universe),
+        universe=universe,
         outcome=outcome,
         sentence=sentence_of(outcome),
         rejected=tuple((one.product, words_of(one.why)) for one in outcome.rejected),

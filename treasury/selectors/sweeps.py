@@ -18,6 +18,7 @@ from core.errors import NotFound
 from treasury import policies as knobs
 from treasury.engine import sweeps as rule
 from treasury.engine.sweep_records import inputs_of
+from treasury.engine.sweep_replays import Past
 from treasury.engine.sweep_windows import (
     ZONE,
     ClosedDays,
@@ -40,6 +41,7 @@ from treasury.models import (
     SweepOrder,
     SweepProduct,
     SweepState,
+    SweepUniverse,
 )
 from treasury.selectors import positions, readings
 
@@ -364,18 +366,36 @@ def ladder_of(
     return [OrderOfPlan(matures_on=row["matures_on"], amount=row["total"]) for row in rows]
 
 
-def records_since(*, since: datetime, limit: int) -> list[tuple[str, str]]:
-    """Return name and record of each window's last decision since an instant, the newest first."""
+def pasts_since(*, since: datetime, limit: int) -> list[Past]:
+    """Return each window's last decision since an instant, the newest first."""
     last = (
         SweepDecision.objects.filter(decided_at__gte=since)
         .order_by("account_id", "-cutoff_at", "-sequence")
         .distinct("account_id", "cutoff_at")
         .values("pk")
     )
-    rows = decisions().filter(pk__in=last)[:limit]
+    rows = list(decisions().filter(pk__in=last)[:limit])
+    named = universes().filter(sha256__in={row.universe_sha256 for row in rows})
+    universe = dict(named.values_list("sha256", "content"))
     return [
-        (f"{row.account.label}, {row.cutoff_at:%Y-%m-%d %H:%M} UTC", row.record) for row in rows
+        Past(
+            name=f"{row.account.label}, {row.cutoff_at:%Y-%m-%d %H:%M} UTC",
+            record=row.record,
+            universe=universe.get(row.universe_sha256, ""),
+        )
+        for row in rows
     ]
+
+
+def universes() -> QuerySet[SweepUniverse]:
+    """Return what decisions could choose from, as their records name it."""
+    return SweepUniverse.objects.all()
+
+
+def universe_of(decision: SweepDecision) -> str:
+    """Return the universe that a decision's record names; '' where it holds it itself."""
+    named = universes().filter(sha256=decision.universe_sha256)
+    return named.values_list("content", flat=True).first() or ""
 
 
 def records_inputs(decision: SweepDecision) -> rule.Inputs:
@@ -384,7 +404,7 @@ def records_inputs(decision: SweepDecision) -> rule.Inputs:
     Raises:
         Invalid: its record cannot be read.
     """
-    return inputs_of(decision.record)
+    return inputs_of(decision.record, universe_of(decision))
 
 
 def present_inputs(*, account: BankAccount) -> rule.Inputs:

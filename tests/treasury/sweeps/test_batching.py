@@ -70,6 +70,9 @@ class Case:
 
     balance: str = "1000000.00"
     code: str = "CLAV"
+    # By how much the booked balance differs, and what was stated before: balance, code, minutes.
+    apart: str = "0"
+    before: tuple[str, str, int] | None = None
     age_minutes: int = 0
     payout: str = "800000.00"
     collection: str = "800000.00"
@@ -111,6 +114,13 @@ CASES = st.builds(
     Case,
     balance=amounts(9_000_000) | st.sampled_from(["-5.00", "1000000000000.00"]),
     code=st.sampled_from(["CLAV", "ITAV", "CLBD", "ITBD", "OPBD"]),
+    apart=st.sampled_from(["0", "0", "-60000.01", "75000.50"]),
+    before=st.none()
+    | st.tuples(
+        amounts(3_000_000),
+        st.sampled_from(["ITAV", "CLAV", "ITBD", "OPAV"]),
+        st.sampled_from([0, 5, 1440, 2880]),
+    ),
     age_minutes=st.sampled_from([0, 0, 0, 59, 60, 61]),
     payout=amounts(2_000_000),
     collection=amounts(3_000_000),
@@ -255,6 +265,20 @@ def flow(account: BankAccount, source: str, amount: str, on: date) -> None:
         )
 
 
+def state(account: BankAccount, amount: str, *, code: str, at: datetime, apart: str = "0") -> None:
+    """State a balance of a code, and beside it a closing booked one that differs by `apart`."""
+    known = {*Statement.objects.filter(account=account).values_list("pk", flat=True)}
+    put_balance(account, amount, at=at)
+    stated = Statement.objects.exclude(pk__in=known).get(account=account)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE treasury_statementbalance SET code = CASE code WHEN 'CLAV' THEN %s ELSE code"
+            " END, amount = amount + CASE code WHEN 'CLBD' THEN %s::numeric ELSE 0 END"
+            " WHERE statement_id = %s",
+            [code, apart, stated.pk],
+        )
+
+
 def apply_case(sweeping: Sweeping, account: BankAccount, case: Case) -> None:
     """Give an account what the example wants it to have."""
     now = clock.now()
@@ -262,14 +286,10 @@ def apply_case(sweeping: Sweeping, account: BankAccount, case: Case) -> None:
     BankAccount.objects.filter(pk=account.pk).update(min_balance=D(case.floor))
     # A later instant than the one that opening the account has stated.
     at = now - timedelta(minutes=case.age_minutes)
-    put_balance(account, case.balance, at=at)
-    stated = Statement.objects.filter(account=account).order_by("-received_at", "-id")[0]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE treasury_statementbalance SET code = %s WHERE statement_id = %s AND code ="
-            " 'CLAV'",
-            [case.code, stated.pk],
-        )
+    if case.before is not None:
+        balance, code, minutes = case.before
+        state(account, balance, code=code, at=at - timedelta(minutes=minutes))
+    state(account, case.balance, code=case.code, at=at, apart=case.apart)
     for amount, status in ((case.booked, "BOOK"), (case.pending, "PDNG")):
         if D(amount):
             put_entry(account, amount, status, announced=case.announced)
@@ -384,6 +404,15 @@ def everybody(sweeping: Sweeping) -> list[BankAccount]:
 
 @given(world=WORLDS, cases=st.tuples(CASES, CASES, CASES))
 @example(world=World(), cases=(Case(), Case(var_bps="10.01"), Case(balance="10.00")))
+@example(
+    world=World(),
+    cases=(
+        # Less is booked than is available; something better was stated before; and at one instant.
+        Case(apart="-700000.00", payout="0", collection="0"),
+        Case(code="CLBD", before=("2000000.00", "ITAV", 1440)),
+        Case(code="CLAV", before=("1500000.00", "ITAV", 0)),
+    ),
+)
 @settings(
     max_examples=40,
     deadline=None,

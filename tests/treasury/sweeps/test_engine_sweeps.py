@@ -257,26 +257,50 @@ def test_what_stays_and_what_goes_add_up(inputs: Inputs) -> None:
 @drawn(situations())
 @settings(max_examples=200, deadline=None)
 def test_a_record_replays_to_the_same_bytes(inputs: Inputs) -> None:
-    record = records.record_of(inputs, decide(inputs))
-    assert records.inputs_of(record) == inputs
+    record, universe = records.record_of(inputs, decide(inputs)), records.universe_of(inputs)
+    assert records.inputs_of(record, universe) == inputs
     assert records.outcome_of(record) == decide(inputs)
-    assert records.replayed(record) == record
+    assert records.replayed(record, universe) == record
+
+
+def whole_record(inputs: Inputs) -> str:
+    """Return a record as version 1 wrote it: it holds its products and calendars itself."""
+    facts = {"version": 1, "inputs": inputs, "outcome": decide(inputs)}
+    return records.canonical({name: records.plain(value) for name, value in facts.items()})
+
+
+@drawn(situations())
+@settings(max_examples=50, deadline=None)
+def test_a_record_of_version_1_replays_to_the_same_bytes(inputs: Inputs) -> None:
+    record = whole_record(inputs)
+    assert records.inputs_of(record, "") == inputs
+    assert records.replayed(record, "") == record
+
+
+def test_a_record_is_read_with_the_universe_it_names_and_no_other() -> None:
+    record, universe = records.record_of(given(), decide(given())), records.universe_of(given())
+    for other in ("", universe.replace('"rate":"0.05"', '"rate":"0.5"') + " "):
+        with pytest.raises(Invalid, match="not those that this record names"):
+            records.inputs_of(record, other)
 
 
 def test_a_changed_record_does_not_replay() -> None:
     """The negative control: one digit of the outcome, and the difference is named."""
-    record = records.record_of(given(), decide(given()))
+    record, universe = records.record_of(given(), decide(given())), records.universe_of(given())
     forged = record.replace('"amount":"760000",', '"amount":"760000.01",')
     assert forged != record
-    assert records.replayed(forged) != forged
-    ((path, was, now),) = records.differences(forged, records.replayed(forged))
+    assert records.replayed(forged, universe) != forged
+    ((path, was, now),) = records.differences(forged, records.replayed(forged, universe))
     assert (path, was, now) == ("outcome.amount", '"760000.01"', '"760000"')
 
 
-@pytest.mark.parametrize("broken", ["", "[]", '{"version":2}', '{"version":1,"inputs":{}}'])
+@pytest.mark.parametrize(
+    "broken",
+    ["", "[]", '{"version":2}', '{"version":3}', '{"version":1,"inputs":{}}', '{"version":1}'],
+)
 def test_what_is_no_record_is_refused(broken: str) -> None:
     with pytest.raises(Invalid):
-        records.replayed(broken)
+        records.replayed(broken, "")
 
 
 def test_the_same_facts_a_minute_later_have_the_same_digest() -> None:

@@ -28,12 +28,15 @@ from tests.treasury.sweeps.conftest import (
 from treasury import policies as knobs
 from treasury.models import (
     BankAccount,
+    Release,
     SweepDecision,
     SweepMandate,
     SweepOrder,
     SweepProduct,
+    SweepUniverse,
     Task,
 )
+from treasury.selectors import sweeps as reads
 from treasury.selectors.sweep_plans import unfit
 from treasury.services import announcing, reported, static, sweeps
 from treasury.services.sweeps import batching
@@ -229,6 +232,40 @@ def test_without_a_mandate_an_account_is_left_out(sweeping: Sweeping) -> None:
     assert (decide(sweeping).settled, SweepDecision.objects.count()) == ((), 0)
 
 
+def _switched_off(window: date) -> dict[str, Any]:
+    return {"is_active": False}
+
+
+def _expired(window: date) -> dict[str, Any]:
+    return {"valid_until": window - timedelta(days=1)}
+
+
+def _not_begun(window: date) -> dict[str, Any]:
+    return {"valid_from": window + timedelta(days=1), "valid_until": window + timedelta(days=9)}
+
+
+@pytest.mark.parametrize("mandate", [_switched_off, _expired, _not_begun])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_is_handed_over_without_a_mandate_in_force_is_not_decided(
+    sweeping: Sweeping, mandate: Callable[[date], dict[str, Any]], *, is_kept: bool
+) -> None:
+    """A plan that was kept asks nobody for a mandate beforehand: it is asked for afterwards."""
+    if is_kept:
+        batching.next_plan(now=clock.now())
+    _negative(sweeping)
+    window = reads.next_window(now=clock.now())
+    SweepMandate.objects.update(**mandate(window.day))
+    sweeps.decide_arrived(accounts=[sweeping.account.pk])
+    assert (SweepDecision.objects.count(), SweepOrder.objects.count()) == (0, 0)
+
+
+def test_what_is_handed_over_with_a_mandate_is_decided(sweeping: Sweeping) -> None:
+    """The negative control: nothing but the mandate kept it from being decided."""
+    _negative(sweeping)
+    sweeps.decide_arrived(accounts=[sweeping.account.pk])
+    assert SweepOrder.objects.get().release == Release.MANDATE
+
+
 def test_the_same_facts_decide_nothing_anew(sweeping: Sweeping) -> None:
     decide(sweeping)
     sweeps.sign_due(tenant=sweeping.tenant.id)
@@ -247,8 +284,9 @@ def test_what_others_hold_changes_a_decision_only_where_a_cap_counts_it(
     assert SweepOrder.objects.get().amount == D(760_000)
     (settled,) = sweeps.decide_many(accounts=[other.pk], now=clock.now()).settled
     assert settled.decision is not None
-    record = json.loads(SweepDecision.objects.get(pk=settled.decision).record)
-    held = {one["code"]: D(one["held"]) for one in record["inputs"]["products"]}
+    named = SweepDecision.objects.get(pk=settled.decision).universe_sha256
+    universe = json.loads(SweepUniverse.objects.get(sha256=named).content)
+    held = {one["code"]: D(one["held"]) for one in universe["products"]}
     assert held == {"CARBON_NOTE": D(0), "FED_RRP": D(0), "TBILL_4W": counted}
     assert sweeps.replay_decision(decision_id=settled.decision).is_identical
 

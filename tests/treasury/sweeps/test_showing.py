@@ -35,6 +35,7 @@ from treasury.models import (
     SweepProduct,
 )
 from treasury.selectors import positions
+from treasury.selectors import sweeps as reads
 from treasury.services import sweeps
 from treasury.services.sweeps import Answer
 from treasury.tasks import decide_sweeps, follow_sweeps, send_sweeps
@@ -96,10 +97,15 @@ def test_a_record_that_was_forged_does_not_replay(sweeping: Sweeping) -> None:
     """The negative control: whoever held the owner's rights could write it, not make it hold."""
     held = sweeping.decide().decision
     forged = held.record.replace('"excess":"1000000"', '"excess":"1000001"')
-    replay = sweeps.replay_record(record=forged, record_sha256=held.record_sha256)
+    universe = reads.universe_of(held)
+    replay = sweeps.replay_record(
+        record=forged, record_sha256=held.record_sha256, universe=universe
+    )
     assert not replay.is_identical
     assert replay.differences == (("outcome.excess", '"1000001"', '"1000000"'),)
-    assert not sweeps.replay_record(record=held.record, record_sha256="0" * 64).is_identical
+    assert not sweeps.replay_record(
+        record=held.record, record_sha256="0" * 64, universe=universe
+    ).is_identical
 
 
 def test_the_figures_of_sweeps_are_told(sweeping: Sweeping) -> None:

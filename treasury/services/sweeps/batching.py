@@ -138,22 +138,21 @@ def _all_handed_over(accounts: Sequence[UUID], window: Window, why: str) -> Batc
 def _told(rows: Sequence[tuple[Any, ...]], window: Window, *, seconds: float) -> Batch:
     """Say in the log, and to who watches, what was decided."""
     settled, handed_over = [], []
-    for account, what, why, decision, *facts in rows:
+    for account, what, why, decision, order_id, result, branch, reason, product, amount in rows:
         if what == "HANDED_OVER":
-            handed_over.append(HandedOver(account=account, why=str(why)))
+            handed_over.append(HandedOver(account=account, why=why))
             continue
-        order_id, result, branch, reason, product, amount = facts
-        one = Settled(
-            account=account,
-            decision=decision,
-            order_id=str(order_id),
-            result=str(result),
-            branch=str(branch),
-            reason=str(reason),
-            product=str(product),
-            amount=Decimal(str(amount)),
+        settled.append(
+            Settled(
+                account=account,
+                decision=decision,
+                order_id=order_id,
+                result=result,
+                branch=branch,
+                reason=reason,
+                product=product,
+                amount=amount,
+            )
         )
-        settled.append(one)
-        if decision is not None:
-            watching.tell_decided(one, seconds=seconds)
+    watching.tell_decided([one for one in settled if one.decision], seconds=seconds)
     return Batch(window=window, settled=tuple(settled), handed_over=tuple(handed_over))

@@ -8,10 +8,17 @@ from django.db import connection, transaction
 
 from core import clock, policies
 from treasury.constants import SWEEP_STALE_ANSWERED, SWEEP_STALE_TASK
-from treasury.engine.sweep_records import digest, facts_digest, record_of
+from treasury.engine.sweep_records import digest, facts_digest, record_of, universe_of
 from treasury.engine.sweep_windows import Window
 from treasury.engine.sweeps import Inputs, Outcome, Result, decide
-from treasury.models import BankAccount, Release, SweepDecision, SweepOrder, SweepState
+from treasury.models import (
+    BankAccount,
+    Release,
+    SweepDecision,
+    SweepOrder,
+    SweepState,
+    SweepUniverse,
+)
 from treasury.policies import ALLOW_INCREMENTAL
 from treasury.selectors import sweeps as reads
 from treasury.services import tasks
@@ -55,7 +62,7 @@ def decide_account(*, account: BankAccount, window: Window) -> Decided:
         ordering.forget_flows(order=replaced)
     inputs = reads.inputs_for(account=account, window=window, now=now, besides=replaced)
     facts, outcome = facts_digest(inputs), decide(inputs)
-    if latest and (latest.facts_sha256 == facts or _is_the_same(replaced, outcome)):
+    if latest and (_rests_on(latest) == facts or _is_the_same(replaced, outcome)):
         # Checkers look at these bytes: facts that change nothing do not take them away.
         if replaced is not None:
             ordering.expect_outflow(order=replaced)
@@ -102,7 +109,10 @@ def _act(kept: SweepDecision, inputs: Inputs, outcome: Outcome, *, part: int) ->
 def _keep(
     account: BankAccount, inputs: Inputs, outcome: Outcome, *, facts: str, sequence: int
 ) -> SweepDecision:
-    record = record_of(inputs, outcome)
+    record, universe = record_of(inputs, outcome), universe_of(inputs)
+    named = SweepUniverse(sha256=digest(universe), content=universe)
+    if not SweepUniverse.objects.filter(sha256=named.sha256).exists():
+        SweepUniverse.objects.bulk_create([named], ignore_conflicts=True)
     return SweepDecision.objects.create(
         account=account,
         cutoff_at=inputs.window.cutoff,
@@ -117,6 +127,7 @@ def _keep(
         record=record,
         record_sha256=digest(record),
         facts_sha256=facts,
+        universe_sha256=named.sha256,
     )
 
 
@@ -144,6 +155,13 @@ def _is_closed(account: BankAccount, window: Window, standing: SweepOrder | None
         account=account, cutoff_at=window.cutoff, state=SweepState.FAILED, release=Release.WAITING
     )
     return failed.exclude(reason__in=(ordering.SUPERSEDED, ordering.EXPIRED)).exists()
+
+
+def _rests_on(decision: SweepDecision) -> str:
+    """Return the digest of what a decision rests on, made anew where its form is an older one."""
+    if decision.universe_sha256:
+        return decision.facts_sha256
+    return facts_digest(reads.records_inputs(decision))
 
 
 def _is_the_same(standing: SweepOrder | None, outcome: Outcome) -> bool:

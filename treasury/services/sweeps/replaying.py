@@ -23,23 +23,25 @@ class Replay:
 
 
 def replay_decision(*, decision_id: UUID) -> Replay:
-    """Replay a decision from nothing but its record.
+    """Replay a decision from nothing but its record and the universe that it names.
 
     Raises:
         NotFound: no such decision.
-        Invalid: the record cannot be read.
+        Invalid: the record cannot be read, or names another universe.
     """
     held = reads.decision(decision_id)
-    return replay_record(record=held.record, record_sha256=held.record_sha256)
+    return replay_record(
+        record=held.record, record_sha256=held.record_sha256, universe=reads.universe_of(held)
+    )
 
 
-def replay_record(*, record: str, record_sha256: str) -> Replay:
+def replay_record(*, record: str, record_sha256: str, universe: str) -> Replay:
     """Replay a record whose digest was kept.
 
     Raises:
-        Invalid: the record cannot be read.
+        Invalid: the record cannot be read, or names another universe.
     """
-    anew = replayed(record)
+    anew = replayed(record, universe)
     return Replay(
         record=record,
         replayed=anew,

@@ -97,16 +97,21 @@ def decide_arrived(
         batch = _refused(accounts, refusal)
         if batch.window.cutoff - now > DECIDE_BEFORE:
             return None
-    for one in _with_mandate(batch.handed_over):
+    for one in _with_mandate(batch):
         cause = told.get(one.account)
         with caused_by(cause) if cause else nullcontext():
             _decide_alone(one.account, batch.window)
     return batch
 
 
-def _with_mandate(handed: Sequence[HandedOver]) -> list[HandedOver]:
-    named = {*reads.with_mandate([one.account for one in handed])} if handed else set()
-    return [one for one in handed if one.account in named]
+def _with_mandate(batch: Batch) -> list[HandedOver]:
+    """Return what was handed over of accounts whose mandate is in force on the window's day."""
+    if not batch.handed_over:
+        return []
+    asked = [one.account for one in batch.handed_over]
+    swept = reads.swept_accounts(on=batch.window.day).filter(pk__in=asked)
+    named = {*swept.values_list("pk", flat=True)}
+    return [one for one in batch.handed_over if one.account in named]
 
 
 def decide_together(*, tenant: UUID, accounts: Sequence[UUID]) -> Batch:

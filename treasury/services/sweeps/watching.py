@@ -1,6 +1,7 @@
 """Tell who watches what was decided: a line in the log, and the seconds it took."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -52,18 +53,21 @@ def observe(observer: Observer) -> Observer:
     return observer
 
 
-def tell_decided(one: Decision, *, seconds: float) -> None:
-    """Log a decision and tell the observers how long it took."""
-    logger.info(
-        "sweep_decided",
-        decision=str(one.decision),
-        result=one.result,
-        branch=one.branch,
-        reason=one.reason,
-        product=one.product,
-        amount=str(one.amount),
-    )
-    observed(seconds=seconds)
+def tell_decided(decided: Sequence[Decision], *, seconds: float) -> None:
+    """Log what was decided together, and tell the observers of each how long it took."""
+    if logger.isEnabledFor(logging.INFO):
+        for one in decided:
+            logger.info(
+                "sweep_decided",
+                decision=str(one.decision),
+                result=one.result,
+                branch=one.branch,
+                reason=one.reason,
+                product=one.product,
+                amount=str(one.amount),
+            )
+    for _ in decided:
+        observed(seconds=seconds)
 
 
 def observed(*, seconds: float) -> None:
