@@ -4,11 +4,13 @@ The machine may be busy with other work, so a figure of one run says little; the
 contestants that took turns in the same run says what it costs.
 """
 
+import logging
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -51,6 +53,18 @@ class Report:
     repeats: int
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Write no log while this lasts, as with a level above all that is told."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def timed(work: Callable[[], object], *, clock: Clock = WALL) -> float:

@@ -9,7 +9,6 @@ decision with its record; the accounts of orders report once. Sending events out
 """
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -20,15 +19,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from django.conf import settings
-
 from benchmarks import database, house, sweep_scene
-from benchmarks.measure import Contestant, Report, percentile, rows
+from benchmarks.measure import Contestant, Report, percentile, rows, unlogged
 from benchmarks.sweep_feeder import SWEEPING_EACH
 from core import clock, policies
 from core.events import Envelope, drain
 from core.events.bus import many_consumers
+from core.events.listening import Listener
 from core.tenancy import bound
 from treasury.models import SweepDecision, SweepOrder
 from treasury.policies import SWEEP_CUTOFFS_UTC
@@ -54,8 +51,7 @@ def run(*, quick: bool) -> Iterator[Report]:
 
 def measure(*, rate: int, seconds: int) -> Report:
     """Feed `rate` events a second for so many seconds and report how long each took."""
-    logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as folder:
+    with unlogged(), tempfile.TemporaryDirectory() as folder:
         offset = Path(folder) / "clock.json"
         shift = (sweep_scene.NOW - clock.wall()).total_seconds()
         offset.write_text(json.dumps({"offset_seconds": shift}), encoding="utf-8")
@@ -82,14 +78,13 @@ def measure(*, rate: int, seconds: int) -> Report:
             taken = _drain_until(scene, wish)
         finally:
             clock.configure(None)
-            logging.disable(logging.NOTSET)
     return _report(scene, taken, rate=rate, seconds=seconds)
 
 
 def _drain_until(scene: sweep_scene.Scene, wish: dict[str, Any]) -> Taken:
     taken, total = Taken(), wish["rate"] * wish["seconds"]
     many = next(one for one in many_consumers() if one.consumer == "treasury.sweeps")
-    listener = _listen()
+    listener = Listener()
     feeder = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("sweep_feeder.py")), json.dumps(wish)],
         env=os.environ,
@@ -117,8 +112,7 @@ def _drain_until(scene: sweep_scene.Scene, wish: dict[str, Any]) -> Taken:
         if not done:
             if feeder.poll():
                 raise RuntimeError("The feeder failed.")
-            for _ in listener.notifies(timeout=0.5, stop_after=1):
-                pass
+            listener.wait(0.5)
             continue
         now = clock.now()
         assert done == len(arrived)
@@ -134,20 +128,6 @@ def _spent(pid: int) -> float:
     """Return the processor seconds of a process, also of one that has just ended."""
     told = Path(f"/proc/{pid}/schedstat")
     return int(told.read_text().split()[0]) / 1e9 if told.is_file() else 0.0
-
-
-def _listen() -> psycopg.Connection[Any]:
-    server = settings.DATABASES["default"]
-    listener = psycopg.connect(
-        host=server["HOST"],
-        port=server["PORT"],
-        dbname=server["NAME"],
-        user=server["USER"],
-        password=server["PASSWORD"],
-        autocommit=True,
-    )
-    listener.execute("LISTEN tms_outbox")
-    return listener
 
 
 def _report(scene: sweep_scene.Scene, taken: Taken, *, rate: int, seconds: int) -> Report:

@@ -12,7 +12,6 @@ and one commit, past the same guards, audit and foreign keys: nothing is read an
 Audit entries come of the triggers in all of them.
 """
 
-import logging
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from pathlib import Path
 from django.db import connection
 
 from benchmarks import database, sweep_scene
-from benchmarks.measure import Contestant, Report, rows
+from benchmarks.measure import Contestant, Report, rows, unlogged
 from benchmarks.sweep_scene import ACTOR, NOW, Scene
 from core import clock
 from core.tenancy import bound
@@ -50,13 +49,9 @@ _STASH = "bench_sweep_"
 def run(*, quick: bool) -> Iterator[Report]:
     """Yield one report; processor time for each event."""
     batch, alone, repeats = (500, 100, 3) if quick else (500, 100, 7)
-    logging.disable(logging.CRITICAL)
-    try:
-        with tempfile.TemporaryDirectory() as folder, clock.frozen(NOW):
-            scene = sweep_scene.set_scene(Path(folder), count=batch)
-            yield _report(_Bench(scene, batch=batch, alone=alone), repeats=repeats)
-    finally:
-        logging.disable(logging.NOTSET)
+    with unlogged(), tempfile.TemporaryDirectory() as folder, clock.frozen(NOW):
+        scene = sweep_scene.set_scene(Path(folder), count=batch)
+        yield _report(_Bench(scene, batch=batch, alone=alone), repeats=repeats)
 
 
 class _Bench:
