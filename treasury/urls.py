@@ -89,6 +89,7 @@ urlpatterns = [
     path("transfers/<uuid:transfer_id>/track", tasks.track, name="track"),
     path("transfers/<uuid:transfer_id>/recall", movement.recall, name="recall"),
     path("sweeps", sweeps.overview, name="sweeps"),
+    path("sweeps/at-work.csv", sweeps.placements_csv, name="sweeps-at-work"),
     path("sweeps/decisions/<uuid:decision_id>", sweeps.decision_page, name="sweep-decision"),
     path("pools", pools.overview, name="pools"),
     path("pools/<uuid:pool_id>", pools.pool_view, name="pool"),

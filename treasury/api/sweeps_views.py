@@ -1,21 +1,24 @@
 """Sweeps over the API: pull orders, answer them, and read what was decided."""
 
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core import clock
 from core.api.actor import HasRole
 from core.api.fields import AmountField
 from core.identity.roles import INTEGRATION
+from treasury.engine.sweep_windows import ZONE
 from treasury.models import SweepDecision, SweepOrder, SweepUniverse
-from treasury.selectors import intents
+from treasury.selectors import intents, placements
 from treasury.selectors import sweeps as reads
 from treasury.services import sweeps
 
@@ -73,6 +76,39 @@ class SweepOrderOut(serializers.ModelSerializer[SweepOrder]):
             "key_id", "created_at", "sent_at", "acked_at", "bank_ref", "failed_at", "late_ack_at",
             "settlement",
         ]  # fmt: skip
+
+
+class PlacementQuery(serializers.Serializer[Any]):
+    """At the end of which day."""
+
+    on = serializers.DateField(required=False, help_text="New York's day; today when left out.")
+
+
+class SweepPlacementOut(serializers.ModelSerializer[SweepOrder]):
+    """An order whose money is in a product, and what it has earned by the day that was asked."""
+
+    product = serializers.CharField(source="product.code")
+    paid_out = AmountField()
+    interest = serializers.SerializerMethodField()
+    earned = serializers.SerializerMethodField()
+    comes_back = AmountField()
+
+    class Meta:
+        model = SweepOrder
+        fields = [
+            "order_id", "account", "product", "settles_on", "matures_on", "paid_out", "interest",
+            "earned", "comes_back", "settlement",
+        ]  # fmt: skip
+
+    @extend_schema_field(AmountField)
+    def get_interest(self, order: SweepOrder) -> str:
+        """Return what it earns in all."""
+        return f"{placements.interest_of(order):f}"
+
+    @extend_schema_field(AmountField)
+    def get_earned(self, order: SweepOrder) -> str:
+        """Return what it has earned by the day."""
+        return f"{placements.earned_by(order, on=self.context['on']):f}"
 
 
 class SweepDecisionOut(serializers.ModelSerializer[SweepDecision]):
@@ -142,6 +178,31 @@ class SweepOrderList(ListAPIView[SweepOrder]):
     def get_queryset(self) -> QuerySet[SweepOrder]:
         """Return the tenant's orders."""
         return reads.orders()
+
+
+class SweepPlacementList(ListAPIView[SweepOrder]):
+    """List what is in products at the end of a day, newest first."""
+
+    serializer_class = SweepPlacementOut
+
+    @extend_schema(parameters=[PlacementQuery])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List executed orders by value date, each with what it has earned so far."""
+        return self.list(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[SweepOrder]:
+        """Return the tenant's money at work on the day."""
+        return placements.placements(on=self._on())
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Add the day up to which interest counts."""
+        return {**super().get_serializer_context(), "on": self._on()}
+
+    def _on(self) -> date:
+        asked = PlacementQuery(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        on: date = asked.validated_data.get("on") or clock.today(ZONE.key)
+        return on
 
 
 class SweepDecisionList(ListAPIView[SweepDecision]):
