@@ -48,6 +48,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="20", minute="45", day_of_week="1-5"),
     },
     "tick the demo's rates": {"task": "demo.tick_rates", "schedule": 20.0},
+    "tell positions": {"task": "treasury.positions", "schedule": 5.0},
     "watch the feeds": {"task": "treasury.feeds", "schedule": 300.0},
     "tidy the treasury": {"task": "treasury.tidy", "schedule": 900.0},
     "execute the demo's sweeps": {"task": "demo.execute_sweeps", "schedule": 15.0},

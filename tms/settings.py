@@ -45,6 +45,8 @@ TMS_CLOCK_FILE = RUNTIME.home / "clock.json" if TMS_MODE == "local" else None
 TMS_REDIS_URL = RUNTIME.redis_url(0)
 TMS_EVENT_BUS = os.environ.get("TMS_EVENT_BUS", "redis")
 TMS_KAFKA_BOOTSTRAP = os.environ.get("TMS_KAFKA_BOOTSTRAP", "")
+# The stream or topic on which another system reports balances; empty: nobody does.
+TMS_POSITIONS_TOPIC = RUNTIME.config.positions_topic
 TMS_KAFKA_OPTIONS = json.loads(os.environ.get("TMS_KAFKA_OPTIONS") or "{}")
 
 _extra_hosts = [host for host in os.environ.get("TMS_ALLOWED_HOSTS", "").split(",") if host]

@@ -1,7 +1,7 @@
 """What the treasury tells the other rooms. Payload keys are a contract (domain 12.3)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
@@ -46,6 +46,36 @@ class NostroBalanceUpdate(Event):
     def aggregate(self) -> str:
         """Order balances per account."""
         return f"account:{self.account_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashPosition(Event):
+    """What an account has at the end of its present day, by value date, after news of it.
+
+    A state, not a change: the newest one counts. `through` is the place in the tenant's sequence
+    of events up to which everything is reckoned in. Figures are in the account's currency.
+    """
+
+    topic: ClassVar[str] = "cash_positions"
+    account_id: UUID
+    currency: str
+    on: date
+    balance: Decimal | None
+    balance_type: str
+    as_of: datetime | None
+    is_stale: bool
+    booked: Decimal
+    pending: Decimal
+    expected_in: Decimal
+    expected_out: Decimal
+    projected: Decimal
+    available: Decimal
+    floor: Decimal
+    through: int
+
+    def aggregate(self) -> str:
+        """Order positions per account."""
+        return str(self.account_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from treasury.services import (
     flows,
     ingest,
     pools,
+    position_feed,
     sla,
     sweeps,
     transfers,
@@ -23,6 +24,15 @@ from treasury.services import (
 )
 
 logger = structlog.get_logger(__name__)
+
+
+def _each_tenant(work: Callable[[UUID], object]) -> None:
+    """Work for every tenant; what fails for one is logged and holds up no other."""
+    for tenant in tenant_ids():
+        try:
+            work(tenant)
+        except (DomainError, DatabaseError) as error:
+            logger.exception("tenant_skipped", tenant=str(tenant), error=type(error).__name__)
 
 
 @shared_task(name="treasury.execute", ignore_result=True)
@@ -50,6 +60,12 @@ def tell_late_feeds() -> None:
             feeds.tell_late_feeds(now=clock.now())
 
 
+@shared_task(name="treasury.positions", ignore_result=True)
+def tell_positions() -> None:
+    """Tell other systems the positions of accounts that had news."""
+    _each_tenant(lambda tenant: position_feed.tell_positions(tenant=tenant))
+
+
 @shared_task(name="treasury.tidy", ignore_result=True)
 def tidy() -> None:
     """Set aside pages whose others never came, and expectations that did not happen."""
@@ -64,15 +80,6 @@ def submit_uploads() -> None:
     """Go on with uploads that wait to be submitted."""
     for tenant in tenant_ids():
         uploading.work_off(tenant=tenant)
-
-
-def _each_tenant(work: Callable[[UUID], object]) -> None:
-    """Work for every tenant; what fails for one is logged and holds up no other."""
-    for tenant in tenant_ids():
-        try:
-            work(tenant)
-        except (DomainError, DatabaseError) as error:
-            logger.exception("tenant_skipped", tenant=str(tenant), error=type(error).__name__)
 
 
 @shared_task(name="treasury.sweeps.decide", ignore_result=True)

@@ -88,3 +88,10 @@ def test_the_sandbox_bank_stays_out_of_production(mode: str, only: str, runs: bo
 
     assert _belongs("bank", config, parts) is runs
     assert _belongs("web", config, parts)
+
+
+@pytest.mark.parametrize(("topic", "runs"), [("", False), ("cash_positions", True)])
+def test_the_intake_runs_where_a_topic_is_named(topic: str, runs: bool) -> None:
+    config = RunConfig.load({"TMS_ENV_FILE": "", "TMS_POSITIONS_TOPIC": topic})
+    assert _belongs("intake", config, Selection()) is runs
+    assert _belongs("intake", config, Selection(only=frozenset({"intake"})))

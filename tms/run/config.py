@@ -107,6 +107,7 @@ class RunConfig:
     demo: bool
     database_url: str | None
     redis_url: str | None
+    positions_topic: str
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -131,6 +132,7 @@ class RunConfig:
             demo=_switch(known, "TMS_DEMO", default=mode == "local"),
             database_url=known.get("TMS_DATABASE_URL") or None,
             redis_url=known.get("TMS_REDIS_URL") or None,
+            positions_topic=known.get("TMS_POSITIONS_TOPIC") or "",
         )
 
     def secrets(self, environ: Mapping[str, str] | None = None) -> Secrets:

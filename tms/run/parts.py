@@ -25,7 +25,7 @@ GRACEFUL_SECONDS = "3"
 START_SECONDS_MAX = 120.0
 BANK_SECRET_VARIABLE = SECRET_VARIABLES["bank_http_secret"]
 SETTLED_SECONDS = 5.0  # a program without an address is taken to work once it has lived so long
-PROGRAM_NAMES = ("bank", "web", "worker", "beat", "relay", "channels")
+PROGRAM_NAMES = ("bank", "web", "worker", "beat", "relay", "channels", "intake")
 SERVER_NAMES = ("postgres", "valkey")
 
 
@@ -56,6 +56,7 @@ class Programs:
             "beat": self._beat,
             "relay": lambda: self._spec("relay", "manage.py", "relay"),
             "channels": lambda: self._spec("channels", "manage.py", "channels"),
+            "intake": lambda: self._spec("intake", "manage.py", "intake"),
         }
         return Part(name=name, spec=makers[name])
 
@@ -164,7 +165,7 @@ class Readiness:
             return self._said(b" ready.")
         if self.name == "beat":
             return self._said(b"beat: Starting")
-        if self.name in ("relay", "channels"):
+        if self.name in ("relay", "channels", "intake"):
             return self._said(f"{self.name}: ready".encode())
         return time.monotonic() - self.made > SETTLED_SECONDS
 

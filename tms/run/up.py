@@ -179,8 +179,13 @@ def _start_everything(
 
 
 def _belongs(name: str, config: RunConfig, parts: Selection) -> bool:
-    """The sandbox bank stays out of production unless it is asked for by name."""
-    return name != "bank" or config.mode != "production" or name in parts.only
+    """The sandbox bank stays out of production, the intake where nothing is to be taken in.
+
+    Unless they are asked for by name.
+    """
+    if name == "bank":
+        return config.mode != "production" or name in parts.only
+    return name != "intake" or bool(config.positions_topic) or name in parts.only
 
 
 def _migrate(
