@@ -150,22 +150,18 @@ class KafkaSource:
         Raises:
             BusUnavailable: the bus does not answer, or has no such topic yet.
         """
-        from confluent_kafka import Consumer, Producer
+        from confluent_kafka import Consumer
 
-        known = {"bootstrap.servers": settings.TMS_KAFKA_BOOTSTRAP, **settings.TMS_KAFKA_OPTIONS}
-        known.pop("delivery.timeout.ms", None)
         self._name, self._trouble = name, ""
         self._consumer = Consumer(
             {
-                "client.id": "tms-intake",
-                **known,
+                **_known(),
                 "group.id": f"{GROUP}.{name}",
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
                 "error_cb": self._troubled,
             }
         )
-        self._producer = Producer({"client.id": "tms-intake", "acks": "all", **known})
         self._partitions: frozenset[int] = frozenset()
         self._looked_at = 0.0
         self._look()
@@ -212,18 +208,8 @@ class KafkaSource:
         from confluent_kafka import KafkaException, TopicPartition
 
         try:
-            for one in refused:
-                self._producer.produce(
-                    f"{self._name}.refused",
-                    value=one.message.body,
-                    headers={
-                        **one.message.headers,
-                        "why": one.why,
-                        "place": one.message.place,
-                    },
-                )
-            if self._producer.flush(_KAFKA_TIMEOUT_SECONDS):
-                raise BusUnavailable("Kafka did not take what was refused.")
+            if refused:
+                self._put_aside(refused)
             after: dict[int, int] = {}
             for message in batch:
                 partition, offset = map(int, message.place.split(":"))
@@ -233,10 +219,37 @@ class KafkaSource:
         except (KafkaException, BufferError) as error:
             raise BusUnavailable("Kafka did not take the acknowledgement.") from error
 
+    def _put_aside(self, refused: Sequence[Refused]) -> None:
+        from confluent_kafka import Producer
+
+        lost: list[Any] = []
+        producer = Producer({"acks": "all", **_known()})
+        for one in refused:
+            message = one.message
+            producer.produce(
+                f"{self._name}.refused",
+                value=message.body,
+                headers={**message.headers, "why": one.why, "place": message.place},
+                on_delivery=lambda fault, _: lost.append(fault) if fault is not None else None,
+            )
+        if producer.flush(_KAFKA_TIMEOUT_SECONDS) or lost:
+            producer.purge()
+            raise BusUnavailable("Kafka did not take what was refused.")
+
     def close(self) -> None:
-        """Leave the group."""
-        self._producer.purge()
+        """Leave the bus."""
         self._consumer.close()
+
+
+def _known() -> dict[str, Any]:
+    """Return the settings of the installation that readers and writers share."""
+    known = {
+        "client.id": "tms-intake",
+        "bootstrap.servers": settings.TMS_KAFKA_BOOTSTRAP,
+        **settings.TMS_KAFKA_OPTIONS,
+    }
+    known.pop("delivery.timeout.ms", None)
+    return known
 
 
 def _from_kafka(message: Any) -> Arrived:
