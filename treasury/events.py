@@ -52,8 +52,10 @@ class NostroBalanceUpdate(Event):
 class CashPosition(Event):
     """What an account has at the end of its present day, by value date, after news of it.
 
-    A state, not a change: the newest one counts. `through` is the place in the tenant's sequence
-    of events up to which everything is reckoned in. Figures are in the account's currency.
+    A state, not a change: the newest one counts. `balance` is the newest stated one, from which
+    `available` is reckoned; booked and projected start from the newest booked one. `through`
+    is the place in the tenant's sequence of events up to which everything is reckoned in. Figures
+    are in the account's currency.
     """
 
     topic: ClassVar[str] = "cash_positions"

@@ -52,22 +52,23 @@ def _tell(accounts: Sequence[BankAccount], *, through: int) -> int:
         now, on = clock.now(), clock.today(zone)
         may_leave = positions.available_many(ours, on=on, now=now)
         for one in positions.positions(on=on, accounts=ours):
+            free = may_leave[one.account_id]
             publish(
                 CashPosition(
                     account_id=one.account_id,
                     currency=one.currency,
                     on=on,
-                    balance=one.balance,
-                    balance_type=one.balance_code,
-                    as_of=one.balance_as_of,
-                    is_stale=one.is_stale,
+                    balance=free.balance,
+                    balance_type=free.balance_code,
+                    as_of=free.balance_as_of,
+                    is_stale=free.is_stale,
                     booked=one.booked,
                     pending=one.pending,
                     expected_in=one.expected_in,
                     expected_out=one.expected_out,
                     projected=one.projected,
-                    available=may_leave[one.account_id].amount,
-                    floor=one.floor,
+                    available=free.amount,
+                    floor=free.floor,
                     through=through,
                 )
             )

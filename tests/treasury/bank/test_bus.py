@@ -153,12 +153,15 @@ def test_the_command_takes_in_what_lies_on_the_stream(
     left.close()
 
 
-def test_the_command_says_what_it_needs(settings: Any, tenant: Tenant) -> None:
+def test_the_command_tells_a_tenants_key_to_who_is_bound_to_none(committed_tenant: UUID) -> None:
     said = StringIO()
-    call_command("intake", "--key", tenant.slug, stdout=said)
-    assert said.getvalue().split() == [str(tenant.id), key_of(tenant.id)]
+    call_command("intake", "--key", "north", stdout=said)
+    assert said.getvalue().split() == [str(committed_tenant), key_of(committed_tenant)]
     with pytest.raises(CommandError, match="no tenant nowhere"):
         call_command("intake", "--key", "nowhere")
+
+
+def test_the_command_says_what_it_needs(settings: Any) -> None:
     with pytest.raises(CommandError, match="TMS_POSITIONS_TOPIC"):
         call_command("intake", "--once")
     settings.TMS_POSITIONS_TOPIC = "tms:cash_positions"

@@ -35,10 +35,10 @@ def fed(tenant: Tenant, account: BankAccount) -> Any:
     return feed
 
 
-def report(name: str, amount: str) -> None:
+def report(name: str, amount: str, *, code: str = "CLBD") -> None:
     reported.record_balance(
         balance=ReportedBalance(
-            event_id=name, account=IBAN, currency="EUR", balance_type="CLBD",
+            event_id=name, account=IBAN, currency="EUR", balance_type=code,
             amount=Decimal(amount), as_of=NOW,
         )
     )  # fmt: skip
@@ -78,6 +78,14 @@ def test_news_of_an_account_tells_its_position_as_the_desk_shows_it(
     ):
         assert Decimal(told[name]) == amount, name
     assert Decimal(told["available"]) == 750
+
+
+def test_the_newest_stated_balance_is_told_beside_what_is_booked(fed: Any) -> None:
+    report("ev-1", "1000.00")
+    report("ev-2", "900.00", code="ITAV")
+    (told,) = fed()
+    assert (told["balance_type"], Decimal(told["balance"])) == ("ITAV", 900)
+    assert (Decimal(told["available"]), Decimal(told["booked"])) == (900, 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from core.checks import refuse_unless_safe
 from core.events.sources import Source, source
 from core.events.transports import KAFKA, BusUnavailable
-from core.tenancy import Tenant
+from core.tenancy import Tenant, bound, tenant_ids
 from treasury.api.bus import key_of, take_in
 from treasury.events import CashPosition
 
@@ -83,10 +83,11 @@ def _key(slug: str) -> str:
     Raises:
         CommandError: there is no such tenant.
     """
-    tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is None:
-        raise CommandError(f"There is no tenant {slug}.")
-    return f"{tenant.pk} {key_of(tenant.pk)}"
+    for tenant in tenant_ids():
+        with bound(tenant, actor="system:command"):
+            if Tenant.objects.get(pk=tenant).slug == slug:
+                return f"{tenant} {key_of(tenant)}"
+    raise CommandError(f"There is no tenant {slug}.")
 
 
 def _name() -> str:
