@@ -9,7 +9,7 @@ from uuid import UUID
 from core import policies
 from tms.demo.accounts import DemoAccount
 from tms.demo.payees import FUND
-from treasury.policies import MAX_BALANCE_AGE_MINUTES
+from treasury.policies import COOL_OFF_HOURS, MAX_BALANCE_AGE_MINUTES
 from treasury.selectors import beneficiaries
 from treasury.services import sweeps
 
@@ -22,6 +22,7 @@ DAY_MAX: Final = Decimal(60_000_000)
 MANDATE_DAYS: Final = 365
 # The demo's banks write once a day, and not at weekends: four days bridge a long one.
 BALANCE_AGE_MINUTES: Final = 5_760
+COOL_OFF_HOURS_OF_DEMO: Final = 1
 # Rates to practise with.
 PRODUCTS: Final = (
     sweeps.ProductIn(
@@ -94,8 +95,15 @@ def make_sweeps(
 def make_line(*, accounts: Sequence[DemoAccount], ids: Mapping[str, UUID]) -> None:
     """Let overnight money go to the fund through our own bank; the rest is a connector's.
 
-    The fund is a new payee: for its first day payments to it rest, like those to any other.
+    The fund is a new payee: payments to it rest at first, like those to any other; in the demo for
+    an hour, so that they are seen to leave on its first day.
     """
+    policies.write_version(
+        policy=COOL_OFF_HOURS,
+        value=COOL_OFF_HOURS_OF_DEMO,
+        actor=None,
+        reason="The demo's payees are all new.",
+    )
     fund = beneficiaries.beneficiaries().get(name=FUND)
     for one in accounts:
         if one.role.label == SWEPT:

@@ -20,6 +20,18 @@ from treasury.models import (
 from treasury.selectors.sweep_lines import balance_of
 
 NOBODY: Final = UUID(int=0)
+# What keeps a payment here that has been made, and is asked again every few seconds.
+HELD_BACK: Final = {
+    "COOLOFF": "The account it pays was written or changed lately: payments there rest.",
+    "BLOCKED": "Its payee is blocked.",
+    "FUNDS": "The account has too little money for it.",
+    "MANDATE": "Its mandate, its approval or its line does not let it through any more.",
+}
+# Why an order does not happen, where that is a word of ours.
+ENDED: Final = {
+    "EXPIRED": "Its window closed before it left",
+    "SUPERSEDED": "A newer decision replaced it",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +117,8 @@ def _paid(transfer: Transfer) -> Iterator[Station]:
     )
     message = archive.messages().filter(pk=transfer.message_id or NOBODY).defer("body").first()
     if message is None:
+        if words := HELD_BACK.get(transfer.reason_code):
+            yield Station(at=transfer.created_at, title="Held back", words=words, look="bad")
         return
     yield Station(
         at=message.created_at,
@@ -133,7 +147,8 @@ def _answered(order: SweepOrder) -> Iterator[Station]:
         words = f"The bank's reference is {order.bank_ref}"
         yield Station(at=order.acked_at, title="Acknowledged", words=words)
     if order.failed_at is not None:
-        yield Station(at=order.failed_at, title="Failed", words=order.reason, look="bad")
+        words = ENDED.get(order.reason, order.reason)
+        yield Station(at=order.failed_at, title="Failed", words=words, look="bad")
     if order.late_ack_at is not None:
         words = f"Executed after it had failed here; {order.bank_ref}"
         yield Station(at=order.late_ack_at, title="Executed late", words=words, look="bad")

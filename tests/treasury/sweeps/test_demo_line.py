@@ -2,6 +2,7 @@
 
 import pytest
 
+from core import policies
 from core.identity.models import User
 from tests.conftest import MakeUser
 from tests.scenes import scene
@@ -10,6 +11,7 @@ from tms.demo import payees
 from tms.demo import sweeping as demo
 from tms.demo.accounts import demo_accounts
 from treasury.models import SweepLine
+from treasury.policies import COOL_OFF_HOURS
 
 
 @scene
@@ -29,3 +31,5 @@ def test_the_overnight_money_of_the_demo_goes_to_its_fund(sweeping: Sweeping) ->
     demo.make_line(accounts=accounts, ids={one.number: sweeping.account.pk for one in accounts})
     line = SweepLine.objects.get()
     assert (line.product.code, line.payee, line.rail) == ("FED_RRP", payees.FUND, "FEDWIRE")
+    # All payees of the demo are new: with a day's rest nothing would leave on its first day.
+    assert policies.get(COOL_OFF_HOURS) == 1

@@ -21,6 +21,7 @@ from tests.treasury.sweeps.test_deciding import order_of
 from treasury.models import Proposal, SweepOrder, Task, Transfer
 from treasury.policies import OUTFLOW_24H_BENEFICIARY_USD_MAX
 from treasury.selectors.sealing import order_seal
+from treasury.selectors.sweep_way import way_of
 from treasury.services import orders, sweeps, transfers
 
 D = Decimal
@@ -306,6 +307,16 @@ def test_a_payee_whose_account_is_new_rests(sweeping: Sweeping, user_with: MakeU
         cursor.execute("UPDATE treasury_beneficiary SET changed_at = now()")
     assert not transfers.execute(proposal_id=payment_of(order).pk)
     assert transfer_of(order).reason_code == "COOLOFF"
+    # Who looks at the order sees why it stands, and in the end why it did not happen.
+    held = way_of(order.decision, order)[-1]
+    assert (held.title, held.look) == ("Held back", "bad")
+    with clock.frozen(order.cutoff_at):
+        sweeps.expire_due(now=clock.now())
+        transfers.execute(proposal_id=payment_of(order).pk)
+        sweeps.follow_payments(now=clock.now())
+    ended = way_of(order.decision, fresh(order))
+    assert [one.title for one in ended][-2:] == ["Held back", "Failed"]
+    assert ended[-1].words == "Its window closed before it left"
 
 
 def test_a_payee_that_changed_since_fails_the_order(paying: Paying) -> None:
