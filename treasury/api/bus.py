@@ -98,9 +98,11 @@ def _recorded(messages: Sequence[Arrived]) -> list[Refused]:
             reported.record_balance(balance=balance)
         except DomainError as refusal:
             refused.append(Refused(message=message, why=refusal.message))
-        except (DataError, IntegrityError):
+        except (DataError, IntegrityError, ArithmeticError, ValueError) as error:
             # Whatever it is: the messages behind it are not held up by it.
-            refused.append(Refused(message=message, why="The database refused it."))
+            logger.exception("balance_refused", place=message.place)
+            why = f"It cannot be recorded ({type(error).__name__})."
+            refused.append(Refused(message=message, why=why))
     return refused
 
 
@@ -111,7 +113,7 @@ def _left_over(ready: Sequence[Read]) -> list[Read]:
     try:
         with transaction.atomic():
             told = reported.record_balances(balances=[balance for _, balance in ready])
-    except (DataError, IntegrityError):
+    except (DataError, IntegrityError, ArithmeticError, ValueError):
         # Such as one name for two balances at one instant: the service says of which.
         return list(ready)
     return [one for one, said in zip(ready, told, strict=True) if said.why]

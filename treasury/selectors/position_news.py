@@ -42,11 +42,18 @@ class News:
 
 
 def news_after(place: int) -> News:
-    """Return what had news after a place in the tenant's sequence, at most `READ_MAX` events."""
+    """Return what had news after a place in the tenant's sequence, at most of `READ_MAX` events.
+
+    Events about none of our open accounts are passed by, however many.
+    """
+    found: list[UUID] | None = None
+    last: int | None = place
     with connection.cursor() as cursor:
-        cursor.execute(_NEWS, {"after": place, "limit": READ_MAX})
-        through, found = cursor.fetchone() or (None, None)
-    return News(accounts=tuple(found or ()), through=through or place)
+        while last is not None and not found:
+            place = last
+            cursor.execute(_NEWS, {"after": place, "limit": READ_MAX})
+            last, found = cursor.fetchone() or (None, None)
+    return News(accounts=tuple(found or ()), through=place if last is None else last)
 
 
 def told_through() -> int | None:

@@ -37,6 +37,8 @@ from treasury.services.rows import plain_array
 
 # The sender's clock may run ahead of ours by this much.
 AHEAD_MAX: Final = timedelta(minutes=5)
+# An older one is a mistake: before the year 1 there are no days.
+BEHIND_MAX: Final = timedelta(days=3_653)
 # Statement, balance and event; each delivery of the event is a row more.
 _ROWS_EACH: Final = 3
 _RECORD: Final = (
@@ -140,6 +142,8 @@ def report_balance(*, balance: ReportedBalance) -> Recorded:
 def _check(balance: ReportedBalance, now: datetime) -> None:
     if balance.as_of > now + AHEAD_MAX:
         raise Invalid("as_of lies in the future.", field="as_of")
+    if balance.as_of < now - BEHIND_MAX:
+        raise Invalid("as_of lies more than ten years back.", field="as_of")
     parse_amount(f"{balance.amount:f}", balance.currency)
 
 

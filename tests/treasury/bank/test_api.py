@@ -163,6 +163,13 @@ def test_an_event_id_does_not_stand_for_two_balances(account: BankAccount, machi
     assert StatementBalance.objects.get().amount == Decimal("750000.10")
 
 
+def test_a_balance_of_long_ago_is_a_mistake(account: BankAccount, machine: Caller) -> None:
+    for as_of in ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "2016-11-01T08:00:00Z"):
+        answer = machine.report(body(as_of=as_of))
+        assert answer.status_code in (400, 422), answer.content
+    assert not Statement.objects.exists()
+
+
 def test_an_older_balance_is_kept_and_is_not_the_newest(
     account: BankAccount, machine: Caller
 ) -> None:

@@ -81,6 +81,7 @@ def test_an_older_balance_comes_late_and_replaces_nothing(sent: Any) -> None:
             body(as_of=(NOW + timedelta(minutes=6)).isoformat()),
             "as_of lies in the future.",
         ),
+        (body(as_of="0001-01-01T00:00:00Z"), "as_of lies more than ten years back."),
     ],
 )
 def test_what_is_refused_names_its_fault_and_holds_nothing_up(

@@ -13,7 +13,7 @@ from core.tenancy import Tenant, bound
 from tests.treasury.bank.conftest import NOW
 from tests.treasury.bank.paper import IBAN
 from treasury.models import BankAccount, FlowSource
-from treasury.selectors import positions
+from treasury.selectors import position_news, positions
 from treasury.services import reported
 from treasury.services.flows import FlowIn, put_expected_flow
 from treasury.services.position_feed import tell_positions
@@ -116,6 +116,18 @@ def test_what_has_no_place_yet_is_told_once_it_has(tenant: Tenant, fed: Any) -> 
     report("ev-1", "1.00")
     assert tell_positions(tenant=tenant.id) == 0
     assert len(fed()) == 1
+
+
+def test_news_of_nobody_is_passed_by_however_much_there_is(
+    fed: Any, account: BankAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(position_news, "READ_MAX", 2)
+    for _ in range(5):
+        publish(Dealt(legs=[]))
+    assert fed() == []
+    publish(Dealt(legs=[{"account_id": account.pk}]))
+    assert len(fed()) == 1
+    assert fed() == []
 
 
 def test_a_closed_account_is_told_no_more(fed: Any, account: BankAccount) -> None:
