@@ -1,6 +1,7 @@
 """Balances over the event bus: signed for one tenant, recorded once, refused ones told."""
 
 import json
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +18,11 @@ from core.events.models import OutboxEvent
 from core.events.sources import Arrived, source
 from core.events.transports import redis_client
 from core.tenancy import Tenant, bound
+from tests.chaos.live import eventually
 from tests.treasury.bank.conftest import NOW
 from tests.treasury.bank.paper import IBAN
 from treasury.api.bus import key_of, signature, take_in
+from treasury.management.commands.intake import take_until
 from treasury.models import BankAccount, Statement, StatementBalance, Task
 
 PLACES = (f"{number}-0" for number in range(1, 10**9))
@@ -152,6 +156,33 @@ def test_the_command_takes_in_what_lies_on_the_stream(
     left = source(name)
     assert left.take(0.1) == []
     left.close()
+
+
+def test_a_bus_that_was_emptied_is_waited_out(committed_tenant: UUID, anew: None) -> None:
+    name, client, stop = f"cash_positions.{uuid4()}", redis_client(), threading.Event()
+
+    def taking() -> None:
+        try:
+            take_until(stop, name)
+        finally:
+            connection.close()
+
+    def refused(count: int) -> bool:
+        told = message(committed_tenant, body())
+        fields: dict[Any, Any] = {**told.headers, "body": told.body}
+        client.xadd(name, fields)
+        return eventually(lambda: client.xlen(f"{name}.refused") == count, 10)
+
+    worker = threading.Thread(target=taking)
+    worker.start()
+    try:
+        assert refused(1)
+        client.delete(name)  # with the group of who reads
+        assert refused(2)
+    finally:
+        stop.set()
+        worker.join(10)
+    assert not worker.is_alive()
 
 
 def test_the_command_tells_a_tenants_key_to_who_is_bound_to_none(committed_tenant: UUID) -> None:

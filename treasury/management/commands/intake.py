@@ -53,10 +53,11 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("intake: ready")
-        _take_until(stop, name)
+        take_until(stop, name)
 
 
-def _take_until(stop: threading.Event, name: str) -> None:
+def take_until(stop: threading.Event, name: str) -> None:
+    """Take in until told to stop; trouble with a server is waited out."""
     while not stop.is_set():
         try:
             with closing(source(name)) as way:
