@@ -30,7 +30,10 @@ from core.tenancy import bound
 from treasury.models import SweepDecision, SweepOrder
 from treasury.policies import SWEEP_CUTOFFS_UTC
 
-_GOALS = ((0.95, 25.0), (0.99, 50.0))
+# Shares of all events and milliseconds: the goal under load, and the requirement at ten a second.
+Goals = tuple[tuple[float, float], ...]
+_GOALS: Goals = ((0.95, 25.0), (0.99, 50.0))
+REQUIRED: Goals = ((0.95, 500.0),)
 _QUIET_MAX = 8_000
 _WINDOWS = ",".join(f"{15 + m // 60}:{m % 60:02d}" for m in range(30, 270, 10))
 
@@ -49,7 +52,7 @@ def run(*, quick: bool) -> Iterator[Report]:
     yield measure(rate=2_000, seconds=10 if quick else 60)
 
 
-def measure(*, rate: int, seconds: int) -> Report:
+def measure(*, rate: int, seconds: int, goals: Goals = _GOALS) -> Report:
     """Feed `rate` events a second for so many seconds and report how long each took."""
     with unlogged(), tempfile.TemporaryDirectory() as folder:
         offset = Path(folder) / "clock.json"
@@ -78,7 +81,7 @@ def measure(*, rate: int, seconds: int) -> Report:
             taken = _drain_until(scene, wish)
         finally:
             clock.configure(None)
-    return _report(scene, taken, rate=rate, seconds=seconds)
+    return _report(scene, taken, rate=rate, seconds=seconds, goals=goals)
 
 
 def _drain_until(scene: sweep_scene.Scene, wish: dict[str, Any]) -> Taken:
@@ -130,17 +133,19 @@ def _spent(pid: int) -> float:
     return int(told.read_text().split()[0]) / 1e9 if told.is_file() else 0.0
 
 
-def _report(scene: sweep_scene.Scene, taken: Taken, *, rate: int, seconds: int) -> Report:
+def _report(
+    scene: sweep_scene.Scene, taken: Taken, *, rate: int, seconds: int, goals: Goals
+) -> Report:
     name = "due to committed"
     with bound(scene.tenant, actor=house.ACTOR):
         # The account that warms the connections is not counted.
         decisions = SweepDecision.objects.exclude(account=scene.accounts[-1].pk).count()
         orders = SweepOrder.objects.count()
     shares = [(share, percentile(taken.seconds, share) * 1_000) for share in (0.5, 0.95, 0.99)]
-    goals = "; ".join(
+    judged = "; ".join(
         f"p{share * 100:.0f} at most {goal:.0f} ms,"
         f" {'met' if percentile(taken.seconds, share) * 1_000 <= goal else 'NOT MET'}"
-        for share, goal in _GOALS
+        for share, goal in goals
     )
     contestant = Contestant(name=name, role="ours", work=float)
     return Report(
@@ -151,7 +156,7 @@ def _report(scene: sweep_scene.Scene, taken: Taken, *, rate: int, seconds: int) 
         rows=rows([contestant], {name: taken.seconds}),
         notes=(
             ", ".join(f"p{share * 100:.0f} {found:.1f} ms" for share, found in shares)
-            + f", longest {max(taken.seconds) * 1_000:.0f} ms ({goals})",
+            + f", longest {max(taken.seconds) * 1_000:.0f} ms ({judged})",
             f"{decisions:,} decisions, {orders:,} orders",
             f"{len(taken.batches):,} commits of at most {max(taken.batches)} events",
             (
