@@ -38,7 +38,8 @@ BACKOFF_SECONDS_MAX: Final = 60
 
 # Oldest first within (consumer, aggregate): a delivery waits for its elder unless that one is dead.
 # Chosen once, whatever the plan: a subquery of the UPDATE would be asked again for every row, find
-# the ones before locked or gone, and in the end have claimed more than its limit.
+# the ones before locked or gone, and in the end have claimed more than its limit. An UPDATE returns
+# its rows in whatever order its plan meets them, so they are put in order once more.
 _CLAIMED = """
     WITH chosen AS MATERIALIZED (
         SELECT c.id FROM core_delivery c
@@ -49,12 +50,14 @@ _CLAIMED = """
                 SELECT 1 FROM core_delivery e
                  WHERE e.consumer = c.consumer AND e.aggregate = c.aggregate AND c.aggregate <> ''
                    AND e.state = 'WAITING' AND e.event_id < c.event_id)
-         ORDER BY c.due_at, c.event_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-    UPDATE core_delivery d
-       SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
-      FROM chosen, core_outboxevent o
-     WHERE d.id = chosen.id AND o.id = d.event_id
-    RETURNING d.id, d.fence, d.consumer, o.correlation_id::text
+         ORDER BY c.due_at, c.event_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+    claimed AS (
+        UPDATE core_delivery d
+           SET locked_until = %(lease)s, fence = d.fence + 1, attempts = d.attempts + 1
+          FROM chosen, core_outboxevent o
+         WHERE d.id = chosen.id AND o.id = d.event_id
+        RETURNING d.id, d.fence, d.consumer, o.correlation_id::text, d.due_at, d.event_id)
+    SELECT id, fence, consumer, correlation_id FROM claimed ORDER BY due_at, event_id
 """
 _CLAIM: Final = _CLAIMED.format(whose="NOT c.consumer = ANY(%(many)s)")
 _CLAIM_MANY: Final = _CLAIMED.format(whose="c.consumer = %(consumer)s")
@@ -89,7 +92,7 @@ class LeaseLost(Exception):
 
 
 def claim(*, tenant: UUID, limit: int = BATCH_MAX, consumer: str = "") -> list[Claim]:
-    """Lease up to `limit` due deliveries of `tenant`.
+    """Lease up to `limit` due deliveries of `tenant`, and return them oldest first.
 
     Those of `consumer`, or else of everyone who takes one event at a time.
     """
