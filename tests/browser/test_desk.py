@@ -1,9 +1,10 @@
 """The desk in a browser: keyboard, live updates, honesty when they pause, small screens."""
 
 import re
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from core.identity import step_up
 from core.identity.models import User
@@ -296,6 +297,36 @@ def test_the_chart_can_be_read_as_a_table(office: Office, open_desk: OpenDesk) -
     page.get_by_role("button", name="As a table").click()
     expect(page.locator("[data-chart]")).to_be_hidden()
     expect(page.locator("[data-chart-rows] tbody tr").first).to_be_visible()
+
+
+def test_the_api_is_tried_out_beside_the_desk(office: Office, open_desk: OpenDesk) -> None:
+    """Under the page's policy, with the session of whoever is signed in."""
+    page = open_desk(office.maker, "/docs")
+    page.get_by_placeholder("Filter by tag").fill("windows")
+    page.get_by_role("button", name="Expand operation").click()
+    page.locator("#operations-windows-windows_list .opblock-summary-control").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".responses-inner")).to_contain_text('"rail": "FEDWIRE"')
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_api_is_read_in_the_colours_of_the_desk(
+    browser: Browser, address: str, scheme: Literal["light", "dark"]
+) -> None:
+    """Redoc asks for a picture from elsewhere, and is refused it: its console is not looked at."""
+    with browser.new_context(base_url=address, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto("/redoc")
+        expect(page.get_by_role("heading", name="TMS API")).to_be_visible()
+        page.get_by_placeholder("Search").press_sequentially("sweep")
+        found = page.locator("[data-role='search:results'] [role='menuitem']").first
+        expect(found).to_contain_text(re.compile("sweep", re.IGNORECASE))
+        dark = page.evaluate(
+            "getComputedStyle(document.querySelector('.menu-content'))"
+            ".backgroundColor === 'rgb(22, 30, 28)'"
+        )
+        assert dark == (scheme == "dark")
 
 
 def test_the_admin_lives_with_its_own_policy(office: Office, open_desk: OpenDesk) -> None:
