@@ -12,6 +12,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from typing_extensions import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from calendars import services
 from calendars.constants import STATIC_DATA_ROLES
@@ -161,7 +162,9 @@ class WeekendRuleAdmin(GovernedAdmin, ReadMostly):
 class ReasonForm(ActionForm):
     """The action bar with room for a reason."""
 
-    reason = forms.CharField(required=False, max_length=300, label="Reason")
+    reason = forms.CharField(
+        required=False, max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget()
+    )
 
 
 @admin.register(Holiday)

@@ -15,6 +15,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from core import policies
 from core.api.actor import actor
@@ -34,6 +35,7 @@ from core.identity.models import User
 from core.identity.roles import TENANT_ADMIN
 from core.identity.services import revoke_tokens
 from core.policies.models import PolicyVersion
+from core.policies.standing import spoken, standings
 from core.tenancy import Tenant
 
 ROOMS = (
@@ -221,8 +223,8 @@ class UserAdmin(GovernedAdmin, ReadOnlyAdmin, JoiningPage):
 class PolicyForm(forms.ModelForm[PolicyVersion]):
     """A new value for a policy, with the reason; checked by the policy's own type and bounds."""
 
-    key = forms.ChoiceField()
-    value = forms.CharField()
+    key = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
+    value = forms.CharField(widget=UnfoldAdminTextInputWidget())
 
     class Meta:
         model = PolicyVersion
@@ -232,12 +234,14 @@ class PolicyForm(forms.ModelForm[PolicyVersion]):
         super().__init__(*args, **kwargs)
         if "key" not in self.fields:
             return
+        standing = {one.policy.key: one for one in standings()}
         field = self.fields["key"]
         if isinstance(field, forms.ChoiceField):
-            field.choices = [
-                (policy.key, f"{policy.key} — {policy.help}")
-                for policy in policies.defined().values()
-            ]
+            field.choices = [(key, f"{key} — {one.policy.help}") for key, one in standing.items()]
+        field.help_text = "The desk's page of policies tells what each one says now."
+        if chosen := standing.get(self.data.get("key") or self.initial.get("key", "")):
+            takes = f" It takes {chosen.bounds}." if chosen.bounds else ""
+            self.fields["value"].help_text = f"In force: {spoken(chosen.value)}.{takes}"
 
     def clean(self) -> dict[str, Any]:
         """Let the policy itself judge the value."""

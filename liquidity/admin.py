@@ -10,6 +10,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from typing_extensions import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core import clock
 from core.errors import DomainError
@@ -53,7 +54,9 @@ class Window(ModelAdmin):
 class ReasonForm(ActionForm):
     """The action bar with room for a reason."""
 
-    reason = forms.CharField(required=False, max_length=140, label="Reason")
+    reason = forms.CharField(
+        required=False, max_length=140, label="Reason", widget=UnfoldAdminTextInputWidget()
+    )
 
 
 class PlanForm(forms.ModelForm[PayoutPlan]):

@@ -181,6 +181,7 @@ ENTRIES: Final = (
         badge="approvals:reviews-count",
         roles=AUTHORITY_READERS,
     ),
+    Entry(heading="Control", title="Policies", url_name="policies", icon="gear", keys="g g"),
     Entry(
         heading="Control",
         title="Audit trail",

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from liquidity import chart_panel
-from tms.desk import alerts, audit, views
+from tms.desk import alerts, audit, policies, views
 
 urlpatterns = [
     path("", include("calendars.urls")),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("risk.urls")),
     path("alerts", alerts.page, name="alerts"),
     path("alerts/panel", alerts.panel, name="alerts-panel"),
+    path("policies", policies.page, name="policies"),
     path("audit", audit.trail, name="audit-trail"),
     path("audit/check", audit.check, name="audit-check"),
     path("audit/standing", audit.standing, name="audit-standing"),

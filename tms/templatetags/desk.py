@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.money import Money, minor_units
+from core.policies.standing import readable
 
 register = template.Library()
 
@@ -105,6 +106,12 @@ def money(amount: Money | Decimal | None, currency: str = "") -> SafeString:
         grouped(value, unit),
         f" {unit}",
     )
+
+
+@register.filter
+def policy_value(value: object) -> str:
+    """Return the value of a policy as people read it."""
+    return readable(value)
 
 
 @register.simple_tag

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from core.admin import LongListAdmin, ReadOnlyAdmin
 from core.api.actor import actor
@@ -227,7 +228,9 @@ class BankEntryAdmin(LongListAdmin):
 class FlowForm(forms.ModelForm[ExpectedFlow]):
     """An expected flow that a person knows of; it needs an expiry."""
 
-    expires_on = forms.DateField(help_text="Not counted after this day.")
+    expires_on = forms.DateField(
+        widget=UnfoldAdminSingleDateWidget(), help_text="Not counted after this day."
+    )
 
     class Meta:
         model = ExpectedFlow

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core.admin import ReadOnlyAdmin
 from core.api.actor import actor
@@ -115,7 +116,9 @@ class AccountForm(forms.ModelForm[BankAccount]):
     """A new account, with its number; or the terms of an open one, without it."""
 
     number = forms.CharField(
-        max_length=42, help_text="IBAN, or local number with its clearing code."
+        max_length=42,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="IBAN, or local number with its clearing code.",
     )
 
     class Meta:

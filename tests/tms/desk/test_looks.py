@@ -5,9 +5,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django import forms
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.test import RequestFactory
 
+from core.identity.roles import ALL
 from core.money import Money
+from core.policies.models import PolicyVersion
+from tests.conftest import MakeUser
 from tms.templatetags import desk
 
 
@@ -108,3 +115,41 @@ def test_words_can_be_read_in_light_and_in_dark(ink: str, ground: str) -> None:
     known = colours()
     for mode in (0, 1):
         assert contrast(known[ink][mode], known[ground][mode]) >= CONTRAST_MIN
+
+
+def _drawn_otherwise(form: type[forms.BaseForm]) -> list[str]:
+    """Return the fields whose widgets are not the theme's, and would have no border."""
+    plain = []
+    for name, field in form.base_fields.items():
+        widget = field.widget
+        if isinstance(widget, RelatedFieldWidgetWrapper):
+            widget = widget.widget
+        ours = type(widget).__mro__[:2]
+        if not widget.is_hidden and not any(one.__module__.startswith("unfold") for one in ours):
+            plain.append(name)
+    return plain
+
+
+def test_every_field_of_the_admin_is_drawn_by_its_theme(
+    rf: RequestFactory, user_with: MakeUser
+) -> None:
+    plain: dict[str, list[str]] = {}
+    asked = set()
+    for role in ALL:
+        request = rf.get("/admin/")
+        request.user = user_with(role)
+        for model, page in admin.site._registry.items():
+            if page.has_add_permission(request):
+                asked.add(model)
+                plain[model.__name__] = _drawn_otherwise(page.get_form(request))
+            actions = [one for one in _drawn_otherwise(page.action_form) if one != "select_across"]
+            plain[f"actions of {model.__name__}"] = actions
+    assert PolicyVersion in asked
+    assert {name: fields for name, fields in plain.items() if fields} == {}
+
+
+def test_a_plain_field_of_the_admin_would_be_noticed() -> None:
+    class Plain(forms.Form):
+        number = forms.CharField()
+
+    assert _drawn_otherwise(Plain) == ["number"]
