@@ -195,14 +195,21 @@ def day_asked(request: HttpRequest, name: str) -> date | None:
         Invalid: it is no day, or so far away that nothing can be reckoned from it.
     """
     text = request.GET.get(name, "")
-    if not text:
-        return None
+    return day_written(text, field=name) if text else None
+
+
+def day_written(text: str, *, field: str) -> date:
+    """Return the day that somebody wrote.
+
+    Raises:
+        Invalid: it is no day, or so far away that nothing can be reckoned from it.
+    """
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise Invalid("Write the day as 2026-11-23.", field=name) from None
+        raise Invalid("Write the day as 2026-11-23.", field=field) from None
     if not YEAR_MIN <= found.year <= YEAR_MAX:
-        raise Invalid(f"Choose a day between {YEAR_MIN} and {YEAR_MAX}.", field=name)
+        raise Invalid(f"Choose a day between {YEAR_MIN} and {YEAR_MAX}.", field=field)
     return found
 
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from calendars.engine.days import HolidayStatus
 from calendars.engine.rails import ClosedReason
 from calendars.models import Holiday
+from core.api.fields import DayField
 
 
 class WindowQuery(serializers.Serializer[None]):
@@ -43,8 +44,8 @@ class HolidayQuery(serializers.Serializer[None]):
     """Which calendar, between which dates, in which state."""
 
     calendar = serializers.CharField(required=False, max_length=20)
-    start = serializers.DateField(required=False)
-    end = serializers.DateField(required=False)
+    start = DayField(required=False)
+    end = DayField(required=False)
     status = serializers.ChoiceField(
         choices=[status.value for status in HolidayStatus], required=False
     )

@@ -1,11 +1,13 @@
-"""Amounts on the wire: decimal strings, never JSON numbers."""
+"""Amounts and days on the wire: decimal strings, never JSON numbers; days one can reckon with."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core.browsing import YEAR_MAX, YEAR_MIN
 from core.errors import Invalid
 from core.money import parse_amount
 
@@ -28,3 +30,15 @@ class AmountField(serializers.Field[Decimal, str, str, Any]):
     def to_representation(self, value: Decimal) -> str:
         """Write plainly, without an exponent."""
         return f"{value:f}"
+
+
+class DayField(serializers.DateField):
+    """A day that is asked for; one so far away that nothing can be reckoned from it is refused."""
+
+    def to_internal_value(self, value: Any) -> date:
+        """Read a day like 2026-11-23."""
+        found: date = super().to_internal_value(value)
+        if not YEAR_MIN <= found.year <= YEAR_MAX:
+            message = f"Choose a day between {YEAR_MIN} and {YEAR_MAX}."
+            raise serializers.ValidationError(message)
+        return found

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from fx.api.fields import PairField, RateField
 from fx.engine.dates import Short
 from fx.models import Deal, DealConfirmation, DealKind, DealSide
@@ -48,7 +48,7 @@ class DealIn(serializers.Serializer[Any]):
     receive_account = serializers.UUIDField()
     why = serializers.CharField(max_length=500)
     tenor = serializers.CharField(max_length=5, required=False, default=str(Short.SPOT))
-    value_date = serializers.DateField(required=False, allow_null=True, default=None)
+    value_date = DayField(required=False, allow_null=True, default=None)
     kind = serializers.ChoiceField(
         choices=DealKind.choices, required=False, default=str(DealKind.DELIVERABLE)
     )
@@ -76,7 +76,7 @@ class ConfirmationIn(serializers.Serializer[Any]):
     base_amount = AmountField()
     quote_amount = AmountField()
     rate = RateField()
-    value_date = serializers.DateField()
+    value_date = DayField()
     counterparty_reference = serializers.CharField(max_length=35)
 
 

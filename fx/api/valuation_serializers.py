@@ -7,7 +7,7 @@ from typing import Any, Final
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from fx.api.fields import PairField, RateField
 from fx.models import DealValuation, RevaluationRun
 
@@ -155,8 +155,8 @@ class ValuationOut(serializers.ModelSerializer[DealValuation]):
 class ExplainAsked(serializers.Serializer[Any]):
     """Two days; without a word the newest valued one and the one before it."""
 
-    since = serializers.DateField(required=False, allow_null=True, default=None)
-    until = serializers.DateField(required=False, allow_null=True, default=None)
+    since = DayField(required=False, allow_null=True, default=None)
+    until = DayField(required=False, allow_null=True, default=None)
 
 
 class ExplainedOut(serializers.Serializer[Any]):

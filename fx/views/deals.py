@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.api.actor import actor
 from core.audit.refusals import refuse, tell
-from core.browsing import FilterForm, Listing, day_field, listed
+from core.browsing import FilterForm, Listing, day_field, day_written, listed
 from core.errors import DomainError, Invalid
 from core.identity.models import User
 from core.ids import uuid7
@@ -342,10 +342,7 @@ def _id(name: str, text: str) -> UUID:
 
 
 def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise Invalid("Write the day as 2026-11-23.", field="value_date") from error
+    return day_written(text, field="value_date") if text else None
 
 
 def _field(refusal: DomainError) -> str:

@@ -1,7 +1,6 @@
 """Fixings by day on the desk, and receipts that were another amount: said, decided, and kept."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core import clock
 from core.api.actor import actor
 from core.audit.refusals import tell
-from core.browsing import FilterForm, Listing, day_field, listed, text_asked
+from core.browsing import FilterForm, Listing, day_field, day_written, listed, text_asked
 from core.errors import DomainError, Forbidden, Invalid
 from fx.engine.pairs import Pair, parse_pair
 from fx.engine.quotes import rounded_rate
@@ -135,7 +134,7 @@ def record(request: HttpRequest) -> HttpResponse:
     try:
         made = fixing.record_fixing(
             pair=parse_pair(given.get("pair", "").upper()),
-            day=_day(given.get("day", "")),
+            day=day_written(given.get("day", ""), field="day"),
             rate=read_number(name="rate", text=given.get("rate", "")),
             said_by=given.get("said_by", ""),
             actor=person,
@@ -242,10 +241,3 @@ def _take(request: HttpRequest, steps: dict[str, tuple[Callable[[], object], str
         tell(request, refusal)
     else:
         messages.success(request, words)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid("Write the day as 2026-11-23.", field="day") from error

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from liquidity.constants import (
     DESCRIPTION_CHARS_MAX,
     HORIZON_DAYS,
@@ -79,7 +79,7 @@ class PayoutPlanIn(serializers.Serializer[Any]):
 
     account = serializers.UUIDField(source="account_id")
     currency = serializers.RegexField(r"\A[A-Z]{3}\Z")
-    value_date = serializers.DateField()
+    value_date = DayField()
     amount = AmountField()
     description = serializers.CharField(max_length=DESCRIPTION_CHARS_MAX)
     source_ref = serializers.CharField(max_length=REFERENCE_CHARS_MAX)
@@ -131,8 +131,8 @@ class PatternIn(serializers.Serializer[Any]):
     adjust = serializers.ChoiceField(
         choices=[kind.value for kind in Adjust], default=Adjust.FOLLOWING.value
     )
-    valid_from = serializers.DateField()
-    valid_to = serializers.DateField(required=False, allow_null=True, default=None)
+    valid_from = DayField()
+    valid_to = DayField(required=False, allow_null=True, default=None)
 
 
 class PatternOut(serializers.ModelSerializer[RecurringPattern]):

@@ -1,6 +1,6 @@
 """The audit trail on the desk: who did what to which thing, and whether the chain still holds."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from core import clock
 from core.api.actor import actor
 from core.audit import verification
 from core.audit.models import AuditEntry
+from core.browsing import day_asked
 from core.errors import Forbidden, Invalid, NotFound
 from core.identity.models import User
 from core.identity.roles import AUDIT_READERS
@@ -43,14 +44,6 @@ def _before(request: HttpRequest) -> int | None:
     return int(text)
 
 
-def _day(request: HttpRequest, name: str) -> date | None:
-    text = request.GET.get(name, "")
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise Invalid(f"`{name}` is a day like 2026-11-17.", field=name) from error
-
-
 def _wanted(request: HttpRequest) -> dict[str, str]:
     names = (*FILTERS, "actor", *PERIOD)
     return {name: request.GET.get(name, "").strip().replace("\0", "") for name in names}
@@ -63,7 +56,7 @@ def _entries(request: HttpRequest) -> QuerySet[AuditEntry]:
     rows = rows.filter(**{FILTERS[name]: wanted[name] for name in FILTERS if wanted[name]})
     if wanted["actor"]:
         rows = rows.filter(Q(actor=wanted["actor"]) | Q(on_behalf_of=wanted["actor"]))
-    since, until = _day(request, "from"), _day(request, "to")
+    since, until = day_asked(request, "from"), day_asked(request, "to")
     if since:
         rows = rows.filter(at__gte=datetime.combine(since, time(), UTC))
     if until:

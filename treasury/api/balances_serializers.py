@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from treasury.models import (
     BankEntry,
     BookingStatus,
@@ -27,7 +27,7 @@ class BalanceQuery(serializers.Serializer[Any]):
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False)
     entity = serializers.UUIDField(required=False)
     account = serializers.UUIDField(required=False)
-    on = serializers.DateField(required=False, help_text="Value date; today when left out.")
+    on = DayField(required=False, help_text="Value date; today when left out.")
 
 
 class LinksOut(serializers.Serializer[Any]):
@@ -123,7 +123,7 @@ class RecordedOut(serializers.Serializer[Any]):
 class LadderQuery(serializers.Serializer[Any]):
     """From which day, and how many."""
 
-    start = serializers.DateField(required=False, help_text="Today when left out.")
+    start = DayField(required=False, help_text="Today when left out.")
     days = serializers.IntegerField(min_value=1, max_value=LADDER_DAYS_MAX, default=14)
 
 
@@ -142,8 +142,8 @@ class PositionDayOut(serializers.Serializer[Any]):
 class EntryQuery(serializers.Serializer[Any]):
     """Which entries, by value date, state and references."""
 
-    start = serializers.DateField(required=False)
-    end = serializers.DateField(required=False)
+    start = DayField(required=False)
+    end = DayField(required=False)
     state = serializers.ChoiceField(choices=EntryState.values, required=False)
     status = serializers.ChoiceField(choices=BookingStatus.values, required=False)
     end_to_end_id = serializers.CharField(max_length=70, required=False)

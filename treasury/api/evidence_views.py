@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from core import clock
 from core.api.actor import actor
+from core.api.fields import DayField
 from core.api.problems import ProblemRenderer
 from core.errors import Forbidden
 from treasury import evidence
@@ -50,8 +51,8 @@ class PaperRenderer(BaseRenderer):
 class EvidenceQuery(serializers.Serializer[None]):
     """Which days, as UTC counts them; empty: this month until today."""
 
-    first = serializers.DateField(required=False)
-    last = serializers.DateField(required=False)
+    first = DayField(required=False)
+    last = DayField(required=False)
     account = serializers.UUIDField(required=False)
     part = serializers.IntegerField(required=False, min_value=1, default=1)
 

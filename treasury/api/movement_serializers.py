@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals.services import BreakGlassReason
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from integrations.codecs.records import Severity as FindingSeverity
 from treasury.api.beneficiary_serializers import TypedInIn
 from treasury.models import (
@@ -32,7 +32,7 @@ class ProposalIn(serializers.Serializer[Any]):
     typed_in = TypedInIn(required=False)
     amount = AmountField()
     why = serializers.CharField(max_length=2_000)
-    value_date = serializers.DateField(required=False)
+    value_date = DayField(required=False)
     submit = serializers.BooleanField(default=True)
 
 

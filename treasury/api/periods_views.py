@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from core import clock
 from core.api.actor import HasRole, actor
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from core.idempotency import once
 from treasury.engine.proofs import DayProof
 from treasury.models import LateEntry
@@ -158,8 +158,8 @@ class LateEntriesDecide(APIView):
 class ProofQuery(serializers.Serializer[Any]):
     """Which days: up to 92, by default the last 31."""
 
-    start = serializers.DateField(required=False)
-    end = serializers.DateField(required=False, help_text="Today in the account's zone by default.")
+    start = DayField(required=False)
+    end = DayField(required=False, help_text="Today in the account's zone by default.")
 
 
 class DayProofOut(serializers.Serializer[Any]):

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from calendars.constants import HOUSE_ZONE
 from core import clock
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from core.errors import Invalid
 from treasury.models import (
     CashPool,
@@ -139,8 +139,8 @@ class NotionalDayOut(serializers.Serializer[Any]):
 class PeriodIn(serializers.Serializer[Any]):
     """The days asked for; by itself the last month."""
 
-    start = serializers.DateField(required=False, allow_null=True, default=None)
-    until = serializers.DateField(required=False, allow_null=True, default=None)
+    start = DayField(required=False, allow_null=True, default=None)
+    until = DayField(required=False, allow_null=True, default=None)
 
 
 class PoolList(ListAPIView[CashPool]):

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from core import clock
 from core.api.actor import HasRole
-from core.api.fields import AmountField
+from core.api.fields import AmountField, DayField
 from core.identity.roles import INTEGRATION
 from treasury.engine.sweep_windows import ZONE
 from treasury.models import SweepDecision, SweepOrder, SweepUniverse
@@ -81,7 +81,7 @@ class SweepOrderOut(serializers.ModelSerializer[SweepOrder]):
 class PlacementQuery(serializers.Serializer[Any]):
     """At the end of which day."""
 
-    on = serializers.DateField(required=False, help_text="New York's day; today when left out.")
+    on = DayField(required=False, help_text="New York's day; today when left out.")
 
 
 class SweepPlacementOut(serializers.ModelSerializer[SweepOrder]):

@@ -95,19 +95,24 @@ def accrual(
             moved += current.amount
             place += 1
         balance += moved
-        gained = running.add(Fraction(balance) * Fraction(current.rate) / BASES[current.day_count])
-        if day >= start:
-            days.append(
-                LoanDay(
-                    day=day,
-                    moved=moved,
-                    balance=balance,
-                    rate=current.rate,
-                    day_count=current.day_count,
-                    interest=gained,
-                    accrued=running.shown,
-                )
+        daily = Fraction(balance) * Fraction(current.rate) / BASES[current.day_count]
+        if day < start:  # nothing of these days is shown: as far as nothing moves they are alike
+            until = min([start, *(one.day for one in ordered[place : place + 1])])
+            running.add(daily * (until - day).days)
+            day = until
+            continue
+        gained = running.add(daily)
+        days.append(
+            LoanDay(
+                day=day,
+                moved=moved,
+                balance=balance,
+                rate=current.rate,
+                day_count=current.day_count,
+                interest=gained,
+                accrued=running.shown,
             )
+        )
         day += timedelta(days=1)
     return tuple(days)
 

@@ -97,6 +97,7 @@ def test_filters_narrow_by_person_action_and_period(
     tomorrow = written + timedelta(days=1)
     assert not auditor.get(f"/audit?from={tomorrow}").context["lines"]
     assert auditor.get("/audit?from=yesterday").status_code == 422
+    assert auditor.get("/audit?to=9999-12-31").status_code == 422
 
 
 def test_the_next_page_keeps_the_filters(executing: Proposal, auditor: Client) -> None:

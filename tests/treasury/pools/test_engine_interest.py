@@ -102,6 +102,14 @@ def test_the_shown_days_come_to_the_shown_total(entries: list[Lent]) -> None:
     assert abs(exact - Fraction(days[-1].accrued)) <= Fraction(CENT) / 2
 
 
+@given(ENTRIES, st.integers(-5, 50))
+def test_days_that_are_not_shown_count_as_if_they_were(entries: list[Lent], later: int) -> None:
+    last, start = MONDAY + timedelta(days=45), MONDAY + timedelta(days=later)
+    every = accrual(entries, start=MONDAY - timedelta(days=9), end=last, unit=CENT)
+    shown = accrual(entries, start=start, end=last, unit=CENT)
+    assert shown == tuple(day for day in every if day.day >= start)
+
+
 @given(ENTRIES)
 def test_seen_from_the_other_side_everything_is_the_opposite(entries: list[Lent]) -> None:
     turned = [
