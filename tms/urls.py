@@ -6,13 +6,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 from django_prometheus import exports
-from drf_spectacular.views import (
-    SpectacularAPIView,
-    SpectacularRedocView,
-    SpectacularSwaggerView,
-)
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from core.health import health
+from tms.reference import SchemaView
 
 # Redoc writes its styles while it draws, and searches in a worker that it makes from a text.
 _REDOC_POLICY = {"style-src": [SELF, "'unsafe-inline'"], "worker-src": ["blob:"]}
@@ -23,7 +20,7 @@ urlpatterns = [
     path("health", health, name="health"),
     path("metrics", require_safe(exports.ExportToDjangoView), name="metrics"),
     path("admin/", admin.site.urls),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(template_name="api/swagger.html"), name="docs"),
     path("redoc", _REDOC, name="redoc"),
     path("api/v1/", include("core.api.urls")),

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from core import clock
 from core.events.relay import relay_all
@@ -40,8 +40,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+ANSWER_MS_MAX = 15_000
 START_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 30
+
+expect.set_options(timeout=ANSWER_MS_MAX)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -164,7 +167,7 @@ def open_desk(browser: Browser, address: str, office: Office) -> Iterator[OpenDe
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(user)}
             context.add_cookies([{**cookie, "url": address}])  # type: ignore[list-item, misc]
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(ANSWER_MS_MAX)
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
         page.on(
             "console",

@@ -15,6 +15,7 @@ from tests.core.test_step_up import code_now
 from tests.treasury.movement.conftest import approve, propose
 from treasury.models import Proposal, ProposalState
 
+DRAWING_MS_MAX = 60_000
 RUNNING = re.compile(r"\d+ (d|h|min) \d+ (h|min|s)")
 PAGES = (
     "/",
@@ -314,14 +315,17 @@ def test_the_api_is_tried_out_beside_the_desk(office: Office, open_desk: OpenDes
 def test_the_api_is_read_in_the_colours_of_the_desk(
     browser: Browser, address: str, scheme: Literal["light", "dark"]
 ) -> None:
-    """Redoc asks for a picture from elsewhere, and is refused it: its console is not looked at."""
+    """Redoc asks for a picture from elsewhere, and is refused it: its console is not looked at.
+
+    It draws all of the API in one go, and indexes all of it before the first thing is found.
+    """
     with browser.new_context(base_url=address, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto("/redoc")
-        expect(page.get_by_role("heading", name="TMS API")).to_be_visible()
+        expect(page.get_by_role("heading", name="TMS API")).to_be_visible(timeout=DRAWING_MS_MAX)
         page.get_by_placeholder("Search").press_sequentially("sweep")
         found = page.locator("[data-role='search:results'] [role='menuitem']").first
-        expect(found).to_contain_text(re.compile("sweep", re.IGNORECASE))
+        expect(found).to_contain_text(re.compile("sweep", re.IGNORECASE), timeout=DRAWING_MS_MAX)
         dark = page.evaluate(
             "getComputedStyle(document.querySelector('.menu-content'))"
             ".backgroundColor === 'rgb(22, 30, 28)'"
