@@ -21,6 +21,20 @@ FINAL: Final = ("SETTLED",)
 LOST: Final = ("FAILED", "RETURNED", "CANCELLED", "EXPIRED", "REJECTED")
 
 
+def require_outflows(api: Api) -> None:
+    """See that money may leave at all: while somebody has stopped it, no transfer would be made.
+
+    Raises:
+        StoryFailed: all outflows are stopped.
+    """
+    for stop in api.get("/api/v1/freezes", state__in="FROZEN,RELEASING")["results"]:
+        raise StoryFailed(
+            f"All outflows are stopped since {stop['frozen_at']} ({stop['reason']}), so no order"
+            f" would leave. Two people release them at {api.base_url}/freeze.",
+            freeze=stop["id"],
+        )
+
+
 def request_for(scene: Scene, proposal: dict[str, Any]) -> dict[str, Any]:
     """Return the approval request of a proposal, as soon as it is there.
 

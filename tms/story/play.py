@@ -18,6 +18,7 @@ from tms.story.money import (
     prove_two_pairs_of_eyes,
     refuse_the_maker,
     request_for,
+    require_outflows,
 )
 from tms.story.narrator import Line, Narrator
 from tms.story.need import LOCAL_ZONE, need_money
@@ -55,6 +56,7 @@ def run_story(stage: Stage) -> Told:
     cast = sign_all_in(stage.people, base_url=stage.base_url, codes=stage.codes)
     names = ", ".join(api.person for api in (cast.maker, cast.checker_one, cast.checker_two))
     tell.say(f"{names} and {cast.auditor.person} sign in with password and one-time code.")
+    require_outflows(cast.auditor)
     with Stream(cast.auditor, after=present_position(cast.auditor)) as stream:
         scene = Scene(stage=stage, cast=cast, stream=stream, tell=tell)
         transfers = _play(scene)
