@@ -17,12 +17,12 @@ from django.template.backends.django import Template
 from django.test import Client
 from django.test.client import ClientHandler
 from django.utils.safestring import SafeString
-from drf_spectacular.generators import SchemaGenerator
 
 from core.errors import DomainError
 from core.identity.roles import ALL, INTEGRATION
 from tests.promises.realm import Realm, machine, signed_in
 from tests.promises.routes import Route
+from tms import reference
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs/security/access-matrix.md"
 REWRITE: Final = "TMS_WRITE_MATRIX"
@@ -134,7 +134,7 @@ def _word(code: str) -> str:
 
 def described_methods() -> dict[str, set[str]]:
     """Return the methods that the API's schema names, by address without argument names."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)
+    schema = reference.described()
     return {
         re.sub(r"\{\w+\}", "{}", path): {name.upper() for name in operations} & set(METHODS)
         for path, operations in schema["paths"].items()

@@ -1,13 +1,13 @@
 """Whatever is asked of the API: a clear refusal or an answer, never a failure."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 
 from tests.promises.conftest import World
 from tests.promises.routes import Route, all_routes
+from tms.reference import described
 
 NONSENSE: Final = ("0001-01-01", "9999-12-31", "-1", "9" * 400, "NaN", "\0", "\U0001f4a9")
 SAID_TO_ALL: Final = ("limit", "cursor", "format")
@@ -20,9 +20,8 @@ def questions(world: World) -> list[tuple[str, str]]:
 
 def _questions(world: World) -> Iterator[tuple[str, str]]:
     """Yield every address that is read with every word that it may be asked with."""
-    described: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     routes: dict[str, Route] = {_shape(route.pattern): route for route in all_routes()}
-    for path, methods in described.items():
+    for path, methods in described()["paths"].items():
         route = routes[_shape(path.lstrip("/"))]
         words = route.words()
         filled = route.path({name: world.ours.objects[word] for name, word in words.items()})

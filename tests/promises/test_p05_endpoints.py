@@ -14,7 +14,6 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.test import Client
-from drf_spectacular.generators import SchemaGenerator
 
 from approvals.selectors.authority import READERS as AUTHORITY_READERS
 from core.identity.roles import (
@@ -35,6 +34,7 @@ from tests.promises.access import alike_by_document, spokesmen
 from tests.promises.conftest import World
 from tests.promises.realm import Realm, machine
 from tests.promises.routes import Route, all_routes
+from tms import reference
 from treasury.evidence import READERS as EVIDENCE_READERS
 from treasury.services.beneficiaries import KEEPERS
 from treasury.services.proposals import MAKERS
@@ -147,8 +147,7 @@ def test_the_matrix_covers_the_resolver_and_the_schema() -> None:
     found = {route.pattern for route in all_routes()}
     assert len(PLAIN) > 40
     assert {name for name in (*PUBLIC, *LIMITED) if name not in found} == set()
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    described = {re.sub(r"\{\w+\}", "{}", path) for path in schema["paths"]}
+    described = {re.sub(r"\{\w+\}", "{}", path) for path in reference.described()["paths"]}
     walked = {"/" + re.sub(r"<[^>]+>", "{}", route.pattern) for route in all_routes()}
     assert described <= walked
     undescribed = {

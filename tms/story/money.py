@@ -27,7 +27,8 @@ def require_outflows(api: Api) -> None:
     Raises:
         StoryFailed: all outflows are stopped.
     """
-    for stop in api.get("/api/v1/freezes", state__in="FROZEN,RELEASING")["results"]:
+    stop = api.first("/api/v1/freezes", state__in="FROZEN,RELEASING")
+    if stop is not None:
         raise StoryFailed(
             f"All outflows are stopped since {stop['frozen_at']} ({stop['reason']}), so no order"
             f" would leave. Two people release them at {api.base_url}/freeze.",
